@@ -1,0 +1,71 @@
+"""The one decorator for compiled kernels, and word of it when they are compiled.
+
+A kernel takes arrays and scalars only.  It releases the GIL, so `parallel_map` runs it on all cores; it has no
+fast-math, since probabilities must come out the same everywhere.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+import numba
+from numba.core import event
+
+logger = logging.getLogger("errtax")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def kernel(function: Function) -> Function:
+    """`function`, compiled on first use and cached on disk."""
+    compiled: Function = numba.njit(cache=True, nogil=True, error_model="numpy")(function)
+    return compiled
+
+
+def n_threads() -> int:
+    """The number of processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """The results of `function` on each item, in order, computed on all cores."""
+    items = list(items)
+    if n_threads() == 1 or len(items) == 1:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(n_threads()) as pool:
+        return list(pool.map(function, items))
+
+
+class _CompilationNotice(event.Listener):  # type: ignore[misc]
+    """Logs once when compilation begins, and how long it took whenever the outermost compilation ends."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.start = 0.0
+        self.total = 0.0
+
+    def on_start(self, event: Any) -> None:
+        if self.depth == 0:
+            self.start = time.perf_counter()
+            if self.total == 0.0:
+                logger.info("Compiling the kernels; this happens once, later runs start at once.")
+        self.depth += 1
+
+    def on_end(self, event: Any) -> None:
+        self.depth -= 1
+        if self.depth == 0:
+            self.total += time.perf_counter() - self.start
+
+
+_notice = _CompilationNotice()
+event.register("numba:compile", _notice)
+
+
+def compilation_seconds() -> float:
+    """The time this process has spent on compiling kernels so far."""
+    return _notice.total

@@ -1,0 +1,289 @@
+"""The suffix tree of a symbol sequence, cut at depth N: the counts of all n-grams of orders 1..N at once.
+
+An n-gram that ends inside an edge has one continuation, hence the same occurrences as the node below it.  So all
+that modified Kneser-Ney smoothing needs lives on the nodes (Kärkkäinen, Kempa & Puglisi 2009 for the LCP intervals;
+Shareghi et al. 2016 for Kneser-Ney on suffix trees):
+
+    count(v)   occurrences of v's string                               = suffixes in v's LCP interval
+    left(v)    distinct symbols before it (Kneser-Ney's adjusted count) = sum over children - duplicates
+
+In: the sequence S (ids; sentences `<s> ... </s>`).  Out: a `Tree`, nodes in breadth-first order, the children of a
+node adjacent and sorted by their first symbol.  Strings never cross a sentence's end.
+Time O(n N), memory at peak about 30 bytes a symbol.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pydivsufsort
+from numpy.typing import NDArray
+
+from errtax.lm.kernels import kernel, n_threads, parallel_map
+
+UNK, BOS, EOS = 0, 1, 2  # as KenLM numbers them; symbols of the text follow by first appearance
+MAX_DEPTH = 64
+
+Symbols = NDArray[Any]
+Uint32 = NDArray[np.uint32]
+
+
+class Tree(NamedTuple):
+    """The truncated suffix tree.  Inner nodes v = 0 (root), 1, ...; a leaf is a string that occurs once.
+
+    The inner children of v are `child[v]:child[v+1]`, its leaves `leaf[v]:leaf[v+1]`.  A node that ends at depth N or
+    with `</s>` has neither.
+    """
+
+    symbols: Symbols  # (n,) the sequence S
+    child: Uint32  # (nodes + 1,) first inner child
+    leaf: Uint32  # (nodes + 1,) first leaf
+    label: Symbols  # (nodes,) first symbol of the edge from the parent
+    depth: NDArray[np.uint8]  # (nodes,) length of the node's string, in symbols
+    position: Uint32  # (nodes,) where in S the string occurs (one of its occurrences)
+    count: Uint32  # (nodes,) its occurrences
+    left: Uint32  # (nodes,) distinct symbols before it; = count where the string starts with <s>
+    leaf_label: Symbols  # (leaves,) first symbol of the edge
+    leaf_position: Uint32  # (leaves,) where in S the string occurs
+
+
+class Intervals(NamedTuple):
+    """LCP intervals in post-order: the nodes of the tree below one range of first symbols."""
+
+    depth: NDArray[np.uint8]
+    begin: Uint32  # first suffix rank
+    end: Uint32  # one past the last
+    left: Uint32
+    nodes: Uint32  # size of the subtree, itself included
+
+
+def build_tree(symbols: Symbols, order: int) -> tuple[Tree, NDArray[np.int64], NDArray[np.int64]]:
+    """The tree of depth `order`, and the counts of counts of all orders.
+
+    `adjusted[k, c]` (k = 1..order, c = 1..4): n-grams of order k with adjusted count c; `raw[k, c]`: with count c.
+    """
+    n = len(symbols)
+    if n >= 2**31:
+        raise ValueError(f"a sequence of {n} symbols is too long; at most 2**31 - 1 are supported.")
+    room = np.empty(n, np.uint8)
+    _room(symbols, order, room)
+    ranks = _suffix_array(symbols)
+    common = np.zeros(n + 1, np.uint8)
+    pieces = [(first, min(first + n // 16 + 1, n)) for first in range(1, n, n // 16 + 1)]
+    parallel_map(lambda piece: _common_prefixes(symbols, room, ranks, *piece, common), pieces)
+    ranges = _first_symbol_ranges(symbols)
+    results = parallel_map(lambda ends: _intervals_of_range(symbols, room, ranks, common, ends, order), ranges)
+    adjusted, raw = (np.sum([result[k] for result in results], axis=0) for k in (1, 2))
+    parts = [result[0] for result in results]
+    root = Intervals(*(np.array([x], t) for x, t in ((0, np.uint8), (0, "u4"), (n, "u4"), (0, "u4"), (0, "u4"))))
+    intervals = Intervals(*(np.concatenate(columns) for columns in zip(*parts, root, strict=True)))
+    intervals.nodes[-1] = len(intervals.depth)
+    return _renumber(symbols, room, ranks, intervals), adjusted, raw
+
+
+def _suffix_array(symbols: Symbols) -> NDArray[np.int32]:
+    # the order beyond depth N and across sentences does not matter, so any complete suffix sort will do
+    ranks: NDArray[np.int32] = pydivsufsort.divsufsort(symbols)
+    return ranks.astype(np.int32, copy=False)
+
+
+def _first_symbol_ranges(symbols: Symbols) -> list[tuple[int, int]]:
+    """Ranges of suffix ranks of about equal size that part no two suffixes with the same first symbol."""
+    ends = np.cumsum(np.bincount(symbols))
+    ends = ends[np.diff(ends, prepend=0) > 0]
+    goals = len(symbols) * np.arange(1, 4 * n_threads()) // (4 * n_threads())
+    cuts = [0, *sorted({int(ends[np.searchsorted(ends, goal)]) for goal in goals} - {len(symbols)}), len(symbols)]
+    return list(zip(cuts[:-1], cuts[1:], strict=True))
+
+
+def _intervals_of_range(
+    symbols: Symbols,
+    room: NDArray[np.uint8],
+    ranks: NDArray[np.int32],
+    common: NDArray[np.uint8],
+    ends: tuple[int, int],
+    order: int,
+) -> tuple[Intervals, NDArray[np.int64], NDArray[np.int64]]:
+    first, last = ends
+    size = last - first  # at most as many inner nodes as leaves
+    intervals = Intervals(np.empty(size, np.uint8), *(np.empty(size, np.uint32) for _ in range(4)))
+    adjusted = np.zeros((order + 1, 5), np.int64)
+    raw = np.zeros((order + 1, 5), np.int64)
+    previous = np.full(int(symbols.max()) + 1, -1, np.int64)
+    n_nodes = _find_intervals(symbols, room, ranks, common, first, last, intervals, previous, adjusted, raw)
+    return Intervals(*(column[:n_nodes].copy() for column in intervals)), adjusted, raw
+
+
+@kernel
+def _room(symbols, order, room):  # type: ignore[no-untyped-def]
+    """room[p]: the longest string that may start at p: N symbols, or up to and with the sentence's end."""
+    left = 0
+    for p in range(len(symbols) - 1, -1, -1):
+        left = 1 if symbols[p] == EOS else min(left + 1, order)
+        room[p] = left
+
+
+@kernel
+def _common_prefixes(symbols, room, ranks, first, last, common):  # type: ignore[no-untyped-def]
+    """common[r]: length of the common prefix of suffixes r - 1 and r, at most their room.
+
+    Kasai's algorithm needs a rank array (4 more bytes a symbol) and was no faster: prefixes are cut at N.
+    """
+    for r in range(first, last):
+        a, b = ranks[r - 1], ranks[r]
+        limit = min(room[a], room[b])
+        k = 0
+        while k < limit and symbols[a + k] == symbols[b + k]:
+            k += 1
+        common[r] = k
+
+
+@kernel
+def _find_intervals(symbols, room, ranks, common, first, last, out, previous, adjusted, raw):  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0913, PLR0915
+    """LCP intervals of ranks first..last-1 in post-order; returns their number.
+
+    A stack of the open intervals, one per depth.  Each leaf brings one left symbol; if that symbol was seen before
+    (at rank `previous`), the two are duplicates in every open interval that holds both: one is charged to the
+    deepest, and travels up with its sum.
+    """
+    depth = np.zeros(MAX_DEPTH + 2, np.int64)
+    begin = np.zeros(MAX_DEPTH + 2, np.int64)
+    left = np.zeros(MAX_DEPTH + 2, np.int64)
+    start = np.zeros(MAX_DEPTH + 2, np.int64)  # first node of the subtree, in post-order
+    begin[0] = first
+    top = 0
+    n_nodes = 0
+    order = len(adjusted) - 1
+    singles = np.zeros(order + 2, np.int64)  # differences of the number of n-grams that occur once, by order
+    for r in range(first + 1, last + 1):
+        # --- the leaf r - 1 belongs to the deeper of the intervals on its two sides
+        leaf = ranks[r - 1]
+        shared = common[r] if r < last else 0
+        if shared > depth[top]:
+            top += 1
+            depth[top], begin[top], left[top], start[top] = shared, r - 1, 0, n_nodes
+        left[top] += 1
+        if leaf > 0:
+            symbol = symbols[leaf - 1]
+            seen = previous[symbol]
+            if seen >= first:
+                frame = top
+                while begin[frame] > seen:
+                    frame -= 1
+                left[frame] -= 1
+            previous[symbol] = r - 1
+        is_bos = symbols[leaf] == BOS
+        singles[max(depth[top] + 1, 2 if is_bos else 1)] += 1
+        singles[max(room[leaf] + 1, 2 if is_bos else 1)] -= 1
+        # --- close the intervals that end before r
+        while depth[top] > shared:
+            is_bos = symbols[ranks[begin[top]]] == BOS
+            count = r - begin[top]
+            distinct = count if is_bos else left[top]
+            out.depth[n_nodes] = depth[top]
+            out.begin[n_nodes] = begin[top]
+            out.end[n_nodes] = r
+            out.left[n_nodes] = distinct
+            n_nodes += 1
+            out.nodes[n_nodes - 1] = n_nodes - start[top]
+            parent = max(depth[top - 1], shared)
+            for k in range(max(parent + 1, 2 if is_bos else 1), depth[top] + 1):
+                if distinct < 5:
+                    adjusted[k, distinct] += 1
+                if count < 5:
+                    raw[k, count] += 1
+            if depth[top - 1] < shared:
+                depth[top] = shared  # its parent opens here and inherits begin, start and left
+            else:
+                left[top - 1] += left[top]
+                top -= 1
+    once = 0
+    for k in range(1, order + 1):
+        once += singles[k]
+        adjusted[k, 1] += once
+        raw[k, 1] += once
+    return n_nodes
+
+
+def _renumber(symbols: Symbols, room: NDArray[np.uint8], ranks: NDArray[np.int32], intervals: Intervals) -> Tree:
+    n_nodes, n_leaves = len(intervals.depth), _count_leaves(room, ranks, intervals)
+    tree = Tree(
+        symbols=symbols,
+        child=np.empty(n_nodes + 1, np.uint32),
+        leaf=np.empty(n_nodes + 1, np.uint32),
+        label=np.zeros(n_nodes, symbols.dtype),
+        depth=np.empty(n_nodes, np.uint8),
+        position=np.empty(n_nodes, np.uint32),
+        count=np.empty(n_nodes, np.uint32),
+        left=np.empty(n_nodes, np.uint32),
+        leaf_label=np.empty(n_leaves, symbols.dtype),
+        leaf_position=np.empty(n_leaves, np.uint32),
+    )
+    widest = int(symbols.max()) + 1
+    _breadth_first(room, ranks, intervals, tree, np.empty(n_nodes, np.uint32), np.empty(widest, np.int64))
+    return tree
+
+
+@kernel
+def _count_leaves(room, ranks, intervals):  # type: ignore[no-untyped-def]
+    """Suffixes that are no part of a deepest node: all of them less those in nodes without children."""
+    n = len(ranks)
+    for v in range(len(intervals.depth)):
+        p = ranks[intervals.begin[v]]
+        if intervals.depth[v] == room[p]:
+            n -= intervals.end[v] - intervals.begin[v]
+    return n
+
+
+@kernel
+def _breadth_first(room, ranks, intervals, tree, source, children):  # type: ignore[no-untyped-def]
+    """Fill `tree` from the post-order intervals.  source[v]: the interval of node v."""
+    last = len(intervals.depth) - 1
+    source[0] = last
+    n_nodes, n_leaves = 1, 0
+    for v in range(last + 1):
+        q = np.int64(source[v])
+        p = ranks[intervals.begin[q]]
+        depth = intervals.depth[q]
+        tree.child[v], tree.leaf[v] = n_nodes, n_leaves
+        tree.depth[v], tree.position[v] = depth, p
+        tree.count[v], tree.left[v] = intervals.end[q] - intervals.begin[q], intervals.left[q]
+        if depth == room[p]:
+            continue
+        # in post-order the last child stands just before its parent, its sibling before the child's subtree
+        n_children = 0
+        c = q - 1
+        while c > q - np.int64(intervals.nodes[q]):
+            children[n_children] = c
+            n_children += 1
+            c -= np.int64(intervals.nodes[c])
+        r = np.int64(intervals.begin[q])
+        for k in range(n_children, -1, -1):  # k = 0 stands for the leaves after the last child
+            c = children[k - 1]
+            stop = intervals.begin[c] if k > 0 else intervals.end[q]
+            while r < stop:
+                tree.leaf_position[n_leaves] = ranks[r]
+                tree.leaf_label[n_leaves] = tree.symbols[ranks[r] + depth]
+                n_leaves += 1
+                r += 1
+            if k > 0:
+                source[n_nodes] = c
+                tree.label[n_nodes] = tree.symbols[ranks[r] + depth]
+                n_nodes += 1
+                r = np.int64(intervals.end[c])
+    tree.child[last + 1], tree.leaf[last + 1] = n_nodes, n_leaves
+
+
+def last_in_suffix_order(symbols: Symbols, order: int) -> NDArray[Any]:
+    """The longest n-gram (at most `order` symbols) whose suffixes sort last, compared from their ends.
+
+    It is the last n-gram in the order in which lmplz counts: by the last word's id, then the word before it, ...;
+    it begins with `<s>` where the sentence is shorter than `order`.
+    """
+    ends = np.flatnonzero(symbols == symbols.max())
+    length = 1
+    while length < order and symbols[ends[0] - length + 1] != BOS:
+        before = symbols[ends - length]
+        ends = ends[before == before.max()]
+        length += 1
+    result: NDArray[Any] = symbols[ends[0] - length + 1 : ends[0] + 1]
+    return result
