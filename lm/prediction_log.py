@@ -1,0 +1,231 @@
+"""The prediction log (errtax.log/1): for each position of a text, the probability a model gave to the right symbol.
+
+Five lines of pandas make a valid one:
+
+    import numpy as np, pandas as pd
+    text = open("test.txt").read()
+    p = my_model(text)                       # probability of each character given those before it
+    pd.DataFrame({"position": np.arange(len(text)), "symbol": list(text), "logprob": np.log(p)}
+                ).to_parquet("preds.parquet")
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from errtax.lm.errors import BadInput
+from errtax.lm.table import Column, TableSchema, metadata_of, open_parquet
+from errtax.lm.text import Codes, Unit
+
+_FLOATS = (pa.float32(), pa.float64())
+_SYMBOLS = (pa.string(), pa.binary(), pa.large_string(), pa.large_binary())
+
+LOG = TableSchema(
+    "errtax.log/1",
+    "a prediction log",
+    (
+        Column(
+            "position",
+            (pa.int64(), pa.int32(), pa.uint32(), pa.uint64()),
+            "index of the symbol in the text, strictly increasing",
+        ),
+        Column("symbol", _SYMBOLS, "the correct symbol: a character, or a byte"),
+        Column(
+            "logprob", _FLOATS, "natural log of the probability given to it; null = not predicted", nullable=True
+        ),
+        Column("argmax", _SYMBOLS, "the symbol with the highest probability", required=False, nullable=True),
+        Column("argmax_logprob", _FLOATS, "its natural log-probability", required=False, nullable=True),
+        Column("entropy", _FLOATS, "of the predicted distribution, in nats", required=False, nullable=True),
+        Column(
+            "rank",
+            (pa.int32(), pa.int64(), pa.uint32(), pa.int16(), pa.uint16()),
+            "of the correct symbol, from 1",
+            required=False,
+            nullable=True,
+        ),
+        Column(
+            "doc",
+            (pa.int64(), pa.int32(), pa.string(), pa.large_string()),
+            "document id, the block for resampling",
+            required=False,
+            nullable=True,
+        ),
+    ),
+)
+
+PROBABILITY = Column("prob", _FLOATS, "probability given to the symbol, instead of logprob", nullable=True)
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionLog:
+    """A log in memory; row r is a position of the text.
+
+    `positions[r]`: int64, strictly increasing.  `codes[r]`: the correct symbol.  `logprobs[r]`: float64, natural log,
+    NaN where nothing was predicted.  `argmax_codes[r]`: the model's best symbol, where the log has it.
+    """
+
+    name: str
+    unit: Unit
+    positions: NDArray[np.int64]
+    codes: Codes
+    logprobs: NDArray[np.float64]
+    argmax_codes: Codes | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @property
+    def model(self) -> str:
+        """One line that names the model; the file's name where the log does not say."""
+        return self.metadata.get("model", Path(self.name).name.removesuffix(".parquet"))
+
+    @property
+    def text_sha256(self) -> str:
+        """SHA-256 of the symbols as bytes (UTF-8 for characters)."""
+        return hashlib.sha256(bytes_of(self.codes, self.unit)).hexdigest()
+
+
+def bytes_of(codes: Codes, unit: Unit) -> bytes:
+    """The text of an array of codes as bytes, UTF-8 for characters."""
+    if unit is Unit.BYTE:
+        return codes.tobytes()
+    return codes.astype("<u4").tobytes().decode("utf-32-le").encode("utf-8")
+
+
+def read_log(path: Path) -> PredictionLog:
+    """The prediction log in a Parquet file.
+
+    Raises `BadInput`, with the first problem found, when a column is missing or mistyped, a log-probability is
+    above 0 or NaN, positions do not increase, a symbol is not one symbol, or the symbols are not those of the text
+    that the file's metadata names.
+    """
+    log, problems = _read(path)
+    if problems or log is None:
+        raise BadInput(f"{path} is not a valid prediction log: {problems[0]}.")
+    return log
+
+
+def log_problems(path: Path) -> list[str]:
+    """What is wrong with a prediction log, one line per problem."""
+    return _read(path)[1]
+
+
+def _read(path: Path) -> tuple[PredictionLog | None, list[str]]:
+    file = open_parquet(path)
+    schema = file.schema_arrow
+    as_probability = "logprob" not in schema.names and "prob" in schema.names
+    problems = LOG.mistyped(schema)
+    if as_probability:
+        problems = [problem for problem in problems if "'logprob'" not in problem]
+        if schema.field("prob").type not in PROBABILITY.types:
+            problems.append(f"column 'prob' has type {schema.field('prob').type}, float or double is needed")
+    metadata = metadata_of(schema)
+    if metadata.get("errtax.schema", LOG.name) != LOG.name:
+        problems.insert(0, f"its metadata says it is {metadata['errtax.schema']}, {LOG.name} is needed")
+    if problems:
+        return None, problems
+    value = "prob" if as_probability else "logprob"
+    names = ["position", "symbol", value, *(["argmax"] if "argmax" in schema.names else [])]
+    columns = {name: file.read([name]).column(0) for name in names}
+    if file.metadata.num_rows == 0:
+        return None, ["it has no rows"]
+    positions, problems = _positions(columns["position"])
+    logprobs, more = _logprobs(columns[value], as_probability, positions)
+    problems += more
+    try:
+        unit, codes = decode_symbols(columns["symbol"], "symbol")
+        argmax = decode_symbols(columns["argmax"].fill_null(columns["symbol"][0]), "argmax")[1] if "argmax" in columns else None
+    except BadInput as error:
+        return None, [*problems, str(error)]
+    if metadata.get("unit", unit) != unit:
+        problems.append(f"its metadata says unit {metadata['unit']}, its symbols are of unit {unit}")
+    log = PredictionLog(str(path), unit, positions, codes, logprobs, argmax, metadata)
+    whole = not problems and positions[0] == 0 and positions[-1] == len(positions) - 1
+    if whole and "text_sha256" in metadata and metadata["text_sha256"] != log.text_sha256:
+        problems.append("its symbols are not those of the text that its metadata names (text_sha256 differs)")
+    return log, problems
+
+
+def _positions(column: Any) -> tuple[NDArray[np.int64], list[str]]:
+    if column.null_count:
+        return np.zeros(len(column), np.int64), ["column 'position' has nulls; each row needs its position"]
+    positions = column.to_numpy().astype(np.int64)
+    steps = np.diff(positions)
+    if positions[0] < 0:
+        return positions, [f"the first position is {positions[0]}; positions count from 0"]
+    if (steps <= 0).any():
+        row = int(np.argmax(steps <= 0)) + 1
+        found = f"row {row} has position {positions[row]} after {positions[row - 1]}"
+        return positions, [f"{found}; positions must increase strictly (sort the log by position, without repeats)"]
+    return positions, []
+
+
+def _logprobs(column: Any, as_probability: bool, positions: NDArray[np.int64]) -> tuple[NDArray[np.float64], list[str]]:
+    valid = ~column.is_null().to_numpy().astype(bool)
+    values = pc.fill_null(column, -1.0).to_numpy().astype(np.float64)
+    problems = []
+    if np.isnan(values).any():
+        row = int(np.argmax(np.isnan(values)))
+        problems.append(f"{_name(as_probability)} is NaN at position {positions[row]} (row {row}); null means not predicted")
+    if as_probability:
+        outside = valid & ((values < 0) | (values > 1))
+        values = np.log(np.where(valid & ~outside, values, 1.0), where=valid & ~outside & (values > 0), out=np.full(len(values), -np.inf))
+        rule = "a probability lies in [0, 1]"
+    else:
+        outside = valid & (values > 0)
+        rule = "a natural log of a probability is at most 0 (a column of probabilities is called 'prob')"
+    if outside.any():
+        row = int(np.argmax(outside))
+        problems.append(
+            f"{_name(as_probability)} is {column[row].as_py()} at position {positions[row]} (row {row}); {rule}"
+        )
+    return np.where(valid, values, np.nan), problems
+
+
+def _name(as_probability: bool) -> str:
+    return "prob" if as_probability else "logprob"
+
+
+def decode_symbols(column: Any, name: str) -> tuple[Unit, Codes]:
+    """Unit and codes of a column of one-symbol strings or one-byte binaries."""
+    if column.null_count:
+        raise BadInput(f"column {name!r} has nulls; each row needs its symbol")
+    array = pa.concat_arrays(column.chunks) if column.num_chunks != 1 else column.chunk(0)
+    binary = pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type)
+    lengths = (pc.binary_length(array) if binary else pc.utf8_length(array)).to_numpy(zero_copy_only=False)
+    if (lengths != 1).any():
+        row = int(np.argmax(lengths != 1))
+        what = "one byte (binary) or one character (string)"
+        raise BadInput(f"column {name!r}: row {row} holds {array[row].as_py()!r}; each row holds {what}")
+    wide = pa.types.is_large_binary(array.type) or pa.types.is_large_string(array.type)
+    offsets = np.frombuffer(array.buffers()[1], np.int64 if wide else np.int32)[array.offset : array.offset + len(array) + 1]
+    data = np.frombuffer(array.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
+    if binary:
+        return Unit.BYTE, data
+    string = data.tobytes().decode("utf-8")
+    return Unit.CHAR, np.frombuffer(string.encode("utf-32-le"), "<u4").astype(np.uint32, copy=False)
+
+
+def encode_symbols(codes: Codes, unit: Unit) -> Any:
+    """The Arrow column of a text's symbols: binary of one byte each, or string of one character each."""
+    if unit is Unit.BYTE:
+        offsets = pa.array(np.arange(len(codes) + 1, dtype=np.int32))
+        return pa.BinaryArray.from_buffers(pa.binary(), len(codes), [None, offsets.buffers()[1], pa.py_buffer(np.ascontiguousarray(codes))])
+    widths = 1 + (codes >= 0x80).astype(np.int32) + (codes >= 0x800) + (codes >= 0x10000)
+    ends = np.concatenate([np.zeros(1, np.int32), np.cumsum(widths, dtype=np.int32)])
+    return pa.StringArray.from_buffers(len(codes), pa.py_buffer(ends), pa.py_buffer(bytes_of(codes, unit)))
+
+
+def log_schema(unit: Unit) -> Any:
+    """The Arrow schema of a complete log in this unit, as `predict` writes it."""
+    symbol = pa.binary() if unit is Unit.BYTE else pa.string()
+    return LOG.arrow(
+        symbol=symbol, logprob=pa.float32(), argmax=symbol, argmax_logprob=pa.float32(), entropy=pa.float32(), rank=pa.int32()
+    )

@@ -1,0 +1,68 @@
+"""All oracles' evidence on one text: a number a position, independent of thresholds and of the order of layers."""
+
+from collections import Counter
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errtax.lm.ngram_index import NgramIndex
+from errtax.oracle.memory import distances_to_earlier
+from errtax.oracle.ngram import smallest_context
+from errtax.oracle.rarity import counts_in_training
+from errtax.oracle.surroundings import kinds_before, newline_distances
+from errtax.oracle.text_view import TextView
+
+NONE = -1
+"""Stands for "the oracle has nothing to say" in the word columns; in files it is null."""
+
+
+class Evidence(NamedTuple):
+    """One entry a row of the log, in every column.  None: the oracle could not be asked."""
+
+    ngram_context: NDArray[np.uint8] | None  # smallest context whose model gives p > 0.5; 0: none does
+    memory_distance: NDArray[np.int32]  # start of word to start of its latest earlier occurrence; NONE
+    word_length: NDArray[np.int32]  # in characters; NONE outside words
+    word_offset: NDArray[np.int32]  # characters from the word's start; NONE outside words
+    word_count: NDArray[np.int32] | None  # in the training text; NONE outside words
+    after: NDArray[np.uint8]  # kind of the character before: 0, SPACE, QUOTE, NEWLINE
+    newline_distance: NDArray[np.int32]  # characters since the last newline, from 1; 0: none before
+    punctuation: NDArray[np.bool_]  # the correct symbol is punctuation
+
+
+def collect_evidence(view: TextView, index: NgramIndex | None, training_words: Counter[str] | None) -> Evidence:
+    """The evidence on every row of a log; an oracle without its model or counts leaves None.
+
+    Time O(n) times the order of the index; about 60 bytes a symbol.
+    """
+    word_of = view.word_of
+    inside = word_of >= 0
+    place = np.where(inside, word_of, 0)
+
+    def of_word(per_word: NDArray[np.int64] | NDArray[np.int32], missing: int = NONE) -> NDArray[np.int32]:
+        if not len(per_word):
+            return np.full(len(view), NONE, np.int32)
+        values = np.where(inside, per_word[place], missing)
+        return np.minimum(values, np.iinfo(np.int32).max).astype(np.int32)
+
+    distances = distances_to_earlier(view)
+    counts = None if training_words is None else of_word(counts_in_training(view, training_words))
+    evidence = Evidence(
+        ngram_context=None if index is None else smallest_context(index, view),
+        memory_distance=of_word(np.where(distances > 0, distances, NONE)),
+        word_length=of_word(view.words.characters),
+        word_offset=_offsets(view, inside, place),
+        word_count=counts,
+        after=kinds_before(view),
+        newline_distance=newline_distances(view),
+        punctuation=view.spread(view.classes.punctuation).astype(bool),
+    )
+    return Evidence(*(None if column is None else column[view.rows] for column in evidence))
+
+
+def _offsets(view: TextView, inside: NDArray[np.bool_], place: NDArray[np.int64]) -> NDArray[np.int32]:
+    if not len(view.words.start):
+        return np.full(len(view), NONE, np.int32)
+    character = view.spread(np.arange(len(view.first_symbol) - 1))
+    first = character[view.words.start[place]]
+    return np.where(inside, character - first, NONE).astype(np.int32)

@@ -1,0 +1,139 @@
+"""A text under test as the oracles see it: symbols, their characters, and the words among them.
+
+Rules about words, spaces, quotes and punctuation are rules about characters.  A byte log is decoded as UTF-8; each
+byte belongs to its character, an invalid byte is a character of its own that belongs to no word.
+"""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errtax.lm.prediction_log import PredictionLog, bytes_of
+from errtax.lm.text import Codes, Unit
+
+WORD = re.compile(r"\w+")
+"""A word is a maximal match, over the whole text, case-sensitive; training words are counted with it too."""
+
+SPACE, QUOTE, NEWLINE = 1, 2, 3
+AFTER_NAMES = ("", "space", "quote", "newline")
+_QUOTES = frozenset("\"“”«»‘`")
+_APOSTROPHES = frozenset("'’")
+_GAP = {Unit.BYTE: 0xFF, Unit.CHAR: 0xFFFF}  # never in UTF-8, never a character: stands where a log skips positions
+
+
+class Words(NamedTuple):
+    """The words of a text, in order.  `start`, `length`, `end` count symbols, `characters` characters."""
+
+    start: NDArray[np.int64]
+    length: NDArray[np.int64]
+    characters: NDArray[np.int64]
+    type: NDArray[np.int64]  # index into `types`
+    types: list[str]
+
+
+class CharacterClasses(NamedTuple):
+    """What each character of the text is; all boolean, one entry a character."""
+
+    word: NDArray[np.bool_]
+    space: NDArray[np.bool_]
+    quote: NDArray[np.bool_]
+    newline: NDArray[np.bool_]
+    punctuation: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class TextView:
+    """A text by symbols (n) and by characters (m <= n; m = n for a character log).
+
+    `codes[i]`: symbol i.  `positions[i]`: its index in the evaluated text.  `rows`: the symbols that are rows of the
+    log; the others fill its gaps, one a gap, so that no context and no word reaches across.
+    """
+
+    unit: Unit
+    codes: Codes
+    positions: NDArray[np.int64]
+    rows: NDArray[np.int64] | slice
+
+    @classmethod
+    def of_log(cls, log: PredictionLog) -> "TextView":
+        """The text that a log's rows spell."""
+        breaks = np.flatnonzero(np.diff(log.positions) != 1) + 1
+        if not len(breaks):
+            return cls(log.unit, log.codes, log.positions, slice(None))
+        codes = np.insert(log.codes, breaks, _GAP[log.unit])
+        positions = np.insert(log.positions, breaks, log.positions[breaks] - 1)
+        rows = np.delete(np.arange(len(codes)), breaks + np.arange(len(breaks)))
+        return cls(log.unit, codes, positions, rows)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @cached_property
+    def string(self) -> str:
+        """The characters; an invalid byte is a lone surrogate."""
+        data = bytes_of(self.codes, self.unit)
+        return data.decode("utf-8", "surrogateescape")
+
+    @cached_property
+    def _points(self) -> NDArray[np.uint32]:
+        return np.frombuffer(self.string.encode("utf-32-le", "surrogatepass"), "<u4")
+
+    @cached_property
+    def first_symbol(self) -> NDArray[np.int64]:
+        """Index of the first symbol of each character, and n at the end; shape (m + 1,)."""
+        if self.unit is Unit.CHAR:
+            return np.arange(len(self) + 1)
+        points = self._points
+        widths = 1 + (points >= 0x80).astype(np.int64) + (points >= 0x800) + (points >= 0x10000)
+        widths[(points >= 0xDC80) & (points <= 0xDCFF)] = 1  # an invalid byte
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(widths)])
+
+    def spread(self, per_character: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Values of characters as values of their symbols; shape (m,) -> (n,)."""
+        if len(per_character) == len(self):
+            return per_character
+        return np.repeat(per_character, np.diff(self.first_symbol))
+
+    @cached_property
+    def words(self) -> Words:
+        """The words, with their places in symbols."""
+        string = self.string
+        spans = np.array([match.span() for match in WORD.finditer(string)], np.int64).reshape(-1, 2)
+        ids: dict[str, int] = {}
+        types = [ids.setdefault(string[a:b], len(ids)) for a, b in spans.tolist()]
+        start, end = self.first_symbol[spans[:, 0]], self.first_symbol[spans[:, 1]]
+        return Words(start, end - start, spans[:, 1] - spans[:, 0], np.array(types, np.int64), list(ids))
+
+    @cached_property
+    def word_of(self) -> NDArray[np.int64]:
+        """Index of the word that each symbol lies in, -1 outside words; shape (n,)."""
+        words = self.words
+        inside = np.full(len(self), -1, np.int64)
+        total = int(words.length.sum())
+        if total:
+            first = np.cumsum(words.length) - words.length
+            where = np.arange(total) + np.repeat(words.start - first, words.length)
+            inside[where] = np.repeat(np.arange(len(words.start)), words.length)
+        return inside
+
+    @cached_property
+    def classes(self) -> CharacterClasses:
+        """Classes of characters: looked up once per distinct character."""
+        points = self._points
+        distinct, which = np.unique(points, return_inverse=True)
+        characters = [chr(point) for point in distinct]
+        word = np.array([bool(WORD.match(c)) for c in characters], bool)[which]
+        space = np.array([c.isspace() and c not in "\r\n" for c in characters], bool)[which]
+        mark = np.array([unicodedata.category(c)[0] in "PS" for c in characters], bool)[which]
+        quote = np.array([c in _QUOTES for c in characters], bool)[which]
+        apostrophe = np.array([c in _APOSTROPHES for c in characters], bool)[which]
+        before, after = np.roll(word, 1), np.roll(word, -1)
+        before[:1] = after[-1:] = False
+        line_feed, carriage_return = points == 0x0A, points == 0x0D
+        bare = carriage_return & ~np.concatenate([line_feed[1:], [False]])
+        return CharacterClasses(word, space, quote | (apostrophe & ~(before & after)), line_feed | bare, mark)

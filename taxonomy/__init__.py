@@ -1,0 +1,1 @@
+"""The taxonomy: layers that claim errors by the oracles' evidence, peeled off one after another."""

@@ -1,0 +1,87 @@
+"""The peel: errors, the layers that claim them, and the first layer in the chosen order that takes each.
+
+Karpathy et al. 2015, section 4.3.  Verdicts follow from evidence and `Settings` alone, so another threshold, order or
+subset of layers is a re-reading of the same evidence.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errtax.lm.errors import BadInput
+from errtax.lm.prediction_log import PredictionLog
+from errtax.oracle.evidence import Evidence
+from errtax.taxonomy.layers import LAYER_BY_NAME, REST, claim_bit
+from errtax.taxonomy.settings import Criterion, Settings
+
+
+@dataclass(frozen=True, eq=False)
+class Peel:
+    """A peeled log; row r is a row of the log.
+
+    `error[r]`: whether the model was wrong.  `claims[r]`: a bit per layer that would take this error alone.
+    `layer[r]`: index into `layer_names` of the layer that took it, -1 where correct; `slice[r]`: its slice.
+    """
+
+    log: PredictionLog
+    evidence: Evidence
+    settings: Settings
+    error: NDArray[np.bool_]
+    claims: NDArray[np.uint16]
+    layer: NDArray[np.int8]
+    slice: NDArray[np.int8]
+    signature: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def layer_names(self) -> list[str]:
+        """The layers in their order, `rest` last: it holds what no chosen layer claims."""
+        return [*self.settings.layers, REST]
+
+    def slice_names(self, name: str) -> list[str]:
+        """The slices of a layer."""
+        return [REST] if name == REST else LAYER_BY_NAME[name].slices(self.settings)
+
+    @property
+    def predicted(self) -> NDArray[np.bool_]:
+        """Rows with a prediction: only these are counted."""
+        return ~np.isnan(self.log.logprobs)
+
+
+def available_layers(settings: Settings, evidence: Evidence) -> Settings:
+    """The settings without the layers whose oracle could not be asked."""
+    absent = {"ngram"} if evidence.ngram_context is None else set()
+    absent |= {"rare"} if evidence.word_count is None else set()
+    return replace(settings, layers=tuple(name for name in settings.layers if name not in absent))
+
+
+def find_errors(log: PredictionLog, criterion: Criterion) -> NDArray[np.bool_]:
+    """Where the model was wrong: p < 0.5 (strict), or another symbol ranked first.  Null predictions never are."""
+    predicted = ~np.isnan(log.logprobs)
+    if criterion is Criterion.PROBABILITY:
+        return predicted & (np.exp(log.logprobs, where=predicted, out=np.ones(len(log))) < 0.5)
+    if log.argmax_codes is None:
+        raise BadInput(f"{log.name} has no column 'argmax'; the criterion argmax needs it (or use --criterion 'p<0.5').")
+    return predicted & (log.argmax_codes != log.codes)
+
+
+def peel_log(log: PredictionLog, evidence: Evidence, settings: Settings) -> Peel:
+    """Give every error of a log to the first layer that claims it.  Time O(rows x slices)."""
+    settings = available_layers(settings, evidence)
+    error = find_errors(log, settings.criterion)
+    p = np.exp(log.logprobs, where=error, out=np.ones(len(log)))
+    claims = np.zeros(len(log), np.uint16)
+    layer = np.where(error, np.int8(len(settings.layers)), np.int8(-1))
+    slices = np.where(error, np.int8(0), np.int8(-1))
+    left = error.copy()
+    for number, name in enumerate(settings.layers):
+        claimed_by = LAYER_BY_NAME[name].slice_of(evidence, p, settings)
+        claimed = error & (claimed_by >= 0)
+        claims[claimed] |= claim_bit(name)
+        taken = claimed & left
+        layer[taken] = number
+        slices[taken] = claimed_by[taken]
+        left &= ~claimed
+    return Peel(log, evidence, settings, error, claims, layer, slices)

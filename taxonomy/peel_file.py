@@ -1,0 +1,197 @@
+"""The peel table (errtax.peel/1): evidence and verdicts, one row per position of the log."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from errtax.lm.errors import BadInput
+from errtax.lm.prediction_log import PredictionLog, decode_symbols, encode_symbols
+from errtax.lm.table import Column, TableSchema, metadata_of, open_parquet, table_writer
+from errtax.lm.text import Unit
+from errtax.oracle.evidence import NONE, Evidence
+from errtax.oracle.text_view import AFTER_NAMES
+from errtax.taxonomy.layers import LAYER_BY_NAME, claim_bit
+from errtax.taxonomy.peel import Peel, peel_log
+from errtax.taxonomy.signature import settings_of_signature
+
+_NAME = pa.dictionary(pa.int8(), pa.string())
+
+PEEL = TableSchema(
+    "errtax.peel/1",
+    "a peel table",
+    (
+        Column("position", (pa.int64(),), "index of the symbol in the text"),
+        Column("symbol", (pa.string(), pa.binary()), "the correct symbol"),
+        Column("logprob", (pa.float64(), pa.float32()), "natural log; null = not predicted", nullable=True),
+        Column("argmax", (pa.string(), pa.binary()), "the model's best symbol", required=False),
+        Column("error", (pa.bool_(),), "whether the model was wrong"),
+        Column("ngram_context", (pa.uint8(),), "smallest n of context whose n-gram model gives p > 0.5", nullable=True),
+        Column("memory_distance", (pa.int32(),), "symbols back to the word's latest earlier occurrence", nullable=True),
+        Column("word_length", (pa.int32(),), "characters of the word", nullable=True),
+        Column("word_offset", (pa.int32(),), "characters from the word's start", nullable=True),
+        Column("word_count", (pa.int32(),), "occurrences of the word in the training text", nullable=True),
+        Column("after", (_NAME,), "space, quote or newline just before", nullable=True),
+        Column("newline_distance", (pa.int32(),), "characters since the last newline, from 1", nullable=True),
+        Column("punctuation", (pa.bool_(),), "the correct symbol is punctuation"),
+        Column("claims", (pa.uint16(),), "one bit per layer that would take this error alone"),
+        Column("layer", (_NAME,), "the layer that took the error; null where correct", nullable=True),
+        Column("slice", (_NAME,), "its slice", nullable=True),
+    ),
+)
+
+_ROWS = 1 << 20  # of a row group
+
+
+def write_peel(path: Path, peel: Peel, force: bool = True) -> None:
+    """Write a peel, row group by row group."""
+    symbol = pa.binary() if peel.log.unit is Unit.BYTE else pa.string()
+    optional = {"argmax": symbol} if peel.log.argmax_codes is not None else {}
+    schema = PEEL.arrow(symbol=symbol, **optional)
+    metadata = {
+        "errtax.schema": PEEL.name,
+        "signature": peel.signature,
+        "claims": json.dumps({name: claim_bit(name) for name in LAYER_BY_NAME}),
+        "oracles": ",".join(
+            name
+            for name, column in (("ngram", peel.evidence.ngram_context), ("rare", peel.evidence.word_count))
+            if column is not None
+        ),
+        "unit": str(peel.log.unit),
+        "model": peel.log.model,
+        **peel.sources,
+    }
+    with table_writer(path, schema, metadata, force) as writer:
+        for start in range(0, len(peel.log), _ROWS):
+            columns = _arrow_columns(peel, slice(start, start + _ROWS))
+            writer.write_batch(pa.record_batch([columns[name] for name in schema.names], schema=schema))
+
+
+def _arrow_columns(peel: Peel, rows: slice) -> dict[str, Any]:
+    log, evidence = peel.log, Evidence(*(None if column is None else column[rows] for column in peel.evidence))
+    n = len(log.positions[rows])
+    contexts = np.zeros(n, np.uint8) if evidence.ngram_context is None else evidence.ngram_context
+    counts = np.full(n, NONE, np.int32) if evidence.word_count is None else evidence.word_count
+    slice_names, slice_codes = _slice_dictionary(peel, rows)
+    logprobs = log.logprobs[rows]
+    columns = {
+        "position": pa.array(log.positions[rows]),
+        "symbol": encode_symbols(log.codes[rows], log.unit),
+        "logprob": pa.array(logprobs, mask=np.isnan(logprobs)),
+        "error": pa.array(peel.error[rows]),
+        "ngram_context": pa.array(contexts, mask=contexts == 0),
+        "memory_distance": _nullable(evidence.memory_distance),
+        "word_length": _nullable(evidence.word_length),
+        "word_offset": _nullable(evidence.word_offset),
+        "word_count": _nullable(counts),
+        "after": _dictionary(evidence.after.astype(np.int8) - np.int8(1), AFTER_NAMES[1:]),
+        "newline_distance": pa.array(evidence.newline_distance, mask=evidence.newline_distance == 0),
+        "punctuation": pa.array(evidence.punctuation),
+        "claims": pa.array(peel.claims[rows]),
+        "layer": _dictionary(peel.layer[rows], peel.layer_names),
+        "slice": _dictionary(slice_codes, slice_names),
+    }
+    if log.argmax_codes is not None:
+        columns["argmax"] = encode_symbols(log.argmax_codes[rows], log.unit)
+    return columns
+
+
+def _nullable(values: NDArray[np.int32]) -> Any:
+    return pa.array(values, mask=values == NONE)
+
+
+def _dictionary(codes: NDArray[np.int8], names: list[str] | tuple[str, ...]) -> Any:
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8(), mask=codes < 0), pa.array(names, pa.string()))
+
+
+def _slice_dictionary(peel: Peel, rows: slice) -> tuple[list[str], NDArray[np.int8]]:
+    names: list[str] = []
+    first = []
+    for layer in peel.layer_names:
+        first.append(len(names))
+        names += peel.slice_names(layer)
+    layers, slices = peel.layer[rows], peel.slice[rows]
+    return names, np.where(layers >= 0, np.array(first, np.int8)[layers] + slices, -1).astype(np.int8)
+
+
+def read_peel(path: Path) -> Peel:
+    """The peel in a file.
+
+    Raises `BadInput` when the file is no peel table, or when its verdicts are not those that its evidence and its
+    signature give (a file edited by hand).
+    """
+    peel, problems = _read(path)
+    if problems or peel is None:
+        raise BadInput(f"{path} is not a valid peel table: {problems[0]}.")
+    return peel
+
+
+def peel_problems(path: Path) -> list[str]:
+    """What is wrong with a peel table, one line per problem."""
+    return _read(path)[1]
+
+
+def _read(path: Path) -> tuple[Peel | None, list[str]]:
+    file = open_parquet(path)
+    metadata = metadata_of(file.schema_arrow)
+    if metadata.get("errtax.schema") != PEEL.name:
+        found = metadata.get("errtax.schema", "no schema")
+        return None, [f"its metadata says {found}, {PEEL.name} is needed; make one with errtax peel --preds {path.name}"]
+    problems = PEEL.mistyped(file.schema_arrow)
+    if problems:
+        return None, problems
+    table = file.read()
+    unit, codes = decode_symbols(table["symbol"], "symbol")
+    argmax = decode_symbols(table["argmax"], "argmax")[1] if "argmax" in table.column_names else None
+    logprobs = table["logprob"].to_numpy().astype(np.float64)
+    log = PredictionLog(str(path), unit, table["position"].to_numpy(), codes, logprobs, argmax, metadata)
+    settings = settings_of_signature(metadata.get("signature", ""))
+    oracles = metadata.get("oracles", "").split(",")
+    evidence = Evidence(
+        ngram_context=_integers(table["ngram_context"], 0, np.uint8) if "ngram" in oracles else None,
+        memory_distance=_integers(table["memory_distance"], NONE),
+        word_length=_integers(table["word_length"], NONE),
+        word_offset=_integers(table["word_offset"], NONE),
+        word_count=_integers(table["word_count"], NONE) if "rare" in oracles else None,
+        after=_codes_of(table["after"], AFTER_NAMES[1:]) + 1,
+        newline_distance=_integers(table["newline_distance"], 0),
+        punctuation=table["punctuation"].to_numpy(),
+    )
+    again = peel_log(log, evidence, settings)
+    peel = Peel(
+        log, evidence, settings, again.error, again.claims, again.layer, again.slice, metadata["signature"],
+        {key: value for key, value in metadata.items() if key in _SOURCES},
+    )  # fmt: skip
+    names, slices = _slice_dictionary(peel, slice(None))
+    stored = (
+        ("error", peel.error, table["error"].to_numpy()),
+        ("claims", peel.claims, table["claims"].to_numpy()),
+        ("layer", peel.layer.astype(np.int64), _codes_of(table["layer"], peel.layer_names)),
+        ("slice", slices.astype(np.int64), _codes_of(table["slice"], names)),
+    )
+    for name, due, found in stored:
+        if not np.array_equal(due, found):
+            row = int(np.argmax(due != found))
+            problems.append(f"column {name!r}, row {row}: not what the evidence and the signature give; peel the log again")
+    return peel, problems
+
+
+_SOURCES = ("parameters", "text_sha256", "train_sha256", "preds_sha256", "ngram_sha256")
+
+
+def _integers(column: Any, missing: int, dtype: type[np.integer[Any]] = np.int32) -> NDArray[Any]:
+    values: NDArray[Any] = column.fill_null(missing).to_numpy().astype(dtype, copy=False)
+    return values
+
+
+def _codes_of(column: Any, names: list[str] | tuple[str, ...]) -> NDArray[np.int64]:
+    """The index in `names` of each entry of a dictionary column; -1 for null, -2 for a foreign name."""
+    index = {name: k for k, name in enumerate(names)}
+    pieces = []
+    for chunk in column.chunks:
+        table = np.array([index.get(name, -2) for name in chunk.dictionary.to_pylist()] + [-1])
+        pieces.append(table[chunk.indices.fill_null(len(table) - 1).to_numpy()])
+    return np.concatenate(pieces) if pieces else np.empty(0, np.int64)

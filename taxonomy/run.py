@@ -1,0 +1,96 @@
+"""From files to a peel: log, index and training text in; evidence, verdicts and a signature out."""
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from errtax.lm.errors import BadInput
+from errtax.lm.files import sha256_of_file
+from errtax.lm.ngram_index import NgramIndex
+from errtax.lm.prediction_log import PredictionLog, read_log
+from errtax.lm.text import Text, read_text
+from errtax.oracle.evidence import collect_evidence
+from errtax.oracle.rarity import count_words
+from errtax.oracle.text_view import TextView
+from errtax.taxonomy.peel import Peel, peel_log
+from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.signature import make_signature
+
+logger = logging.getLogger("errtax")
+
+
+@dataclass(frozen=True)
+class PeelInputs:
+    """The files of one peel.  Without an index one is built from the training text, in memory."""
+
+    preds: Path
+    ngram: Path | None = None
+    train_text: Path | None = None
+    text: Path | None = None  # if given, the log must be a log of it
+
+
+def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
+    """The peel of a prediction log.  Layers whose oracle is missing are left out, with a word about it."""
+    log = read_log(inputs.preds)
+    if inputs.text is not None:
+        _require_text(log, inputs.text)
+    train = None if inputs.train_text is None else read_text(inputs.train_text, log.unit)
+    _announce_missing(inputs, settings)
+    index = _index(inputs, train, log, settings)
+    view = TextView.of_log(log)
+    words = count_words(train) if train is not None and "rare" in settings.layers else None
+    peel = peel_log(log, collect_evidence(view, index, words), settings)
+    train_sha256 = train.sha256 if train else index.info.text_sha256 if index else ""
+    described = ""
+    if index is not None:
+        compat = "compat" if index.info.kenlm_compat else "corrected"
+        described = f"mkn,order={index.info.order},{compat}"
+    signature = make_signature(str(log.unit), len(log), peel.settings, described, log.text_sha256, train_sha256)
+    sources = {
+        "text_sha256": log.text_sha256,
+        "preds_sha256": sha256_of_file(inputs.preds),
+        **({"train_sha256": train_sha256} if train_sha256 else {}),
+        **({"ngram_sha256": sha256_of_file(inputs.ngram)} if inputs.ngram else {}),
+        **({"parameters": log.metadata["parameters"]} if "parameters" in log.metadata else {}),
+    }
+    return replace(peel, signature=signature, sources=sources)
+
+
+def _index(inputs: PeelInputs, train: Text | None, log: PredictionLog, settings: Settings) -> NgramIndex | None:
+    if "ngram" not in settings.layers:
+        return None
+    if inputs.ngram is not None:
+        index = NgramIndex.open(inputs.ngram)
+        index.require_unit(log.unit, log.name)
+        if index.info.order <= settings.ngram_max:
+            raise BadInput(
+                f"{inputs.ngram} has order {index.info.order}: contexts of up to {index.info.order - 1} symbols, the n-gram "
+                f"layer asks for {settings.ngram_max}; build it with --order {settings.ngram_max + 1}, or lower --ngram-max."
+            )
+        if train is not None and index.info.text_sha256 != train.sha256:
+            logger.warning("The index %s was built from another text than %s.", inputs.ngram, inputs.train_text)
+        return index
+    if train is None:
+        return None
+    logger.info("No --ngram: building an index of order %d in memory.", settings.ngram_max + 1)
+    return NgramIndex.build(train, settings.ngram_max + 1)
+
+
+def _announce_missing(inputs: PeelInputs, settings: Settings) -> None:
+    missing = []
+    if "ngram" in settings.layers and inputs.ngram is None and inputs.train_text is None:
+        missing.append("ngram (needs --ngram X.ngram or --train-text train.txt)")
+    if "rare" in settings.layers and inputs.train_text is None:
+        missing.append("rare (needs --train-text train.txt)")
+    if missing:
+        logger.warning("Layers left out: %s.", "; ".join(missing))
+
+
+def _require_text(log: PredictionLog, path: Path) -> None:
+    text = read_text(path, log.unit)
+    if log.positions[-1] >= len(text):
+        raise BadInput(f"{log.name} has position {log.positions[-1]}, {path} has {len(text)} symbols; give the text it was made on.")
+    differs = text.codes[log.positions] != log.codes
+    if differs.any():
+        position = int(log.positions[differs.argmax()])
+        raise BadInput(f"{log.name} is a log of another text than {path}: they differ first at position {position}.")

@@ -1,0 +1,93 @@
+"""Thresholds of the peel, its presets, and their short form for signatures."""
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from errtax.lm.errors import UsageError
+
+LAYER_NAMES = ("ngram", "memory", "rare", "word", "punctuation", "boost")
+
+
+class Criterion(StrEnum):
+    """What counts as an error: a probability below one half, or another symbol ranked first."""
+
+    PROBABILITY = "p<0.5"
+    ARGMAX = "argmax"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All thresholds of the six layers, and their order.
+
+    The defaults are the paper's, with two details that it does not print and that its counts show: the memory
+    takes words of five characters and more only, and "after a newline" means the three characters after it.
+    """
+
+    layers: tuple[str, ...] = LAYER_NAMES
+    criterion: Criterion = Criterion.PROBABILITY
+    ngram_max: int = 9  # contexts 1 .. ngram_max
+    memory_windows: tuple[int, ...] = (100, 500, 1000, 5000)  # symbols before the word
+    memory_min_length: int = 5  # characters
+    rare_counts: tuple[int, ...] = (0, 1, 2, 3, 4, 5)  # occurrences in the training text
+    newline_reach: int = 3  # characters after a newline
+    boosts: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5)
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.layers if name not in LAYER_NAMES]
+        if unknown or not self.layers or len(set(self.layers)) != len(self.layers):
+            allowed = ",".join(LAYER_NAMES)
+            raise UsageError(f"layers must be some of {allowed}, each once, got {','.join(self.layers) or 'none'}.")
+        for name in ("memory_windows", "rare_counts", "boosts"):
+            values: tuple[float, ...] = getattr(self, name)
+            if not values or list(values) != sorted(set(values)) or values[0] < 0 or len(values) > 100:
+                raise UsageError(f"{name} must be increasing numbers of at least 0, got {values}.")
+        if not 1 <= self.ngram_max <= 31 or self.memory_min_length < 1 or self.newline_reach < 1:
+            raise UsageError(f"ngram_max must lie in 1..31, memory_min_length and newline_reach be at least 1; got {self}.")
+
+    def describe(self, name: str) -> str:
+        """A layer and its thresholds in a signature, for example `memory(100,500,1000,5000;len>=5)`."""
+        text = {
+            "ngram": f"ngram(1-{self.ngram_max})",
+            "memory": f"memory({_join(self.memory_windows)};len>={self.memory_min_length})",
+            "rare": f"rare({_join(self.rare_counts)})",
+            "word": f"word(newline<={self.newline_reach})",
+            "punctuation": "punctuation",
+            "boost": f"boost({_join(self.boosts)})",
+        }
+        return text[name]
+
+    @classmethod
+    def parse_layers(cls, text: str, criterion: str) -> "Settings":
+        """The settings whose layers `describe` as in `text`, the layers of a signature.
+
+        >>> settings = Settings(layers=("rare", "memory"), rare_counts=(0, 2))
+        >>> ",".join(settings.describe(name) for name in settings.layers)
+        'rare(0,2),memory(100,500,1000,5000;len>=5)'
+        >>> Settings.parse_layers("rare(0,2),memory(100,500,1000,5000;len>=5)", "p<0.5") == settings
+        True
+        """
+        settings, names = cls(criterion=Criterion(criterion)), []
+        for item in text.replace("),", ")\n").replace("punctuation,", "punctuation\n").splitlines():
+            name, _, inside = item.rstrip(")").partition("(")
+            names.append(name)
+            values, _, extra = inside.partition(";")
+            if name == "ngram":
+                settings = replace(settings, ngram_max=int(values.partition("-")[2]))
+            elif name == "memory":
+                windows = tuple(map(int, values.split(",")))
+                settings = replace(settings, memory_windows=windows, memory_min_length=int(extra.partition(">=")[2]))
+            elif name == "rare":
+                settings = replace(settings, rare_counts=tuple(map(int, values.split(","))))
+            elif name == "word":
+                settings = replace(settings, newline_reach=int(values.partition("<=")[2]))
+            elif name == "boost":
+                settings = replace(settings, boosts=tuple(map(float, values.split(","))))
+        return replace(settings, layers=tuple(names))
+
+
+PRESETS = {"paper": Settings(), "text": Settings(memory_min_length=1, newline_reach=1)}
+"""`paper` gives the paper's counts; `text` follows its words literally."""
+
+
+def _join(values: tuple[float, ...]) -> str:
+    return ",".join(f"{value:g}" for value in values)

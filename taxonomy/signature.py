@@ -1,0 +1,45 @@
+"""One string that says how the numbers of a peel were made, and parses back."""
+
+from collections.abc import Mapping
+
+import errtax
+from errtax.lm.errors import BadInput
+from errtax.taxonomy.settings import Settings
+
+ABSENT = "none"
+
+
+def make_signature(unit: str, rows: int, settings: Settings, ngram: str, text_sha256: str, train_sha256: str) -> str:
+    """For example `errtax:0.1.0|unit:byte|n:330000|err:p<0.5|layers:ngram(1-9),...|ngram:mkn,...|text:...|train:...`."""
+    fields = {
+        "errtax": errtax.__version__,
+        "unit": unit,
+        "n": str(rows),
+        "err": str(settings.criterion),
+        "layers": ",".join(settings.describe(name) for name in settings.layers),
+        "ngram": ngram or ABSENT,
+        "text": text_sha256[:8] or ABSENT,
+        "train": train_sha256[:8] or ABSENT,
+    }
+    return "|".join(f"{key}:{value}" for key, value in fields.items())
+
+
+def parse_signature(signature: str) -> Mapping[str, str]:
+    """The fields of a signature.
+
+    >>> parse_signature("errtax:0.1.0|unit:byte|n:3")["n"]
+    '3'
+    """
+    pairs = [field.partition(":") for field in signature.split("|")]
+    if not all(colon for _, colon, _ in pairs):
+        raise BadInput(f"{signature!r} is not a signature: each field is key:value, fields are parted by '|'.")
+    return {key: value for key, _, value in pairs}
+
+
+def settings_of_signature(signature: str) -> Settings:
+    """The settings that a peel's signature describes."""
+    fields = parse_signature(signature)
+    try:
+        return Settings.parse_layers(fields["layers"], fields["err"])
+    except (KeyError, ValueError) as error:
+        raise BadInput(f"{signature!r} does not say how the errors were peeled ({error}).") from None
