@@ -29,7 +29,12 @@ def write_container(path: Path, header: Mapping[str, Any], arrays: Mapping[str, 
     offset = 0  # from the end of the header, so that the header's own length does not matter
     for name, array in arrays.items():
         little = array.dtype.newbyteorder("<").str
-        directory[name] = {"dtype": little, "shape": array.shape, "offset": offset, "crc32": zlib.crc32(array.data)}
+        directory[name] = {
+            "dtype": little,
+            "shape": array.shape,
+            "offset": offset,
+            "crc32": zlib.crc32(array.data),
+        }
         offset += -(-array.nbytes // 64) * 64
     content = json.dumps({**header, "arrays": directory, "size": offset}).encode()
     content += b" " * (-(_PREFIX.size + len(content)) % 64)

@@ -89,9 +89,16 @@ class NgramIndex:
             _repeat_final_flush(tree, adjusted)
         discounts = estimate_discounts(adjusted, raw, fallback)
         info = IndexInfo(
-            str(text.unit), order, kenlm_compat, "stream", Path(text.name).name, text.sha256, len(text),
-            discounts.fallback_adjusted, discounts.fallback_raw,
-        )  # fmt: skip
+            str(text.unit),
+            order,
+            kenlm_compat,
+            "stream",
+            Path(text.name).name,
+            text.sha256,
+            len(text),
+            discounts.fallback_adjusted,
+            discounts.fallback_raw,
+        )
         for column in tree:
             column.setflags(write=False)
         return cls(info, alphabet, tree, discounts)
@@ -114,7 +121,10 @@ class NgramIndex:
             raise BadInput(f"{path} is not {_KIND} of this version ({header.get('schema')}); build it again.")
         info = IndexInfo(**header["info"])
         discounts = Discounts(
-            arrays.pop("discounts_adjusted"), arrays.pop("discounts_raw"), info.fallback_adjusted, info.fallback_raw
+            arrays.pop("discounts_adjusted"),
+            arrays.pop("discounts_raw"),
+            info.fallback_adjusted,
+            info.fallback_raw,
         )
         return cls(info, Alphabet(arrays.pop("alphabet")), Tree(**arrays), discounts)
 

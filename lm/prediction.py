@@ -54,7 +54,12 @@ class Streams:
 def streams_of(path: Path, text: Text) -> Streams:
     """How to read the text at `path`: by the `split.json` beside it, if it is its test part, else as one stream."""
     split = read_split(path.parent)
-    if split and split.scheme == Scheme.STREAMS and split.part_of(text.sha256) == "test" and text.codes.dtype == np.uint8:
+    if (
+        split
+        and split.scheme == Scheme.STREAMS
+        and split.part_of(text.sha256) == "test"
+        and text.codes.dtype == np.uint8
+    ):
         before = path.parent / "val.txt"
         if before.is_file():
             val = read_text(before, text.unit)
@@ -124,7 +129,11 @@ def _score_streams(
     for start in range(0, width + length - 1, _WINDOW):
         stop = min(start + _WINDOW, width + length - 1)
         columns = np.concatenate(
-            [streams.before[:, start : stop + 1], streams.rows[:, max(start - width, 0) : max(stop + 1 - width, 0)]], axis=1
+            [
+                streams.before[:, start : stop + 1],
+                streams.rows[:, max(start - width, 0) : max(stop + 1 - width, 0)],
+            ],
+            axis=1,
         )
         ids = torch.from_numpy(run.encode(columns).T.copy()).to(device)  # (window + 1, B)
         logits, state = model(ids[:-1], state)

@@ -37,7 +37,10 @@ LOG = TableSchema(
         ),
         Column("symbol", _SYMBOLS, "the correct symbol: a character, or a byte"),
         Column(
-            "logprob", _FLOATS, "natural log of the probability given to it; null = not predicted", nullable=True
+            "logprob",
+            _FLOATS,
+            "natural log of the probability given to it; null = not predicted",
+            nullable=True,
         ),
         Column("argmax", _SYMBOLS, "the symbol with the highest probability", required=False, nullable=True),
         Column("argmax_logprob", _FLOATS, "its natural log-probability", required=False, nullable=True),
@@ -141,7 +144,11 @@ def _read(path: Path) -> tuple[PredictionLog | None, list[str]]:
     problems += more
     try:
         unit, codes = decode_symbols(columns["symbol"], "symbol")
-        argmax = decode_symbols(columns["argmax"].fill_null(columns["symbol"][0]), "argmax")[1] if "argmax" in columns else None
+        argmax = (
+            decode_symbols(columns["argmax"].fill_null(columns["symbol"][0]), "argmax")[1]
+            if "argmax" in columns
+            else None
+        )
     except BadInput as error:
         return None, [*problems, str(error)]
     if metadata.get("unit", unit) != unit:
@@ -173,10 +180,16 @@ def _logprobs(column: Any, as_probability: bool, positions: NDArray[np.int64]) -
     problems = []
     if np.isnan(values).any():
         row = int(np.argmax(np.isnan(values)))
-        problems.append(f"{_name(as_probability)} is NaN at position {positions[row]} (row {row}); null means not predicted")
+        problems.append(
+            f"{_name(as_probability)} is NaN at position {positions[row]} (row {row}); null means not predicted"
+        )
     if as_probability:
         outside = valid & ((values < 0) | (values > 1))
-        values = np.log(np.where(valid & ~outside, values, 1.0), where=valid & ~outside & (values > 0), out=np.full(len(values), -np.inf))
+        values = np.log(
+            np.where(valid & ~outside, values, 1.0),
+            where=valid & ~outside & (values > 0),
+            out=np.full(len(values), -np.inf),
+        )
         rule = "a probability lies in [0, 1]"
     else:
         outside = valid & (values > 0)
@@ -205,7 +218,9 @@ def decode_symbols(column: Any, name: str) -> tuple[Unit, Codes]:
         what = "one byte (binary) or one character (string)"
         raise BadInput(f"column {name!r}: row {row} holds {array[row].as_py()!r}; each row holds {what}")
     wide = pa.types.is_large_binary(array.type) or pa.types.is_large_string(array.type)
-    offsets = np.frombuffer(array.buffers()[1], np.int64 if wide else np.int32)[array.offset : array.offset + len(array) + 1]
+    offsets = np.frombuffer(array.buffers()[1], np.int64 if wide else np.int32)[
+        array.offset : array.offset + len(array) + 1
+    ]
     data = np.frombuffer(array.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
     if binary:
         return Unit.BYTE, data
@@ -217,7 +232,9 @@ def encode_symbols(codes: Codes, unit: Unit) -> Any:
     """The Arrow column of a text's symbols: binary of one byte each, or string of one character each."""
     if unit is Unit.BYTE:
         offsets = pa.array(np.arange(len(codes) + 1, dtype=np.int32))
-        return pa.BinaryArray.from_buffers(pa.binary(), len(codes), [None, offsets.buffers()[1], pa.py_buffer(np.ascontiguousarray(codes))])
+        return pa.BinaryArray.from_buffers(
+            pa.binary(), len(codes), [None, offsets.buffers()[1], pa.py_buffer(np.ascontiguousarray(codes))]
+        )
     widths = 1 + (codes >= 0x80).astype(np.int32) + (codes >= 0x800) + (codes >= 0x10000)
     ends = np.concatenate([np.zeros(1, np.int32), np.cumsum(widths, dtype=np.int32)])
     return pa.StringArray.from_buffers(len(codes), pa.py_buffer(ends), pa.py_buffer(bytes_of(codes, unit)))
@@ -227,5 +244,10 @@ def log_schema(unit: Unit) -> Any:
     """The Arrow schema of a complete log in this unit, as `predict` writes it."""
     symbol = pa.binary() if unit is Unit.BYTE else pa.string()
     return LOG.arrow(
-        symbol=symbol, logprob=pa.float32(), argmax=symbol, argmax_logprob=pa.float32(), entropy=pa.float32(), rank=pa.int32()
+        symbol=symbol,
+        logprob=pa.float32(),
+        argmax=symbol,
+        argmax_logprob=pa.float32(),
+        entropy=pa.float32(),
+        rank=pa.int32(),
     )

@@ -91,7 +91,11 @@ def _first_symbol_ranges(symbols: Symbols) -> list[tuple[int, int]]:
     ends = np.cumsum(np.bincount(symbols))
     ends = ends[np.diff(ends, prepend=0) > 0]
     goals = len(symbols) * np.arange(1, 4 * n_threads()) // (4 * n_threads())
-    cuts = [0, *sorted({int(ends[np.searchsorted(ends, goal)]) for goal in goals} - {len(symbols)}), len(symbols)]
+    cuts = [
+        0,
+        *sorted({int(ends[np.searchsorted(ends, goal)]) for goal in goals} - {len(symbols)}),
+        len(symbols),
+    ]
     return list(zip(cuts[:-1], cuts[1:], strict=True))
 
 
@@ -138,7 +142,7 @@ def _common_prefixes(symbols, room, ranks, first, last, common):  # type: ignore
 
 
 @kernel
-def _find_intervals(symbols, room, ranks, common, first, last, out, previous, adjusted, raw):  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0913, PLR0915
+def _find_intervals(symbols, room, ranks, common, first, last, out, previous, adjusted, raw):  # type: ignore[no-untyped-def]  # noqa: PLR0913, PLR0915
     """LCP intervals of ranks first..last-1 in post-order; returns their number.
 
     A stack of the open intervals, one per depth.  Each leaf brings one left symbol; if that symbol was seen before

@@ -82,5 +82,8 @@ _FOREIGN = (b"pandas", b"ARROW:schema")
 def table_writer(path: Path, schema: Any, metadata: Mapping[str, str], force: bool) -> Iterator[Any]:
     """A `ParquetWriter` whose file appears under `path` only when the block ends well."""
     tagged = schema.with_metadata({key: str(value) for key, value in metadata.items()})
-    with replacing(path, force) as temporary, pq.ParquetWriter(temporary, tagged, compression="zstd") as writer:
+    with (
+        replacing(path, force) as temporary,
+        pq.ParquetWriter(temporary, tagged, compression="zstd") as writer,
+    ):
         yield writer

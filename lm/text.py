@@ -5,6 +5,8 @@ inside one model's alphabet.
 """
 
 import hashlib
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -58,10 +60,19 @@ def read_text(path: Path, unit: Unit) -> Text:
 
     Time and memory O(n): 1 byte a symbol with `Unit.BYTE`, 4 with `Unit.CHAR`.
     """
-    data = require_input(path).read_bytes()
+    return read_texts([path], unit)
+
+
+def read_texts(paths: Sequence[Path], unit: Unit) -> Text:
+    """The concatenation of several files, or of the files in a folder (in the order of their names); `-` is stdin."""
+    pieces = []
+    for path in paths:
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        pieces += [sys.stdin.buffer.read() if str(file) == "-" else require_input(file).read_bytes() for file in files]
+    data, name = b"".join(pieces) if len(pieces) != 1 else pieces[0], " + ".join(map(str, paths))
     if not data:
-        raise BadInput(f"{path} is empty; a text of at least one symbol is needed.")
-    return text_of_bytes(data, unit, str(path))
+        raise BadInput(f"{name} is empty; a text of at least one symbol is needed.")
+    return text_of_bytes(data, unit, name)
 
 
 def text_of_bytes(data: bytes, unit: Unit, name: str = "text") -> Text:

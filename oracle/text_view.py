@@ -21,9 +21,12 @@ WORD = re.compile(r"\w+")
 
 SPACE, QUOTE, NEWLINE = 1, 2, 3
 AFTER_NAMES = ("", "space", "quote", "newline")
-_QUOTES = frozenset("\"“”«»‘`")
+_QUOTES = frozenset('"“”«»‘`')
 _APOSTROPHES = frozenset("'’")
-_GAP = {Unit.BYTE: 0xFF, Unit.CHAR: 0xFFFF}  # never in UTF-8, never a character: stands where a log skips positions
+_GAP = {
+    Unit.BYTE: 0xFF,
+    Unit.CHAR: 0xFFFF,
+}  # never in UTF-8, never a character: stands where a log skips positions
 
 
 class Words(NamedTuple):

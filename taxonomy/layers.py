@@ -108,7 +108,14 @@ LAYERS: tuple[Layer, ...] = (
         lambda s: ["after space or quote", "after newline"],
         _word,
     ),
-    Layer("punctuation", "punctuation", "the correct symbol is punctuation", "", lambda s: ["punctuation"], _punctuation),
+    Layer(
+        "punctuation",
+        "punctuation",
+        "the correct symbol is punctuation",
+        "",
+        lambda s: ["punctuation"],
+        _punctuation,
+    ),
     Layer(
         "boost",
         "boost",

@@ -63,7 +63,9 @@ def find_errors(log: PredictionLog, criterion: Criterion) -> NDArray[np.bool_]:
     if criterion is Criterion.PROBABILITY:
         return predicted & (np.exp(log.logprobs, where=predicted, out=np.ones(len(log))) < 0.5)
     if log.argmax_codes is None:
-        raise BadInput(f"{log.name} has no column 'argmax'; the criterion argmax needs it (or use --criterion 'p<0.5').")
+        raise BadInput(
+            f"{log.name} has no column 'argmax'; the criterion argmax needs it (or use --criterion 'p<0.5')."
+        )
     return predicted & (log.argmax_codes != log.codes)
 
 

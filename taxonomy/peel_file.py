@@ -29,8 +29,18 @@ PEEL = TableSchema(
         Column("logprob", (pa.float64(), pa.float32()), "natural log; null = not predicted", nullable=True),
         Column("argmax", (pa.string(), pa.binary()), "the model's best symbol", required=False),
         Column("error", (pa.bool_(),), "whether the model was wrong"),
-        Column("ngram_context", (pa.uint8(),), "smallest n of context whose n-gram model gives p > 0.5", nullable=True),
-        Column("memory_distance", (pa.int32(),), "symbols back to the word's latest earlier occurrence", nullable=True),
+        Column(
+            "ngram_context",
+            (pa.uint8(),),
+            "smallest n of context whose n-gram model gives p > 0.5",
+            nullable=True,
+        ),
+        Column(
+            "memory_distance",
+            (pa.int32(),),
+            "symbols back to the word's latest earlier occurrence",
+            nullable=True,
+        ),
         Column("word_length", (pa.int32(),), "characters of the word", nullable=True),
         Column("word_offset", (pa.int32(),), "characters from the word's start", nullable=True),
         Column("word_count", (pa.int32(),), "occurrences of the word in the training text", nullable=True),
@@ -71,7 +81,10 @@ def write_peel(path: Path, peel: Peel, force: bool = True) -> None:
 
 
 def _arrow_columns(peel: Peel, rows: slice) -> dict[str, Any]:
-    log, evidence = peel.log, Evidence(*(None if column is None else column[rows] for column in peel.evidence))
+    log, evidence = (
+        peel.log,
+        Evidence(*(None if column is None else column[rows] for column in peel.evidence)),
+    )
     n = len(log.positions[rows])
     contexts = np.zeros(n, np.uint8) if evidence.ngram_context is None else evidence.ngram_context
     counts = np.full(n, NONE, np.int32) if evidence.word_count is None else evidence.word_count
@@ -139,7 +152,9 @@ def _read(path: Path) -> tuple[Peel | None, list[str]]:
     metadata = metadata_of(file.schema_arrow)
     if metadata.get("errtax.schema") != PEEL.name:
         found = metadata.get("errtax.schema", "no schema")
-        return None, [f"its metadata says {found}, {PEEL.name} is needed; make one with errtax peel --preds {path.name}"]
+        return None, [
+            f"its metadata says {found}, {PEEL.name} is needed; make one with errtax peel --preds {path.name}"
+        ]
     problems = PEEL.mistyped(file.schema_arrow)
     if problems:
         return None, problems
@@ -162,9 +177,16 @@ def _read(path: Path) -> tuple[Peel | None, list[str]]:
     )
     again = peel_log(log, evidence, settings)
     peel = Peel(
-        log, evidence, settings, again.error, again.claims, again.layer, again.slice, metadata["signature"],
+        log,
+        evidence,
+        settings,
+        again.error,
+        again.claims,
+        again.layer,
+        again.slice,
+        metadata["signature"],
         {key: value for key, value in metadata.items() if key in _SOURCES},
-    )  # fmt: skip
+    )
     names, slices = _slice_dictionary(peel, slice(None))
     stored = (
         ("error", peel.error, table["error"].to_numpy()),
@@ -175,7 +197,9 @@ def _read(path: Path) -> tuple[Peel | None, list[str]]:
     for name, due, found in stored:
         if not np.array_equal(due, found):
             row = int(np.argmax(due != found))
-            problems.append(f"column {name!r}, row {row}: not what the evidence and the signature give; peel the log again")
+            problems.append(
+                f"column {name!r}, row {row}: not what the evidence and the signature give; peel the log again"
+            )
     return peel, problems
 
 

@@ -89,7 +89,9 @@ def _announce_missing(inputs: PeelInputs, settings: Settings) -> None:
 def _require_text(log: PredictionLog, path: Path) -> None:
     text = read_text(path, log.unit)
     if log.positions[-1] >= len(text):
-        raise BadInput(f"{log.name} has position {log.positions[-1]}, {path} has {len(text)} symbols; give the text it was made on.")
+        raise BadInput(
+            f"{log.name} has position {log.positions[-1]}, {path} has {len(text)} symbols; give the text it was made on."
+        )
     differs = text.codes[log.positions] != log.codes
     if differs.any():
         position = int(log.positions[differs.argmax()])

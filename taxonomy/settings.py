@@ -42,7 +42,9 @@ class Settings:
             if not values or list(values) != sorted(set(values)) or values[0] < 0 or len(values) > 100:
                 raise UsageError(f"{name} must be increasing numbers of at least 0, got {values}.")
         if not 1 <= self.ngram_max <= 31 or self.memory_min_length < 1 or self.newline_reach < 1:
-            raise UsageError(f"ngram_max must lie in 1..31, memory_min_length and newline_reach be at least 1; got {self}.")
+            raise UsageError(
+                f"ngram_max must lie in 1..31, memory_min_length and newline_reach be at least 1; got {self}."
+            )
 
     def describe(self, name: str) -> str:
         """A layer and its thresholds in a signature, for example `memory(100,500,1000,5000;len>=5)`."""

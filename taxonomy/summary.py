@@ -101,9 +101,7 @@ def summarise(peel: Peel) -> Summary:
             continue
         count = sum(part.count for part in parts)
         title = LAYER_BY_NAME[name].title if name != REST else "rest"
-        layers.append(
-            LayerSummary(name, title, count, count / max(errors, 1), sum(part.bits for part in parts), parts)
-        )
+        layers.append(LayerSummary(name, title, count, count / max(errors, 1), sum(part.bits for part in parts), parts))
     correct = predicted & ~peel.error
     parameters = peel.sources.get("parameters", peel.log.metadata.get("parameters"))
     return Summary(

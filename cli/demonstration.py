@@ -1,0 +1,97 @@
+"""The chain that `errtax demo` shows, step by step, with the library's own functions."""
+
+import sysconfig
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from errtax.cli.training import prepare_run, report_training
+
+_SIZES = {
+    "prose": 600_000,
+    "code": 1_200_000,
+}  # bytes; larger would take more than the promised three minutes
+_EPOCHS = {"prose": 12, "code": 6}
+
+
+def demo_text(corpus: str) -> bytes:
+    """Text that every Python installation carries: its manual's topics, or its own sources."""
+    if corpus == "prose":
+        from pydoc_data.topics import topics
+
+        return "\n\n".join(topics[name] for name in sorted(topics)).encode()[: _SIZES[corpus]]
+    pieces = [path.read_bytes() for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))]
+    return b"\n".join(pieces)[: _SIZES[corpus]]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """One demonstration: what is trained on, for how long, and where the files go."""
+
+    folder: Path
+    corpus: str
+    epochs: int | None
+
+    def run(self, update: Callable[[float, float, str], None], say: Callable[[str], None], force: bool) -> Any:
+        """Split, train, build, predict, peel, draw; returns the summary of the peel."""
+        from errtax.lm.files import replacing, require_absent
+        from errtax.lm.ngram_index import NgramIndex
+        from errtax.lm.prediction import predict
+        from errtax.lm.split import SplitOptions, split_file
+        from errtax.lm.text import Unit, read_text
+        from errtax.lm.training import choose_device, train
+        from errtax.taxonomy.peel_file import write_peel
+        from errtax.taxonomy.run import PeelInputs, peel_files
+        from errtax.taxonomy.settings import Settings
+        from errtax.taxonomy.summary import summarise
+
+        folder = self.folder
+        require_absent(folder / "report.html", force)
+        folder.mkdir(parents=True, exist_ok=True)
+        with replacing(folder / "text.txt") as temporary:
+            temporary.write_bytes(demo_text(self.corpus))
+        split = split_file(folder / "text.txt", folder, SplitOptions(), force=True)
+        say(
+            f"1/5  Text: {split.symbols:,} bytes ({self.corpus} of this Python); 80 % train, 10 % validation, 10 % test"
+        )
+        options = {
+            "unit": "byte",
+            "cell": "lstm",
+            "layers": 1,
+            "hidden": 128,
+            "budget": None,
+            "dropout": 0.0,
+            "batch": 50,
+            "unroll": 50,
+            "learning_rate": 4e-3,
+            "patience": 8,
+            "seed": 1,
+            "epochs": self.epochs or _EPOCHS[self.corpus],
+        }
+        run, train_ids, val_ids = prepare_run(folder, None, folder / "run", options, resume=False, force=True)
+        say(f"2/5  Training an {run.config.name} for {run.recipe.epochs} epochs")
+        train(folder / "run", run, train_ids, val_ids, choose_device("cpu"), *report_training(update))
+        say("3/5  Building n-gram models of orders 1-20")
+        NgramIndex.build(read_text(folder / "train.txt", Unit.BYTE), 20).save(folder / "train.ngram")
+        say("4/5  Predicting the test text")
+        predict(folder / "run", folder / "test.txt", folder / "preds.parquet", "cpu", force=True)
+        say("5/5  Peeling the errors")
+        peel = peel_files(
+            PeelInputs(folder / "preds.parquet", folder / "train.ngram", folder / "train.txt"), Settings()
+        )
+        write_peel(folder / "preds.peel.parquet", peel)
+        summary = summarise(peel)
+        self._draw(peel, summary)
+        return summary
+
+    def _draw(self, peel: Any, summary: Any) -> None:
+        from errtax.lm.files import write_text
+        from errtax.reports.bars import bars_figure
+        from errtax.reports.figure import save_figure
+        from errtax.reports.page import report_page
+        from errtax.reports.pie import pie_figure
+
+        save_figure(pie_figure([summary]), self.folder / "pie.png")
+        save_figure(bars_figure([summary]), self.folder / "bars.png")
+        write_text(self.folder / "report.html", report_page([peel]))

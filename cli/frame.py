@@ -1,0 +1,206 @@
+"""What all commands share: common options, configuration files, results on stdout, notices and progress on stderr."""
+
+import json
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+FILE = click.Path(path_type=Path)
+PATH_HELP = "existing outputs are kept unless --force is given"
+_COMMON = ("json", "quiet", "verbose", "debug")
+
+
+class Command(click.Command):
+    """A command with the common options, an example in its help, and defaults from the configuration."""
+
+    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> click.Context:
+        extra.setdefault("auto_envvar_prefix", "ERRTAX")  # ERRTAX_NGRAM=... for --ngram
+        extra.setdefault("default_map", configured_defaults(self))
+        return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        set_up_logging(ctx.params.pop("quiet"), ctx.params.pop("verbose"))
+        ctx.params.pop("debug")
+        ctx.obj = {"json": ctx.params.pop("json")}
+        result = super().invoke(ctx)
+        announce_compilation()
+        return result
+
+
+def command(name: str, example: str) -> Callable[[Callable[..., Any]], Command]:
+    """Declare a subcommand; `example` ends its help."""
+
+    def declare(function: Callable[..., Any]) -> Command:
+        for option in reversed(
+            (
+                click.option("--json", "json", is_flag=True, help="One JSON document on stdout."),
+                click.option("-q", "--quiet", is_flag=True, help="Errors only on stderr."),
+                click.option("-v", "--verbose", is_flag=True, help="More on stderr."),
+                click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+            )
+        ):
+            function = option(function)
+        return click.command(name, cls=Command, epilog=f"Example: {example}")(function)
+
+    return declare
+
+
+def force_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The option --force."""
+    return click.option("--force", is_flag=True, help="Replace outputs that exist.")(function)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """One line on stderr, and the exit code."""
+    click.echo(f"errtax: {message}", err=True)
+    sys.exit(code)
+
+
+def emit(document: dict[str, Any], *texts: Any) -> None:
+    """The result on stdout: the JSON document with --json, else the texts and rich tables."""
+    if click.get_current_context().obj["json"]:
+        click.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+        return
+    for text in texts:
+        if isinstance(text, str):
+            click.echo(text)
+        else:
+            console(sys.stdout).print(text)
+
+
+def console(stream: Any) -> Any:
+    """A rich console; without a terminal it neither colours nor cuts lines."""
+    from rich.console import Console
+
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else 200)
+
+
+# --- notices and progress -----------------------------------------------------------------------------------------
+
+
+def set_up_logging(quiet: bool, verbose: bool) -> None:
+    """Send notices and warnings to stderr."""
+    logger = logging.getLogger("errtax")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO)
+
+
+def notice(message: str) -> None:
+    """One line for the user on stderr."""
+    logging.getLogger("errtax").info(message)
+
+
+def announce_compilation() -> None:
+    """Say how long the kernels took to compile, if they were compiled in this run."""
+    kernels = sys.modules.get("errtax.lm.kernels")
+    seconds = kernels.compilation_seconds() if kernels else 0.0
+    if seconds > 0.05:
+        notice(f"Compiling the kernels took {seconds:.1f} s (first run only).")
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[float, float, str], None]]:
+    """Yield `update(done, total, text)`, which draws a bar with rate and time left after two seconds.
+
+    Nothing is drawn without a terminal or with -q.
+    """
+    quiet = logging.getLogger("errtax").level > logging.INFO
+    if quiet or not sys.stderr.isatty():
+        yield lambda done, total, text="": None
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[text]}"),
+        TimeRemainingColumn(),
+    )
+    bar = Progress(*columns, console=console(sys.stderr), transient=True)
+    start, task = time.perf_counter(), bar.add_task(label, total=None, text="")
+    shown = False
+
+    def update(done: float, total: float, text: str = "") -> None:
+        nonlocal shown
+        if not shown and time.perf_counter() - start > 2:
+            bar.start()
+            shown = True
+        bar.update(task, completed=done, total=total, text=text)
+
+    try:
+        yield update
+    finally:
+        if shown:
+            bar.stop()
+
+
+# --- configuration ------------------------------------------------------------------------------------------------
+
+
+def configured_defaults(command: click.Command) -> dict[str, Any]:
+    """Defaults of a command's options from `errtax.toml`, else from `[tool.errtax]` of `pyproject.toml`, here.
+
+    Keys at the top hold for every command that has such an option; a table `[peel]` holds for `errtax peel`.
+    """
+    source, settings = _read_configuration()
+    if not settings:
+        return {}
+    tables = {key: value for key, value in settings.items() if isinstance(value, dict)}
+    own = tables.get(command.name or "", {})
+    options = {option.name: option for option in command.params if isinstance(option, click.Option)}
+    known = _all_option_names()
+    for key in [*(key for key in settings if key not in tables), *own]:
+        if key.replace("-", "_") not in known:
+            _refuse_key(key, known, source)
+    for table in tables:
+        from errtax.cli.main import COMMANDS
+
+        if table not in COMMANDS:
+            _refuse_key(table, set(COMMANDS), source)
+    merged = {**{key: value for key, value in settings.items() if key not in tables}, **own}
+    named = {key.replace("-", "_"): value for key, value in merged.items()}
+    return {key: value for key, value in named.items() if key in options}
+
+
+def _read_configuration() -> tuple[str, dict[str, Any]]:
+    for name, path in (("errtax.toml", ()), ("pyproject.toml", ("tool", "errtax"))):
+        if os.path.isfile(name):
+            import tomllib
+
+            try:
+                settings: Any = tomllib.loads(Path(name).read_text(encoding="utf-8"))
+            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+                if name != "errtax.toml":
+                    continue  # somebody else's file: not ours to complain of
+                fail(f"{name} is not valid TOML ({error}).", 3)
+            for key in path:
+                settings = settings.get(key, {})
+            if settings or name == "errtax.toml":
+                return name, settings
+    return "", {}
+
+
+def _all_option_names() -> set[str]:
+    from importlib import import_module
+
+    from errtax.cli.main import COMMANDS
+
+    modules = (import_module(f"errtax.cli.{name.replace('-', '_')}") for name in COMMANDS)
+    return {option.name for module in modules for option in module.command.params} - set(_COMMON)
+
+
+def _refuse_key(key: str, known: set[str], source: str) -> NoReturn:
+    import difflib
+
+    close = difflib.get_close_matches(key.replace("-", "_"), known, 1)
+    hint = f"; did you mean {close[0].replace('_', '-')!r}?" if close else "."
+    fail(f"{source}: unknown key {key!r}{hint}", 2)

@@ -1,0 +1,36 @@
+"""`errtax predict`."""
+
+from pathlib import Path
+
+import click
+
+from errtax.cli.frame import FILE, emit, force_option, progress
+from errtax.cli.frame import command as declare
+
+
+@declare("predict", "errtax predict lstm2 --text wp/test.txt -o preds.parquet")
+@click.argument("run", type=FILE)
+@click.option("--text", type=FILE, required=True, help="The text to predict.")
+@click.option("-o", "--output", type=FILE, default="preds.parquet", show_default=True, help="Prediction log to write.")
+@click.option("--device", default="auto", show_default=True)
+@force_option
+def command(run: Path, text: Path, output: Path, device: str, force: bool) -> None:
+    """Write the prediction log of a trained model (RUN) on a text.
+
+    The text is read as one stream.  The test part of `split --scheme streams` is read as its streams, each after the
+    validation part of its own stream.
+    """
+    from errtax.cli.training import require_torch
+    from errtax.lm.files import require_absent
+
+    require_torch()
+    require_absent(output, force)
+    from errtax.lm.prediction import predict
+    from errtax.lm.prediction_log import LOG
+
+    with progress("predicting") as update:
+        nats = predict(run, text, output, device, force, lambda done, total: update(done, total, ""))
+    emit(
+        {"schema": LOG.name, "log": str(output), "nats": nats, "bits": nats / 0.6931471805599453},
+        f"{output}  {nats:.4f} nats a symbol",
+    )

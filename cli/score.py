@@ -1,0 +1,47 @@
+"""`errtax score`."""
+
+from pathlib import Path
+
+import click
+
+from errtax.cli.frame import FILE, emit, force_option, progress
+from errtax.cli.frame import command as declare
+from errtax.cli.types import RANGE
+
+
+@declare("score", "errtax score test.txt --ngram train.ngram --orders 1-20")
+@click.argument("text", type=FILE)
+@click.option("--ngram", type=FILE, required=True, help="Index made by errtax build-ngram.")
+@click.option("-o", "--output", type=FILE, help="Scores to write [default: TEXT.scores.parquet].")
+@click.option("--orders", type=RANGE, help="Orders, in KenLM's meaning: n - 1 symbols of context [default: all].")
+@force_option
+def command(text: Path, ngram: Path, output: Path | None, orders: tuple[int, ...] | None, force: bool) -> None:
+    """Write the log-probability of each symbol of TEXT by every order; print the cross-entropies."""
+    from rich.table import Table
+
+    from errtax.lm.files import require_absent
+    from errtax.lm.ngram_index import NgramIndex
+    from errtax.lm.scores import SCORES_NAME, score_text
+    from errtax.lm.text import Unit, read_text
+
+    output = output or Path(f"{'stdin' if str(text) == '-' else text.stem}.scores.parquet")
+    require_absent(output, force)
+    index = NgramIndex.open(ngram)
+    symbols = read_text(text, Unit(index.info.unit))
+    with progress("scoring") as update:
+        entropies = score_text(
+            symbols, index, output, orders, force, on_block=lambda done, total: update(done, total, "")
+        )
+    rows = [
+        {"order": n, "context": n - 1, "nats": nats, "bits": nats / 0.6931471805599453} for n, nats in entropies.items()
+    ]
+    table = Table(box=None, pad_edge=False)
+    for name in ("order", "context", "nats", "bits"):
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(str(row["order"]), str(row["context"]), f"{row['nats']:.4f}", f"{row['bits']:.4f}")
+    emit(
+        {"schema": SCORES_NAME, "scores": str(output), "symbols": len(symbols), "cross_entropy": rows},
+        table,
+        str(output),
+    )

@@ -1,0 +1,79 @@
+"""`errtax train`."""
+
+from pathlib import Path
+
+import click
+
+from errtax.cli.frame import FILE, emit, force_option, notice, progress
+from errtax.cli.frame import command as declare
+from errtax.cli.types import UNIT
+
+
+@declare("train", "errtax train wp -o lstm2 --model lstm --layers 2 --budget 64")
+@click.argument("text", type=FILE, metavar="TEXT|DIR")
+@click.option("-o", "--output", "folder", type=FILE, help="Run folder to write [default: TEXT's name + .run].")
+@click.option("--val", type=FILE, help="Validation text [default: DIR/val.txt, or the last 5 % of TEXT].")
+@click.option("--model", "cell", type=click.Choice(["lstm", "gru", "rnn"]), default="lstm", show_default=True)
+@click.option("--layers", type=int, default=2, show_default=True)
+@click.option("--hidden", type=int, help="Units a layer [default: 128].")
+@click.option("--budget", type=int, help="Instead of --hidden: as many parameters as an LSTM-1 of this size.")
+@click.option("--dropout", type=float, default=0.0, show_default=True, help="Between layers and before the softmax.")
+@click.option("--unit", type=UNIT, default="byte", show_default=True)
+@click.option("--epochs", type=int, default=50, show_default=True)
+@click.option("--batch", type=int, default=100, show_default=True, help="Rows read side by side.")
+@click.option("--unroll", type=int, default=100, show_default=True, help="Steps of back-propagation.")
+@click.option("--learning-rate", type=float, default=2e-3, show_default=True)
+@click.option(
+    "--patience",
+    type=int,
+    default=8,
+    show_default=True,
+    help="Epochs without a better validation loss before stopping.",
+)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--resume", is_flag=True, help="Go on where the run in the folder stopped, to the same numbers.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, ...")
+@click.option("--threads", type=int, help="Processor threads [default: torch's].")
+@force_option
+def command(
+    text: Path,
+    folder: Path | None,
+    val: Path | None,
+    resume: bool,
+    device: str,
+    threads: int | None,
+    force: bool,
+    **options: object,
+) -> None:
+    """Train a character model on TEXT, or on DIR/train.txt, by the recipe of Karpathy et al. 2015."""
+    from errtax.cli.training import prepare_run, report_training
+
+    folder = folder or Path(f"{text.stem if text.is_file() else text.name}.run")
+    run, train_ids, val_ids = prepare_run(text, val, folder, options, resume, force)
+    from errtax.lm.training import choose_device, train
+
+    if threads:
+        import torch
+
+        torch.set_num_threads(threads)
+    place = choose_device(device)
+    notice(
+        f"{run.config.name}, {run.config.parameters:,} parameters, {len(train_ids):,} symbols of {run.config.symbols} kinds, on {place}"
+    )
+    with progress("training") as update:
+        run = train(folder, run, train_ids, val_ids, place, *report_training(update))
+    best = run.best
+    document = {
+        "schema": "errtax.run/1",
+        "run": str(folder),
+        "model": run.config.name,
+        "parameters": run.config.parameters,
+        "epochs": len(run.history),
+        "best_epoch": best.epoch,
+        "val_loss": best.val_loss,
+        "train_loss": best.train_loss,
+    }
+    emit(
+        document,
+        f"{folder}  {run.config.name}: best validation loss {best.val_loss:.4f} nats in epoch {best.epoch} of {len(run.history)}",
+    )

@@ -1,0 +1,49 @@
+"""Option types: lists of numbers and names."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+
+class Listed(click.ParamType):
+    """`1,2,3` as a tuple."""
+
+    def __init__(self, item: Callable[[str], Any], name: str) -> None:
+        self.item = item
+        self.name = name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
+        """The tuple; a list from a configuration file is taken too."""
+        if isinstance(value, (tuple, list)):
+            return tuple(value)
+        try:
+            return tuple(self.item(item.strip()) for item in str(value).split(",") if item.strip())
+        except ValueError:
+            self.fail(f"{value!r} is not a list such as {self.name}.", param, ctx)
+
+
+class Range(click.ParamType):
+    """`1-20`, `5` or `1,2,10` as a sorted tuple of integers."""
+
+    name = "1-20"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """The integers of all parts."""
+        if isinstance(value, tuple):
+            return value
+        found: set[int] = set()
+        try:
+            for part in str(value).split(","):
+                low, _, high = part.partition("-")
+                found.update(range(int(low), int(high or low) + 1))
+        except ValueError:
+            self.fail(f"{value!r} is not a range such as 1-20 or a list such as 2,5,10.", param, ctx)
+        return tuple(sorted(found))
+
+
+INTEGERS = Listed(int, "0,1,2")
+FLOATS = Listed(float, "0.1,0.2")
+NAMES = Listed(str, "ngram,memory")
+RANGE = Range()
+UNIT = click.Choice(["byte", "char"])

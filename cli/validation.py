@@ -1,0 +1,74 @@
+"""Which kind of file is this, and what is wrong with it?"""
+
+import json
+from pathlib import Path
+
+from errtax.lm.container import MAGIC
+from errtax.lm.errors import BadInput
+from errtax.lm.files import require_input
+
+
+def problems_of(path: Path) -> tuple[str, list[str]]:
+    """The file's kind (its schema's name) and its problems, one line each.
+
+    Raises `BadInput` for a file that is none of ours, or too damaged to be read.
+    """
+    if path.is_dir() or path.name == "run.json":
+        require_run(path if path.is_dir() else path.parent)
+        return "errtax.run/1", []
+    with require_input(path).open("rb") as file:
+        start = file.read(8)
+    if start[:6] == MAGIC[:6]:
+        from errtax.lm.ngram_index import SCHEMA, NgramIndex
+
+        NgramIndex.open(path)
+        return SCHEMA, NgramIndex.problems(path)
+    if start[:4] == b"PAR1":
+        return _table_problems(path)
+    if path.name == "split.json":
+        return "errtax.split/1", split_problems(path)
+    raise BadInput(f"{path} is no file that errtax writes or reads (Parquet, index, split.json or run.json).")
+
+
+def _table_problems(path: Path) -> tuple[str, list[str]]:
+    from errtax.lm.prediction_log import LOG, log_problems
+    from errtax.lm.scores import SCORES_NAME, scores_problems
+    from errtax.lm.table import metadata_of, open_parquet
+    from errtax.taxonomy.peel_file import PEEL, peel_problems
+
+    schema = metadata_of(open_parquet(path).schema_arrow).get("errtax.schema", LOG.name)
+    checks = {LOG.name: log_problems, PEEL.name: peel_problems, SCORES_NAME: scores_problems}
+    if schema not in checks:
+        raise BadInput(f"{path} says it is {schema!r}; this version knows {', '.join(checks)}.")
+    return schema, checks[schema](path)
+
+
+def split_problems(path: Path) -> list[str]:
+    """Whether the parts beside a `split.json` are those that it describes."""
+    from errtax.lm.files import sha256_of_file
+    from errtax.lm.split import read_split
+
+    split = read_split(path.parent)
+    problems = []
+    for name, part in split.parts.items() if split else ():
+        file = path.parent / f"{name}.txt"
+        if not file.is_file():
+            problems.append(f"{file} is missing")
+        elif sha256_of_file(file) != part["sha256"]:
+            problems.append(f"{file} is not the part that split.json describes (sha256 differs)")
+    return problems
+
+
+def require_run(folder: Path) -> None:
+    """Raise `BadInput` unless the folder holds a run that can predict."""
+    from errtax.cli.training import require_torch
+
+    require_torch()
+    import torch
+
+    from errtax.lm.training import load_best
+
+    try:
+        load_best(folder, torch.device("cpu"))
+    except (RuntimeError, json.JSONDecodeError) as error:
+        raise BadInput(f"{folder}: the weights do not fit run.json ({str(error).splitlines()[0]}).") from None

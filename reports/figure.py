@@ -1,0 +1,48 @@
+"""The one module that opens picture files."""
+
+import io
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from errtax.lm.errors import UsageError
+from errtax.lm.files import replacing
+
+FORMATS = (".png", ".svg", ".pdf")
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "errtax",  # equal input gives equal bytes
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, in inches, in the house style and outside pyplot's global state."""
+    mpl.rcParams.update(_STYLE)
+    return Figure(figsize=(width, height), layout=None, facecolor="white")
+
+
+def require_format(path: Path) -> Path:
+    """`path`, once its ending is known to be one that can be written."""
+    if path.suffix.lower() not in FORMATS:
+        raise UsageError(f"{path}: pictures are written as {', '.join(FORMATS)}; give one of these endings.")
+    return path
+
+
+def save_figure(figure: Figure, path: Path, force: bool = True) -> None:
+    """Write a figure as PNG, SVG or PDF, by the file's ending, all or nothing."""
+    kind = require_format(path).suffix.lower()
+    metadata = {".png": {"Software": None}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}[kind]
+    with replacing(path, force) as temporary:
+        figure.savefig(temporary, dpi=200, metadata=metadata)
+
+
+def svg_of(figure: Figure) -> bytes:
+    """A figure as SVG; the same bytes for the same figure."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
+    return buffer.getvalue()

@@ -1,0 +1,203 @@
+"""One plain HTML file: pictures, tables, examples of every layer, definitions, signature.
+
+The text under test is untrusted: all of it passes through `html.escape`, and the page's policy forbids scripts,
+requests and any style but its own.  The page names no path and needs no network.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from html import escape
+
+from matplotlib.figure import Figure
+
+from errtax.reports.bars import bars_figure, difference_figure
+from errtax.reports.excerpts import Excerpt, excerpt, sample_rows
+from errtax.reports.figure import svg_of
+from errtax.reports.palette import COLOURS, LETTERS
+from errtax.reports.pie import pie_figure
+from errtax.reports.wording import findings, headline
+from errtax.taxonomy.comparison import Comparison, Difference
+from errtax.taxonomy.layers import LAYER_BY_NAME, REST
+from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.settings import Criterion, Settings
+from errtax.taxonomy.summary import Summary, summarise
+
+_STYLE = """
+:root{color-scheme:light dark;--line:#8886;--soft:#8882}
+body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.6rem;margin-bottom:.2rem} h2{font-size:1.25rem;margin-top:2.2rem;border-bottom:1px solid var(--line)}
+h3{font-size:1rem;margin:1.4rem 0 .3rem}
+img{max-width:100%;height:auto;background:#fff;border-radius:4px}
+.scroll{overflow-x:auto} table{border-collapse:collapse;font-variant-numeric:tabular-nums}
+th,td{padding:.15rem .7rem .15rem 0;text-align:right;vertical-align:top} th{border-bottom:1px solid var(--line)}
+td:first-child,th:first-child,td.t,th.t{text-align:left;white-space:nowrap} tr.layer{font-weight:600;border-top:1px solid var(--line)}
+tr.total{font-weight:600;border-top:2px solid var(--line)}
+.x{font-family:ui-monospace,monospace;font-size:.85rem;white-space:pre-wrap;overflow-wrap:anywhere;text-align:left}
+.x b{outline:2px solid;outline-offset:-1px;padding:0 1px}
+.e{font-size:.85rem;text-align:left;opacity:.85} .s{font-family:ui-monospace,monospace;font-size:.75rem;overflow-wrap:anywhere}
+@media print{body{max-width:none}}
+""" + "".join(f".k-{name}{{border-left:.5rem solid {colour};padding-left:.5rem}}" for name, colour in COLOURS.items())
+
+
+def report_page(peels: Sequence[Peel]) -> str:
+    """The report on one or more peels, as HTML."""
+    summaries = [summarise(peel) for peel in peels]
+    body = [f"<h1>{escape(' · '.join(headline(summary) for summary in summaries))}</h1>"]
+    body += [f"<p>{escape(' '.join(findings(summary)))}</p>" for summary in summaries]
+    names = ", ".join(summary.model for summary in summaries)
+    body += [
+        "<h2>Breakdown</h2>",
+        _picture(pie_figure(summaries), f"Errors of {names} by layer and slice, as rings"),
+    ]
+    body += [_summary_table(summary) for summary in summaries]
+    body += [_picture(bars_figure(summaries), f"Errors of {names} by slice, as bars")]
+    body.append(
+        "<h2>Examples</h2><p>Errors evenly spaced over the text; the symbol in the box is the one the model missed.</p>"
+    )
+    body += [_examples(peel, len(peels) > 1) for peel in peels]
+    body += [_definitions(peels[0].settings), _signatures(summaries)]
+    machine = {"schema": "errtax.report/1", "summaries": [summary.to_json() for summary in summaries]}
+    return _document(f"Errors of {names}", body, machine)
+
+
+def comparison_page(comparisons: Sequence[Comparison], settings: Settings) -> str:
+    """The comparison of one or more models with the first, as HTML."""
+    baseline = comparisons[0].baseline
+    summaries = [baseline, *(comparison.other for comparison in comparisons)]
+    body = [f"<h1>{escape(f'Against {baseline.model}')}</h1>"]
+    body += [f"<p>{escape(comparison.finding())}</p>" for comparison in comparisons]
+    body += [
+        "<h2>Errors saved</h2>",
+        _picture(difference_figure(comparisons), "Errors saved by layer and slice"),
+    ]
+    body += [_comparison_table(comparison) for comparison in comparisons]
+    body += [
+        "<h2>Breakdown of each model</h2>",
+        _picture(bars_figure(summaries), "Errors of each model by slice"),
+    ]
+    body += [_definitions(settings), _signatures(summaries)]
+    machine = {
+        "schema": "errtax.compare/1",
+        "comparisons": [comparison.to_json() for comparison in comparisons],
+    }
+    return _document(f"Errors against {baseline.model}", body, machine)
+
+
+def _document(title: str, body: list[str], machine: object) -> str:
+    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    data = json.dumps(machine, ensure_ascii=True)
+    for character in "<>&":
+        data = data.replace(character, f"\\u{ord(character):04x}")
+    return "\n".join(
+        [
+            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+            '<meta name="viewport" content="width=device-width, initial-scale=1">',
+            f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>",
+            *body,
+            f'</main><script type="application/json" id="errtax">{data}</script></body></html>\n',
+        ]
+    )
+
+
+def _picture(figure: Figure, description: str) -> str:
+    data = base64.b64encode(svg_of(figure)).decode()
+    return f'<p><img alt="{escape(description)}; the numbers stand in the tables" src="data:image/svg+xml;base64,{data}"></p>'
+
+
+def _table(head: Sequence[str], rows: Sequence[str]) -> str:
+    cells = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    return f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _row(kind: str, label: str, layer: str | None, values: Sequence[str]) -> str:
+    first = f"<td{f' class=k-{layer}' if layer else ''}>{escape(label)}</td>"
+    return f'<tr class="{kind}">{first}{"".join(f"<td>{escape(value)}</td>" for value in values)}</tr>'
+
+
+def _summary_table(summary: Summary) -> str:
+    rows = []
+    for layer in summary.layers:
+        values = (f"{layer.count:,}", f"{100 * layer.share:.2f} %", f"{layer.bits:.4f}")
+        rows.append(_row("layer", f"{LETTERS[layer.name]}  {layer.title}", layer.name, values))
+        if len(layer.slices) > 1:
+            for part in layer.slices:
+                values = (f"{part.count:,}", f"{100 * part.share:.2f} %", f"{part.bits:.4f}")
+                rows.append(_row("", f"  {part.name}", layer.name, values))
+    errors = (f"{summary.errors:,}", "100 %", f"{summary.bits - summary.correct_bits:.4f}")
+    correct = (f"{summary.positions - summary.errors:,}", "", f"{summary.correct_bits:.4f}")
+    rows += [_row("total", "all errors", None, errors), _row("", "correct symbols", None, correct)]
+    head = ("layer / slice", "errors", "share of errors", "bits per symbol")
+    return f"<h3>{escape(summary.model)}</h3>" + _table(head, rows)
+
+
+def _comparison_table(comparison: Comparison) -> str:
+    titles = {layer.name: layer.title for layer in (*comparison.baseline.layers, *comparison.other.layers)}
+
+    def values(item: Difference) -> tuple[str, ...]:
+        share = f"{100 * item.saved / comparison.saved:.1f} %" if comparison.saved else ""
+        return (
+            f"{item.before:,}",
+            f"{item.after:,}",
+            f"{item.saved:+,}",
+            share,
+            f"{item.fixed:,}",
+            f"{item.new:,}",
+        )
+
+    rows = []
+    for layer in comparison.layers:
+        rows.append(_row("layer", f"{LETTERS[layer.name]}  {titles[layer.name]}", layer.name, values(layer)))
+        if len(layer.slices) > 1:
+            rows += [_row("", f"  {part.name}", layer.name, values(part)) for part in layer.slices]
+    before, after = comparison.baseline.errors, comparison.other.errors
+    rows.append(
+        _row(
+            "total",
+            "all errors",
+            None,
+            values(Difference("", before, after, comparison.fixed, comparison.new)),
+        )
+    )
+    head = ("layer / slice", "before", "after", "saved", "share of saved", "fixed", "new")
+    return f"<h3>{escape(comparison.other.model)}</h3>" + _table(head, rows)
+
+
+def _examples(peel: Peel, named: bool) -> str:
+    parts = [f"<h3>{escape(peel.log.model)}</h3>"] if named else []
+    for name in peel.layer_names:
+        rows = [_example_row(excerpt(peel, int(row))) for row in sample_rows(peel, name, 6)]
+        if rows:
+            title = LAYER_BY_NAME[name].title if name != REST else "rest"
+            head = ("position", "p", "slice", "context", "evidence")
+            parts.append(f'<h3 class="k-{name}">{LETTERS[name]}  {escape(title)}</h3>' + _table(head, rows))
+    return "".join(parts)
+
+
+def _example_row(item: Excerpt) -> str:
+    context = f"{escape(item.before)}<b>{escape(item.symbol)}</b>{escape(item.after)}"
+    numbers = f'<td>{item.position:,}</td><td>{item.p:.3g}</td><td class="t">{escape(item.slice)}</td>'
+    return f'<tr>{numbers}<td class="x"><bdi>{context}</bdi></td><td class="e">{escape(item.evidence)}</td></tr>'
+
+
+def _definitions(settings: Settings) -> str:
+    error = "with a probability below 0.5" if settings.criterion is Criterion.PROBABILITY else "not ranked first"
+    items = [
+        f'<li class="k-{name}"><b>{escape(LAYER_BY_NAME[name].title)}</b>: {escape(LAYER_BY_NAME[name].rule)}. '
+        f"<span class=s>{escape(settings.describe(name))}</span></li>"
+        for name in settings.layers
+    ]
+    return (
+        f"<h2>Definitions</h2><p>An error is a symbol {error}. The layers take errors away one after another in this "
+        "order; each counts what no earlier one took, so a layer's size depends on the order. “n-gram” means n symbols of "
+        "context (order n + 1 in KenLM's terms). Bits are the surprisal of the errors, per symbol of the whole text. After "
+        f"Karpathy, Johnson &amp; Fei-Fei (2015), section 4.3.</p><ol>{''.join(items)}</ol>"
+    )
+
+
+def _signatures(summaries: Sequence[Summary]) -> str:
+    lines = "".join(f'<p class="s">{escape(summary.model)}: {escape(summary.signature)}</p>' for summary in summaries)
+    return f"<h2>Signature</h2>{lines}"

@@ -1,0 +1,21 @@
+"""A colour and a letter per layer, the same in every picture (Okabe & Ito's palette); never colour alone."""
+
+from errtax.taxonomy.layers import REST
+
+COLOURS = {
+    "ngram": "#0072B2",
+    "memory": "#009E73",
+    "rare": "#CC79A7",
+    "word": "#E69F00",
+    "punctuation": "#56B4E9",
+    "boost": "#D55E00",
+    REST: "#8A8A8A",
+}
+LETTERS = {"ngram": "N", "memory": "M", "rare": "R", "word": "W", "punctuation": "P", "boost": "B", REST: "–"}
+
+
+def shade(colour: str, k: int, n: int) -> str:
+    """The colour of slice k of n: from the layer's own colour, lighter with k."""
+    amount = 0.12 + 0.5 * k / max(n - 1, 1)
+    channels = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return "#" + "".join(f"{round(c + (255 - c) * amount):02x}" for c in channels)

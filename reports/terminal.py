@@ -1,0 +1,91 @@
+"""Tables for the terminal."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from errtax.reports.excerpts import Excerpt
+from errtax.reports.palette import COLOURS, LETTERS
+from errtax.reports.wording import headline
+from errtax.taxonomy.comparison import Comparison, Difference
+from errtax.taxonomy.summary import Summary
+
+
+def summary_table(summary: Summary) -> Table:
+    """Layers and slices of one model."""
+    table = Table(title=headline(summary), title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.add_column("")
+    table.add_column("layer / slice", no_wrap=True)
+    for name in ("errors", "share", "bits/symbol"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for layer in summary.layers:
+        style = f"bold {COLOURS[layer.name]}"
+        table.add_row(
+            Text(LETTERS[layer.name], style),
+            Text(layer.title, style),
+            f"[bold]{layer.count:,}[/]",
+            f"[bold]{100 * layer.share:.2f} %[/]",
+            f"[bold]{layer.bits:.4f}[/]",
+        )
+        if len(layer.slices) > 1:
+            for part in layer.slices:
+                table.add_row("", f"  {part.name}", f"{part.count:,}", f"{100 * part.share:.2f} %", f"{part.bits:.4f}")
+    correct = summary.positions - summary.errors
+    table.add_row(
+        "",
+        "errors",
+        f"{summary.errors:,}",
+        "100.00 %",
+        f"{summary.bits - summary.correct_bits:.4f}",
+        style="bold",
+    )
+    table.add_row("", "correct symbols", f"{correct:,}", "", f"{summary.correct_bits:.4f}")
+    return table
+
+
+def comparison_table(comparison: Comparison) -> Table:
+    """Layers and slices of two models and the difference."""
+    title = f"{comparison.other.model} against {comparison.baseline.model} (baseline)"
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    for name in ("", "layer / slice"):
+        table.add_column(name, no_wrap=True)
+    for name in ("before", "after", "saved", "of all saved", "fixed", "new"):
+        table.add_column(name, justify="right", no_wrap=True)
+
+    def row(letter: str, label: str, item: Difference, style: str) -> None:
+        share = f"{100 * item.saved / comparison.saved:.1f} %" if comparison.saved else ""
+        table.add_row(
+            letter,
+            label,
+            f"{item.before:,}",
+            f"{item.after:,}",
+            f"{item.saved:+,}",
+            share,
+            f"{item.fixed:,}",
+            f"{item.new:,}",
+            style=style,
+        )
+
+    titles = {layer.name: layer.title for layer in (*comparison.baseline.layers, *comparison.other.layers)}
+    for layer in comparison.layers:
+        row(LETTERS[layer.name], titles[layer.name], layer, "bold")
+        if len(layer.slices) > 1:
+            for part in layer.slices:
+                row("", f"  {part.name}", part, "")
+    before, after = comparison.baseline.errors, comparison.other.errors
+    row("", "errors", Difference("errors", before, after, comparison.fixed, comparison.new), "bold")
+    return table
+
+
+def excerpt_table(excerpts: Sequence[Excerpt]) -> Table:
+    """Errors in their context: what stood before, the symbol, what came after."""
+    table = Table(box=None, pad_edge=False)
+    for name in ("position", "p", "layer", "slice"):
+        table.add_column(name, justify="right" if name in ("position", "p") else "left", no_wrap=True)
+    table.add_column("context", overflow="fold")
+    table.add_column("evidence", overflow="fold")
+    for item in excerpts:
+        context = Text(item.before) + Text(item.symbol, f"bold reverse {COLOURS[item.layer]}") + Text(item.after)
+        table.add_row(f"{item.position:,}", f"{item.p:.3g}", item.layer, item.slice, context, item.evidence)
+    return table
