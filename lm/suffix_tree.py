@@ -73,11 +73,10 @@ def build_tree(symbols: Symbols, order: int) -> tuple[Tree, NDArray[np.int64], N
     ranges = _first_symbol_ranges(symbols)
     results = parallel_map(lambda ends: _intervals_of_range(symbols, room, ranks, common, ends, order), ranges)
     adjusted, raw = (np.sum([result[k] for result in results], axis=0) for k in (1, 2))
-    parts = [result[0] for result in results]
-    root = Intervals(*(np.array([x], t) for x, t in ((0, np.uint8), (0, "u4"), (n, "u4"), (0, "u4"), (0, "u4"))))
-    intervals = Intervals(*(np.concatenate(columns) for columns in zip(*parts, root, strict=True)))
-    intervals.nodes[-1] = len(intervals.depth)
-    return _renumber(symbols, room, ranks, intervals), adjusted, raw
+    parts = parallel_map(
+        lambda item: _number_range(symbols, room, ranks, item[0][0], item[1]), list(zip(results, ranges, strict=True))
+    )
+    return _merge_levels(symbols, parts), adjusted, raw
 
 
 def _suffix_array(symbols: Symbols) -> NDArray[np.int32]:
@@ -208,9 +207,8 @@ def _find_intervals(symbols, room, ranks, common, first, last, out, previous, ad
     return n_nodes
 
 
-def _renumber(symbols: Symbols, room: NDArray[np.uint8], ranks: NDArray[np.int32], intervals: Intervals) -> Tree:
-    n_nodes, n_leaves = len(intervals.depth), _count_leaves(room, ranks, intervals)
-    tree = Tree(
+def _empty_tree(symbols: Symbols, n_nodes: int, n_leaves: int) -> Tree:
+    return Tree(
         symbols=symbols,
         child=np.empty(n_nodes + 1, np.uint32),
         leaf=np.empty(n_nodes + 1, np.uint32),
@@ -222,29 +220,83 @@ def _renumber(symbols: Symbols, room: NDArray[np.uint8], ranks: NDArray[np.int32
         leaf_label=np.empty(n_leaves, symbols.dtype),
         leaf_position=np.empty(n_leaves, np.uint32),
     )
+
+
+def _number_range(
+    symbols: Symbols, room: NDArray[np.uint8], ranks: NDArray[np.int32], intervals: Intervals, ends: tuple[int, int]
+) -> tuple[Tree, NDArray[np.int64]]:
+    """The part of the tree below one range, under a root of its own, and the first node of each of its levels."""
+    size = len(intervals.depth) + 1
+    root = Intervals(*(np.array([x], "u4") for x in (0, ends[0], ends[1], 0, size)))
+    rooted = Intervals(*(np.append(a, b.astype(a.dtype)) for a, b in zip(intervals, root, strict=True)))
+    n_leaves = ends[1] - ends[0] - _suffixes_in_deepest(room, ranks, rooted)
+    tree = _empty_tree(symbols, size, n_leaves)
+    levels = np.zeros(MAX_DEPTH + 3, np.int64)
     widest = int(symbols.max()) + 1
-    _breadth_first(room, ranks, intervals, tree, np.empty(n_nodes, np.uint32), np.empty(widest, np.int64))
-    return tree
+    n_levels = _breadth_first(room, ranks, rooted, tree, np.empty(size, np.uint32), np.empty(widest, np.int64), levels)
+    return tree, levels[: n_levels + 1]
+
+
+def _merge_levels(symbols: Symbols, parts: list[tuple[Tree, NDArray[np.int64]]]) -> Tree:
+    """One tree from the parts, whose roots become one.
+
+    Within a level the nodes of one part follow those of the part before, so numbers in a part and level all shift
+    by the same amount, and the children of neighbours still touch.  (Numbering the whole tree in one go took 0.30 s
+    of a build of 1.0 s on 2.6 MB: it cannot use two cores, and jumps about in the suffix array.)
+    """
+    n_levels = max(len(levels) for _, levels in parts)
+    # first[p, l], first_leaf[p, l]: number of the first node and leaf of level l in part p
+    first = np.array([[*levels, *[levels[-1]] * (n_levels + 1 - len(levels))] for _, levels in parts])
+    first_leaf = np.array([tree.leaf[row] for (tree, _), row in zip(parts, first, strict=True)], np.int64)
+    sizes, leaf_sizes = np.diff(first, axis=1), np.diff(first_leaf, axis=1)
+    sizes[1:, 0] = 0  # one root for all
+    total, total_leaves = int(sizes.sum()), int(leaf_sizes.sum())
+    out = _empty_tree(symbols, total, total_leaves)
+    start = np.append(0, np.cumsum(sizes.T)).astype(np.int64)  # levels outside, parts inside
+    start_leaf = np.append(0, np.cumsum(leaf_sizes.T)).astype(np.int64)
+    for level in range(n_levels):
+        for p, (tree, _) in enumerate(parts):
+            here, there = level * len(parts) + p, (level + 1) * len(parts) + p
+            a, z = start[here], start_leaf[here]
+            source = slice(first[p, level], first[p, level] + sizes[p, level])
+            leaves = slice(first_leaf[p, level], first_leaf[p, level + 1])
+            target = slice(a, a + sizes[p, level])
+            child_shift = (start[there] if there < len(start) else total) - first[p, min(level + 1, n_levels)]
+            out.child[target] = tree.child[source].astype(np.int64) + child_shift
+            out.leaf[target] = tree.leaf[source].astype(np.int64) + z - first_leaf[p, level]
+            for name in ("label", "depth", "position", "count", "left"):
+                getattr(out, name)[target] = getattr(tree, name)[source]
+            for name in ("leaf_label", "leaf_position"):
+                getattr(out, name)[z : z + leaf_sizes[p, level]] = getattr(tree, name)[leaves]
+    out.child[total], out.leaf[total] = total, total_leaves
+    out.count[0], out.position[0] = len(symbols), 0
+    return out
 
 
 @kernel
-def _count_leaves(room, ranks, intervals):  # type: ignore[no-untyped-def]
-    """Suffixes that are no part of a deepest node: all of them less those in nodes without children."""
-    n = len(ranks)
+def _suffixes_in_deepest(room, ranks, intervals):  # type: ignore[no-untyped-def]
+    """How many suffixes lie in nodes that end at depth N or with `</s>`; all others are leaves."""
+    n = 0
     for v in range(len(intervals.depth)):
-        p = ranks[intervals.begin[v]]
-        if intervals.depth[v] == room[p]:
-            n -= intervals.end[v] - intervals.begin[v]
+        if intervals.depth[v] == room[ranks[intervals.begin[v]]]:
+            n += intervals.end[v] - intervals.begin[v]
     return n
 
 
 @kernel
-def _breadth_first(room, ranks, intervals, tree, source, children):  # type: ignore[no-untyped-def]
-    """Fill `tree` from the post-order intervals.  source[v]: the interval of node v."""
+def _breadth_first(room, ranks, intervals, tree, source, children, levels):  # type: ignore[no-untyped-def]
+    """Fill `tree` and `levels` (first node of each level, then their number); returns the number of levels.
+
+    source[v]: the interval of node v.
+    """
     last = len(intervals.depth) - 1
     source[0] = last
-    n_nodes, n_leaves = 1, 0
+    n_nodes, n_leaves, n_levels, level_end = 1, 0, 1, 1
     for v in range(last + 1):
+        if v == level_end:
+            levels[n_levels] = v
+            n_levels += 1
+            level_end = n_nodes
         q = np.int64(source[v])
         p = ranks[intervals.begin[q]]
         depth = intervals.depth[q]
@@ -275,6 +327,8 @@ def _breadth_first(room, ranks, intervals, tree, source, children):  # type: ign
                 n_nodes += 1
                 r = np.int64(intervals.end[c])
     tree.child[last + 1], tree.leaf[last + 1] = n_nodes, n_leaves
+    levels[n_levels] = n_nodes
+    return n_levels
 
 
 def last_in_suffix_order(symbols: Symbols, order: int) -> NDArray[Any]:
