@@ -68,6 +68,7 @@ def command(
     seconds = time.perf_counter() - start
     if sentence := index.describe_fallback():
         notice(sentence)
+    size = output.stat().st_size
     document = {
         "schema": SCHEMA,
         "index": str(output),
@@ -77,12 +78,9 @@ def command(
         "alphabet": len(index.alphabet),
         "nodes": len(index.tree.depth),
         "leaves": len(index.tree.leaf_label),
-        "bytes": output.stat().st_size,
+        "bytes": size,
         "seconds": seconds,
         "fallback_orders": index.info.fallback_adjusted,
     }
-    size = document["bytes"] / 1e6
-    emit(
-        document,
-        f"{output}  orders 1-{order}, {len(text):,} symbols of {len(index.alphabet)} kinds, {size:.1f} MB, {seconds:.1f} s",
-    )
+    what = f"orders 1-{order}, {len(text):,} symbols of {len(index.alphabet)} kinds"
+    emit(document, f"{output}  {what}, {size / 1e6:.1f} MB, {seconds:.1f} s")

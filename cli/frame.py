@@ -107,6 +107,10 @@ def announce_compilation() -> None:
         notice(f"Compiling the kernels took {seconds:.1f} s (first run only).")
 
 
+def _no_update(done: float, total: float, text: str) -> None:
+    pass
+
+
 @contextmanager
 def progress(label: str) -> Iterator[Callable[[float, float, str], None]]:
     """Yield `update(done, total, text)`, which draws a bar with rate and time left after two seconds.
@@ -115,7 +119,7 @@ def progress(label: str) -> Iterator[Callable[[float, float, str], None]]:
     """
     quiet = logging.getLogger("errtax").level > logging.INFO
     if quiet or not sys.stderr.isatty():
-        yield lambda done, total, text="": None
+        yield _no_update
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -129,7 +133,7 @@ def progress(label: str) -> Iterator[Callable[[float, float, str], None]]:
     start, task = time.perf_counter(), bar.add_task(label, total=None, text="")
     shown = False
 
-    def update(done: float, total: float, text: str = "") -> None:
+    def update(done: float, total: float, text: str) -> None:
         nonlocal shown
         if not shown and time.perf_counter() - start > 2:
             bar.start()

@@ -68,7 +68,10 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; exit codes: 0 ok, 1 check failed, 2 usage, 3 bad input, 4 internal error, 130 interrupted."""
+    """Run the command line.
+
+    Exit codes: 0 ok, 1 a check failed, 2 usage, 3 bad input, 4 internal error, 130 interrupted.
+    """
     debug = "--debug" in sys.argv
     try:
         code = cli(standalone_mode=False)

@@ -57,9 +57,8 @@ def command(
 
         torch.set_num_threads(threads)
     place = choose_device(device)
-    notice(
-        f"{run.config.name}, {run.config.parameters:,} parameters, {len(train_ids):,} symbols of {run.config.symbols} kinds, on {place}"
-    )
+    kinds = f"{len(train_ids):,} symbols of {run.config.symbols} kinds"
+    notice(f"{run.config.name}, {run.config.parameters:,} parameters, {kinds}, on {place}")
     with progress("training") as update:
         run = train(folder, run, train_ids, val_ids, place, *report_training(update))
     best = run.best
@@ -73,7 +72,5 @@ def command(
         "val_loss": best.val_loss,
         "train_loss": best.train_loss,
     }
-    emit(
-        document,
-        f"{folder}  {run.config.name}: best validation loss {best.val_loss:.4f} nats in epoch {best.epoch} of {len(run.history)}",
-    )
+    result = f"best validation loss {best.val_loss:.4f} nats in epoch {best.epoch} of {len(run.history)}"
+    emit(document, f"{folder}  {run.config.name}: {result}")

@@ -91,8 +91,7 @@ def report_training(
         update(done, status.epochs * status.steps, text)
 
     def on_epoch(epoch: Any) -> None:
-        notice(
-            f"epoch {epoch.epoch}: training {epoch.train_loss:.4f}, validation {epoch.val_loss:.4f} nats, {epoch.seconds:.0f} s"
-        )
+        losses = f"training {epoch.train_loss:.4f}, validation {epoch.val_loss:.4f} nats"
+        notice(f"epoch {epoch.epoch}: {losses}, {epoch.seconds:.0f} s")
 
     return on_step, on_epoch

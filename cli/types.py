@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 
-class Listed(click.ParamType):
+class Listed(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
     """`1,2,3` as a tuple."""
 
     def __init__(self, item: Callable[[str], Any], name: str) -> None:
@@ -20,10 +20,10 @@ class Listed(click.ParamType):
         try:
             return tuple(self.item(item.strip()) for item in str(value).split(",") if item.strip())
         except ValueError:
-            self.fail(f"{value!r} is not a list such as {self.name}.", param, ctx)
+            raise click.BadParameter(f"{value!r} is not a list such as {self.name}.", ctx, param) from None
 
 
-class Range(click.ParamType):
+class Range(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
     """`1-20`, `5` or `1,2,10` as a sorted tuple of integers."""
 
     name = "1-20"

@@ -234,4 +234,4 @@ def count_of(tree: Tree, ids: NDArray[Any]) -> tuple[int, int]:
         if not np.array_equal(tree.symbols[position + n : position + n_next], ids[n:n_next]):
             return 0, 0
         n = n_next
-    return (1, 1) if node < 0 else (int(tree.left[node]), int(tree.count[node]))
+    return (1, 1) if node < 0 else (int(tree.left[node]), int(tree.frequency[node]))

@@ -39,7 +39,7 @@ def prepare_smoothing(tree: Tree, n_ids: int, adjusted: NDArray[np.float64], raw
 
 
 @kernel
-def _masses(tree, smoothing, v):  # type: ignore[no-untyped-def]
+def _masses(tree, smoothing, v):
     """Denominator and gamma (eq. 25) of the context at node v below the top, and gamma as the highest order."""
     n = tree.depth[v] + 1
     adjusted, raw = smoothing.adjusted[n], smoothing.raw[n]
@@ -48,12 +48,12 @@ def _masses(tree, smoothing, v):  # type: ignore[no-untyped-def]
     for c in range(tree.child[v], tree.child[v + 1]):
         denominator += tree.left[c]
         mass += adjusted[min(tree.left[c], 3)]
-        raw_mass += raw[min(tree.count[c], 3)]
-    return denominator, mass / denominator, raw_mass / tree.count[v]
+        raw_mass += raw[min(tree.frequency[c], 3)]
+    return denominator, mass / denominator, raw_mass / tree.frequency[v]
 
 
 @kernel
-def _fill_smoothing(tree, smoothing):  # type: ignore[no-untyped-def]
+def _fill_smoothing(tree, smoothing):
     for v in range(1, len(smoothing.trunk)):
         if tree.child[v + 1] > tree.child[v] or tree.leaf[v + 1] > tree.leaf[v]:
             d, g, h = _masses(tree, smoothing, v)
@@ -63,7 +63,7 @@ def _fill_smoothing(tree, smoothing):  # type: ignore[no-untyped-def]
     counts = np.zeros((2, n_ids))
     for c in range(tree.child[0], tree.child[1]):
         smoothing.root_child[tree.label[c]] = c
-        counts[0, tree.label[c]], counts[1, tree.label[c]] = tree.left[c], tree.count[c]
+        counts[0, tree.label[c]], counts[1, tree.label[c]] = tree.left[c], tree.frequency[c]
     for c in range(tree.leaf[0], tree.leaf[1]):
         smoothing.root_child[tree.leaf_label[c]] = -1 - c
         counts[0, tree.leaf_label[c]] = counts[1, tree.leaf_label[c]] = 1
@@ -82,7 +82,7 @@ def _fill_smoothing(tree, smoothing):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _find(labels, low, high, symbol):  # type: ignore[no-untyped-def]
+def _find(labels, low, high, symbol):
     """The index of `symbol` in the sorted labels[low:high], or -1."""
     while high - low > 8:
         middle = (low + high) // 2
@@ -97,7 +97,7 @@ def _find(labels, low, high, symbol):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def score_positions(tree, smoothing, ids, begin, end, out):  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915
+def score_positions(tree, smoothing, ids, begin, end, out):  # noqa: PLR0912, PLR0915
     """out[i - begin, n - 1]: P_n of ids[i] given the n - 1 ids before it, for positions begin <= i < end.
 
     Start j, read down the tree, meets position i = j + n - 1 at order n.  Starts are taken from right to left, so
@@ -125,13 +125,13 @@ def score_positions(tree, smoothing, ids, begin, end, out):  # type: ignore[no-u
                 if tree.symbols[np.int64(tree.leaf_position[-1 - node]) + n - 1] == symbol:
                     hit, next_node = True, node
             elif n - 1 < tree.depth[node]:  # inside an edge: one continuation
-                a, count = np.int64(tree.left[node]), np.int64(tree.count[node])
+                a, count = np.int64(tree.left[node]), np.int64(tree.frequency[node])
                 denominator, total = float(a), float(count)
                 gamma, raw_gamma = adjusted[n, min(a, 3)] / denominator, raw[n, min(count, 3)] / total
                 if tree.symbols[np.int64(tree.position[node]) + n - 1] == symbol:
                     hit, next_node = True, node
             else:
-                a, count, total = 1, 1, float(tree.count[node])
+                a, count, total = 1, 1, float(tree.frequency[node])
                 if node < len(smoothing.trunk):
                     denominator = smoothing.trunk[node, 0]
                     gamma, raw_gamma = smoothing.trunk[node, 1], smoothing.trunk[node, 2]
@@ -139,7 +139,7 @@ def score_positions(tree, smoothing, ids, begin, end, out):  # type: ignore[no-u
                     denominator, gamma, raw_gamma = _masses(tree, smoothing, node)
                 c = _find(tree.label, np.int64(tree.child[node]), np.int64(tree.child[node + 1]), symbol)
                 if c >= 0:
-                    a, count = np.int64(tree.left[c]), np.int64(tree.count[c])
+                    a, count = np.int64(tree.left[c]), np.int64(tree.frequency[c])
                     hit, next_node = True, c
                 else:
                     c = _find(tree.leaf_label, np.int64(tree.leaf[node]), np.int64(tree.leaf[node + 1]), symbol)
@@ -170,7 +170,7 @@ def score_positions(tree, smoothing, ids, begin, end, out):  # type: ignore[no-u
 
 
 @kernel
-def _locate(tree, smoothing, ids):  # type: ignore[no-untyped-def]
+def _locate(tree, smoothing, ids):
     """The node at or below the string `ids` (negative: a leaf), or 0 where it does not occur."""
     node = smoothing.root_child[ids[0]]
     for n in range(1, len(ids)):
@@ -192,7 +192,7 @@ def _locate(tree, smoothing, ids):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def distribution_of(tree, smoothing, context, out):  # type: ignore[no-untyped-def]
+def distribution_of(tree, smoothing, context, out):
     """out[n - 1, s]: P_n(s | the last n - 1 ids of `context`) for all ids s and orders n = 1..N."""
     adjusted, raw = smoothing.adjusted, smoothing.raw
     p = smoothing.unigram_adjusted.copy()
@@ -204,7 +204,7 @@ def distribution_of(tree, smoothing, context, out):  # type: ignore[no-untyped-d
             continue
         if node < 0 or n - 1 < tree.depth[node]:  # one continuation
             a = 1 if node < 0 else np.int64(tree.left[node])
-            count = 1 if node < 0 else np.int64(tree.count[node])
+            count = 1 if node < 0 else np.int64(tree.frequency[node])
             start = np.int64(tree.leaf_position[-1 - node]) if node < 0 else np.int64(tree.position[node])
             symbol = tree.symbols[start + n - 1]
             d, e = adjusted[n, min(a, 3)] / a, raw[n, min(count, 3)] / count
@@ -214,11 +214,11 @@ def distribution_of(tree, smoothing, context, out):  # type: ignore[no-untyped-d
             p[symbol] += 1 - d
         else:
             denominator, gamma, raw_gamma = _masses(tree, smoothing, node)
-            total = tree.count[node]
+            total = tree.frequency[node]
             out[n - 1] = raw_gamma * p
             p *= gamma
             for c in range(tree.child[node], tree.child[node + 1]):
-                a, count = np.int64(tree.left[c]), np.int64(tree.count[c])
+                a, count = np.int64(tree.left[c]), np.int64(tree.frequency[c])
                 p[tree.label[c]] += (a - adjusted[n, min(a, 3)]) / denominator
                 out[n - 1, tree.label[c]] += (count - raw[n, min(count, 3)]) / total
             for c in range(tree.leaf[node], tree.leaf[node + 1]):

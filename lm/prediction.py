@@ -7,11 +7,12 @@ each stream included, is predicted from what stood before it in the book, as a r
 state the first symbols would count errors that are none of the model's.
 """
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +24,7 @@ from errtax.lm.prediction_log import LOG, encode_symbols, log_schema
 from errtax.lm.recurrent import RecurrentLM, State
 from errtax.lm.split import Scheme, read_split
 from errtax.lm.table import table_writer
-from errtax.lm.text import Codes, Text, read_text
+from errtax.lm.text import Codes, Text, Unit, read_text
 from errtax.lm.training import Run, choose_device, load_best, read_run
 
 _WINDOW = 100  # steps at a time
@@ -33,11 +34,11 @@ _BLOCK = 1 << 18  # rows written at a time
 class Scores(NamedTuple):
     """What the model says about each symbol; arrays of one shape, on disk while they are filled."""
 
-    logprob: NDArray[np.float32]
-    argmax: NDArray[np.int32]  # id
-    argmax_logprob: NDArray[np.float32]
-    entropy: NDArray[np.float32]
-    rank: NDArray[np.int32]  # 0: not predicted
+    logprob: NDArray[Any]  # float32
+    argmax: NDArray[Any]  # int32, id
+    argmax_logprob: NDArray[Any]  # float32
+    entropy: NDArray[Any]  # float32, nats
+    rank: NDArray[Any]  # int32; 0: not predicted
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,8 @@ class Streams:
 def streams_of(path: Path, text: Text) -> Streams:
     """How to read the text at `path`: by the `split.json` beside it, if it is its test part, else as one stream."""
     split = read_split(path.parent)
-    if (
-        split
-        and split.scheme == Scheme.STREAMS
-        and split.part_of(text.sha256) == "test"
-        and text.codes.dtype == np.uint8
-    ):
+    is_test = split is not None and split.scheme == Scheme.STREAMS and split.part_of(text.sha256) == "test"
+    if split and is_test and text.unit is Unit.BYTE:
         before = path.parent / "val.txt"
         if before.is_file():
             val = read_text(before, text.unit)
@@ -92,25 +89,32 @@ def predict(
         "parameters": str(run.config.parameters),
         "text_sha256": text.sha256,
         "train_sha256": run.train_sha256,
-        "signature": f"errtax:{errtax.__version__}|model:{run.config.name}|epochs:{run.best.epoch}|seed:{run.recipe.seed}"
-        f"|streams:{len(streams.rows)}",
+        "signature": f"errtax:{errtax.__version__}|model:{run.config.name}|epochs:{run.best.epoch}"
+        f"|seed:{run.recipe.seed}|streams:{len(streams.rows)}",
     }
     total, predicted = 0.0, 0
-    with table_writer(output, log_schema(run.unit), metadata, force) as writer:
-        with tempfile.TemporaryDirectory(prefix=".errtax-", dir=output.parent) as scratch:
-            scores = _scratch(Path(scratch), streams.rows.shape)
-            _score_streams(model, run, streams, scores, place, on_step)
-            for batch in _batches(text, scores, run):
-                logprobs = batch.column(2).drop_null().to_numpy()
-                total, predicted = total - float(logprobs.sum(dtype=np.float64)), predicted + len(logprobs)
-                writer.write_batch(batch)
+    with (
+        table_writer(output, log_schema(run.unit), metadata, force) as writer,
+        tempfile.TemporaryDirectory(prefix=".errtax-", dir=output.parent) as scratch,
+    ):
+        scores = _scratch(Path(scratch), streams.rows.shape)
+        _score_streams(model, run, streams, scores, place, on_step)
+        for batch in _batches(text, scores, run):
+            logprobs = batch.column(2).drop_null().to_numpy()
+            total, predicted = total - float(logprobs.sum(dtype=np.float64)), predicted + len(logprobs)
+            writer.write_batch(batch)
     return total / max(predicted, 1)
 
 
 def _scratch(folder: Path, shape: tuple[int, ...]) -> Scores:
     types = (np.float32, np.int32, np.float32, np.float32, np.int32)
-    columns = zip(Scores._fields, types, strict=True)
-    return Scores(*(np.memmap(folder / name, dtype, "w+", shape=shape) for name, dtype in columns))
+    columns = []
+    for name, dtype in zip(Scores._fields, types, strict=True):
+        path = folder / name
+        with path.open("wb") as file:  # reserved in advance: a full disk is an error here, a crash in a mapped file
+            os.posix_fallocate(file.fileno(), 0, 4 * int(np.prod(shape)))
+        columns.append(np.memmap(path, dtype, "r+", shape=shape))
+    return Scores(*columns)
 
 
 @torch.no_grad()
@@ -158,7 +162,7 @@ def _write_window(logits: torch.Tensor, targets: torch.Tensor, scores: Scores, c
 
 
 def _batches(text: Text, scores: Scores, run: Run) -> Iterator[pa.RecordBatch]:
-    alphabet = np.array(run.alphabet, text.codes.dtype)
+    alphabet: NDArray[Any] = np.array(run.alphabet, text.codes.dtype)
     flat = Scores(*(column.reshape(-1) for column in scores))
     for start in range(0, len(text), _BLOCK):
         stop = min(start + _BLOCK, len(text))

@@ -77,7 +77,7 @@ def hidden_for_budget(cell: Cell, layers: int, budget: int, symbols: int) -> int
     return min(hidden, hidden + 1, key=lambda h: abs(count_parameters(cell, layers, h, symbols) - target))
 
 
-class RecurrentLM(nn.Module):
+class RecurrentLM(nn.Module):  # type: ignore[misc,unused-ignore]
     """A stack of recurrent layers on one-hot symbols with a softmax on top.
 
     One bias per gate, as in the paper: torch's second bias stays at zero and is not trained.  torch's GRU applies

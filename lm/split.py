@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def split_bytes(data: bytes, options: SplitOptions) -> tuple[bytes, bytes, bytes
     """
     if options.scheme is Scheme.STREAMS:
         return _split_streams(data, options)
-    cuts = [int(round(sum(options.fractions[: k + 1]) * len(data))) for k in range(2)]
+    cuts = [round(sum(options.fractions[: k + 1]) * len(data)) for k in range(2)]
     if options.scheme is Scheme.LINES:
         cuts = [data.find(b"\n", max(cut - 1, 0)) + 1 or len(data) for cut in cuts]
     else:
@@ -71,7 +72,7 @@ def _split_streams(data: bytes, options: SplitOptions) -> tuple[bytes, bytes, by
     rows: NDArray[np.uint8] = np.frombuffer(data, np.uint8, n_steps * options.streams * options.steps)
     rows = rows.reshape(options.streams, n_steps * options.steps)
     train_part, val_part, test_part = (
-        rows[:, a * options.steps : b * options.steps].tobytes() for a, b in zip(cuts[:-1], cuts[1:], strict=True)
+        rows[:, a * options.steps : b * options.steps].tobytes() for a, b in pairwise(cuts)
     )
     return train_part, val_part, test_part
 

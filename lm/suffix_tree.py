@@ -12,6 +12,7 @@ node adjacent and sorted by their first symbol.  Strings never cross a sentence'
 Time O(n N), memory at peak about 30 bytes a symbol.
 """
 
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -40,8 +41,8 @@ class Tree(NamedTuple):
     label: Symbols  # (nodes,) first symbol of the edge from the parent
     depth: NDArray[np.uint8]  # (nodes,) length of the node's string, in symbols
     position: Uint32  # (nodes,) where in S the string occurs (one of its occurrences)
-    count: Uint32  # (nodes,) its occurrences
-    left: Uint32  # (nodes,) distinct symbols before it; = count where the string starts with <s>
+    frequency: Uint32  # (nodes,) its occurrences: count(v)
+    left: Uint32  # (nodes,) distinct symbols before it; = frequency where the string starts with <s>
     leaf_label: Symbols  # (leaves,) first symbol of the edge
     leaf_position: Uint32  # (leaves,) where in S the string occurs
 
@@ -95,7 +96,7 @@ def _first_symbol_ranges(symbols: Symbols) -> list[tuple[int, int]]:
         *sorted({int(ends[np.searchsorted(ends, goal)]) for goal in goals} - {len(symbols)}),
         len(symbols),
     ]
-    return list(zip(cuts[:-1], cuts[1:], strict=True))
+    return list(pairwise(cuts))
 
 
 def _intervals_of_range(
@@ -113,11 +114,12 @@ def _intervals_of_range(
     raw = np.zeros((order + 1, 5), np.int64)
     previous = np.full(int(symbols.max()) + 1, -1, np.int64)
     n_nodes = _find_intervals(symbols, room, ranks, common, first, last, intervals, previous, adjusted, raw)
-    return Intervals(*(column[:n_nodes].copy() for column in intervals)), adjusted, raw
+    columns: list[Any] = [column[:n_nodes].copy() for column in intervals]
+    return Intervals(*columns), adjusted, raw
 
 
 @kernel
-def _room(symbols, order, room):  # type: ignore[no-untyped-def]
+def _room(symbols, order, room):
     """room[p]: the longest string that may start at p: N symbols, or up to and with the sentence's end."""
     left = 0
     for p in range(len(symbols) - 1, -1, -1):
@@ -126,7 +128,7 @@ def _room(symbols, order, room):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _common_prefixes(symbols, room, ranks, first, last, common):  # type: ignore[no-untyped-def]
+def _common_prefixes(symbols, room, ranks, first, last, common):
     """common[r]: length of the common prefix of suffixes r - 1 and r, at most their room.
 
     Kasai's algorithm needs a rank array (4 more bytes a symbol) and was no faster: prefixes are cut at N.
@@ -141,7 +143,7 @@ def _common_prefixes(symbols, room, ranks, first, last, common):  # type: ignore
 
 
 @kernel
-def _find_intervals(symbols, room, ranks, common, first, last, out, previous, adjusted, raw):  # type: ignore[no-untyped-def]  # noqa: PLR0913, PLR0915
+def _find_intervals(symbols, room, ranks, common, first, last, out, previous, adjusted, raw):  # noqa: PLR0913, PLR0915, PLR0917
     """LCP intervals of ranks first..last-1 in post-order; returns their number.
 
     A stack of the open intervals, one per depth.  Each leaf brings one left symbol; if that symbol was seen before
@@ -215,7 +217,7 @@ def _empty_tree(symbols: Symbols, n_nodes: int, n_leaves: int) -> Tree:
         label=np.zeros(n_nodes, symbols.dtype),
         depth=np.empty(n_nodes, np.uint8),
         position=np.empty(n_nodes, np.uint32),
-        count=np.empty(n_nodes, np.uint32),
+        frequency=np.empty(n_nodes, np.uint32),
         left=np.empty(n_nodes, np.uint32),
         leaf_label=np.empty(n_leaves, symbols.dtype),
         leaf_position=np.empty(n_leaves, np.uint32),
@@ -227,8 +229,9 @@ def _number_range(
 ) -> tuple[Tree, NDArray[np.int64]]:
     """The part of the tree below one range, under a root of its own, and the first node of each of its levels."""
     size = len(intervals.depth) + 1
-    root = Intervals(*(np.array([x], "u4") for x in (0, ends[0], ends[1], 0, size)))
-    rooted = Intervals(*(np.append(a, b.astype(a.dtype)) for a, b in zip(intervals, root, strict=True)))
+    root = (0, ends[0], ends[1], 0, size)
+    columns: list[Any] = list(intervals)
+    rooted = Intervals(*(np.append(a, a.dtype.type(x)) for a, x in zip(columns, root, strict=True)))
     n_leaves = ends[1] - ends[0] - _suffixes_in_deepest(room, ranks, rooted)
     tree = _empty_tree(symbols, size, n_leaves)
     levels = np.zeros(MAX_DEPTH + 3, np.int64)
@@ -264,17 +267,17 @@ def _merge_levels(symbols: Symbols, parts: list[tuple[Tree, NDArray[np.int64]]])
             child_shift = (start[there] if there < len(start) else total) - first[p, min(level + 1, n_levels)]
             out.child[target] = tree.child[source].astype(np.int64) + child_shift
             out.leaf[target] = tree.leaf[source].astype(np.int64) + z - first_leaf[p, level]
-            for name in ("label", "depth", "position", "count", "left"):
+            for name in ("label", "depth", "position", "frequency", "left"):
                 getattr(out, name)[target] = getattr(tree, name)[source]
             for name in ("leaf_label", "leaf_position"):
                 getattr(out, name)[z : z + leaf_sizes[p, level]] = getattr(tree, name)[leaves]
     out.child[total], out.leaf[total] = total, total_leaves
-    out.count[0], out.position[0] = len(symbols), 0
+    out.frequency[0], out.position[0] = len(symbols), 0
     return out
 
 
 @kernel
-def _suffixes_in_deepest(room, ranks, intervals):  # type: ignore[no-untyped-def]
+def _suffixes_in_deepest(room, ranks, intervals):
     """How many suffixes lie in nodes that end at depth N or with `</s>`; all others are leaves."""
     n = 0
     for v in range(len(intervals.depth)):
@@ -284,7 +287,7 @@ def _suffixes_in_deepest(room, ranks, intervals):  # type: ignore[no-untyped-def
 
 
 @kernel
-def _breadth_first(room, ranks, intervals, tree, source, children, levels):  # type: ignore[no-untyped-def]
+def _breadth_first(room, ranks, intervals, tree, source, children, levels):
     """Fill `tree` and `levels` (first node of each level, then their number); returns the number of levels.
 
     source[v]: the interval of node v.
@@ -302,7 +305,7 @@ def _breadth_first(room, ranks, intervals, tree, source, children, levels):  # t
         depth = intervals.depth[q]
         tree.child[v], tree.leaf[v] = n_nodes, n_leaves
         tree.depth[v], tree.position[v] = depth, p
-        tree.count[v], tree.left[v] = intervals.end[q] - intervals.begin[q], intervals.left[q]
+        tree.frequency[v], tree.left[v] = intervals.end[q] - intervals.begin[q], intervals.left[q]
         if depth == room[p]:
             continue
         # in post-order the last child stands just before its parent, its sibling before the child's subtree

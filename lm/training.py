@@ -146,7 +146,8 @@ def load_best(folder: Path, device: torch.device) -> RecurrentLM:
     run = read_run(folder)
     model = RecurrentLM(run.config)
     model.load_state_dict(_load(folder / "best.pt", device))
-    return model.to(device).eval()
+    model.to(device).eval()
+    return model
 
 
 def _load(path: Path, device: torch.device) -> Any:
@@ -238,7 +239,7 @@ def _train_epoch(
         state = tuple(part.detach() for part in state)
         loss = F.cross_entropy(logits.flatten(0, 1), target.flatten(), ignore_index=_IGNORED)
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_value_(trained, recipe.clip)
         optimizer.step()
         total += loss.detach() * target.numel()

@@ -1,7 +1,7 @@
 """All oracles' evidence on one text: a number a position, independent of thresholds and of the order of layers."""
 
 from collections import Counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,11 @@ class Evidence(NamedTuple):
     after: NDArray[np.uint8]  # kind of the character before: 0, SPACE, QUOTE, NEWLINE
     newline_distance: NDArray[np.int32]  # characters since the last newline, from 1; 0: none before
     punctuation: NDArray[np.bool_]  # the correct symbol is punctuation
+
+    def at(self, rows: Any) -> "Evidence":
+        """The evidence on some rows only."""
+        columns: list[Any] = [None if column is None else column[rows] for column in self]
+        return Evidence(*columns)
 
 
 def collect_evidence(view: TextView, index: NgramIndex | None, training_words: Counter[str] | None) -> Evidence:
@@ -57,12 +62,12 @@ def collect_evidence(view: TextView, index: NgramIndex | None, training_words: C
         newline_distance=newline_distances(view),
         punctuation=view.spread(view.classes.punctuation).astype(bool),
     )
-    return Evidence(*(None if column is None else column[view.rows] for column in evidence))
+    return evidence.at(view.rows)
 
 
 def _offsets(view: TextView, inside: NDArray[np.bool_], place: NDArray[np.int64]) -> NDArray[np.int32]:
     if not len(view.words.start):
         return np.full(len(view), NONE, np.int32)
-    character = view.spread(np.arange(len(view.first_symbol) - 1))
+    character: NDArray[Any] = view.spread(np.arange(len(view.first_symbol) - 1))
     first = character[view.words.start[place]]
     return np.where(inside, character - first, NONE).astype(np.int32)

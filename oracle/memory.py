@@ -34,7 +34,7 @@ def distances_to_earlier(view: TextView) -> NDArray[np.int32]:
 
 
 @kernel
-def _latest_earlier(symbols, ranks, starts, lengths, tokens, begin, found):  # type: ignore[no-untyped-def]
+def _latest_earlier(symbols, ranks, starts, lengths, tokens, begin, found):
     """found[w]: start of the latest occurrence of word w that ends at or before its start, or -1.
 
     tokens[begin[t]:begin[t + 1]]: the words of type t, in the order of the text.
@@ -55,7 +55,7 @@ def _latest_earlier(symbols, ranks, starts, lengths, tokens, begin, found):  # t
 
 
 @kernel
-def _lower_bound(symbols, ranks, start, length, after):  # type: ignore[no-untyped-def]
+def _lower_bound(symbols, ranks, start, length, after):
     """The first rank whose suffix is not before the word (`after`: is behind all suffixes that begin with it)."""
     low, high = 0, len(ranks)
     while low < high:
@@ -63,10 +63,7 @@ def _lower_bound(symbols, ranks, start, length, after):  # type: ignore[no-untyp
         p, k = ranks[middle], 0
         while k < length and p + k < len(symbols) and symbols[p + k] == symbols[start + k]:
             k += 1
-        if k == length:
-            before = after
-        else:
-            before = p + k >= len(symbols) or symbols[p + k] < symbols[start + k]
+        before = after if k == length else p + k >= len(symbols) or symbols[p + k] < symbols[start + k]
         if before:
             low = middle + 1
         else:

@@ -8,7 +8,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,10 +65,10 @@ class TextView:
     @classmethod
     def of_log(cls, log: PredictionLog) -> "TextView":
         """The text that a log's rows spell."""
-        breaks = np.flatnonzero(np.diff(log.positions) != 1) + 1
+        breaks = np.flatnonzero(np.diff(log.positions, prepend=-1) != 1)
         if not len(breaks):
             return cls(log.unit, log.codes, log.positions, slice(None))
-        codes = np.insert(log.codes, breaks, _GAP[log.unit])
+        codes: NDArray[Any] = np.insert(log.codes, breaks, _GAP[log.unit])
         positions = np.insert(log.positions, breaks, log.positions[breaks] - 1)
         rows = np.delete(np.arange(len(codes)), breaks + np.arange(len(breaks)))
         return cls(log.unit, codes, positions, rows)
@@ -96,7 +96,7 @@ class TextView:
         widths[(points >= 0xDC80) & (points <= 0xDCFF)] = 1  # an invalid byte
         return np.concatenate([np.zeros(1, np.int64), np.cumsum(widths)])
 
-    def spread(self, per_character: NDArray[np.generic]) -> NDArray[np.generic]:
+    def spread(self, per_character: NDArray[Any]) -> NDArray[Any]:
         """Values of characters as values of their symbols; shape (m,) -> (n,)."""
         if len(per_character) == len(self):
             return per_character

@@ -63,7 +63,8 @@ def worst_rows(peel: Peel, n: int, layer: str | None = None, part: str | None = 
 def _rows_of_slice(peel: Peel, part: str) -> NDArray[np.bool_]:
     for number, name in enumerate(peel.layer_names):
         if part in peel.slice_names(name):
-            return (peel.layer == number) & (peel.slice == peel.slice_names(name).index(part))
+            taken: NDArray[np.bool_] = (peel.layer == number) & (peel.slice == peel.slice_names(name).index(part))
+            return taken
     names = ", ".join(f"'{each}'" for name in peel.layer_names for each in peel.slice_names(name))
     raise UsageError(f"there is no slice {part!r} in this peel; it has {names}.")
 

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -10,7 +11,7 @@ from errtax.lm.errors import UsageError
 from errtax.lm.files import replacing
 
 FORMATS = (".png", ".svg", ".pdf")
-_STYLE = {
+_STYLE: dict[str, Any] = {
     "font.family": "sans-serif",
     "font.size": 9,
     "svg.fonttype": "none",
@@ -22,7 +23,8 @@ _STYLE = {
 
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure, in inches, in the house style and outside pyplot's global state."""
-    mpl.rcParams.update(_STYLE)
+    parameters: Any = mpl.rcParams
+    parameters.update(_STYLE)
     return Figure(figsize=(width, height), layout=None, facecolor="white")
 
 

@@ -32,11 +32,13 @@ h3{font-size:1rem;margin:1.4rem 0 .3rem}
 img{max-width:100%;height:auto;background:#fff;border-radius:4px}
 .scroll{overflow-x:auto} table{border-collapse:collapse;font-variant-numeric:tabular-nums}
 th,td{padding:.15rem .7rem .15rem 0;text-align:right;vertical-align:top} th{border-bottom:1px solid var(--line)}
-td:first-child,th:first-child,td.t,th.t{text-align:left;white-space:nowrap} tr.layer{font-weight:600;border-top:1px solid var(--line)}
+td:first-child,th:first-child,td.t,th.t{text-align:left;white-space:nowrap}
+tr.layer{font-weight:600;border-top:1px solid var(--line)}
 tr.total{font-weight:600;border-top:2px solid var(--line)}
 .x{font-family:ui-monospace,monospace;font-size:.85rem;white-space:pre-wrap;overflow-wrap:anywhere;text-align:left}
 .x b{outline:2px solid;outline-offset:-1px;padding:0 1px}
-.e{font-size:.85rem;text-align:left;opacity:.85} .s{font-family:ui-monospace,monospace;font-size:.75rem;overflow-wrap:anywhere}
+.e{font-size:.85rem;text-align:left;opacity:.85}
+.s{font-family:ui-monospace,monospace;font-size:.75rem;overflow-wrap:anywhere}
 @media print{body{max-width:none}}
 """ + "".join(f".k-{name}{{border-left:.5rem solid {colour};padding-left:.5rem}}" for name, colour in COLOURS.items())
 
@@ -105,11 +107,13 @@ def _document(title: str, body: list[str], machine: object) -> str:
 
 def _picture(figure: Figure, description: str) -> str:
     data = base64.b64encode(svg_of(figure)).decode()
-    return f'<p><img alt="{escape(description)}; the numbers stand in the tables" src="data:image/svg+xml;base64,{data}"></p>'
+    alt = escape(f"{description}; the numbers stand in the tables")
+    return f'<p><img alt="{alt}" src="data:image/svg+xml;base64,{data}"></p>'
 
 
 def _table(head: Sequence[str], rows: Sequence[str]) -> str:
-    cells = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    kinds = {name: ' class="t"' for name in ("slice", "context", "evidence")}
+    cells = "".join(f'<th scope="col"{kinds.get(name, "")}>{escape(name)}</th>' for name in head)
     return f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
@@ -192,9 +196,9 @@ def _definitions(settings: Settings) -> str:
     ]
     return (
         f"<h2>Definitions</h2><p>An error is a symbol {error}. The layers take errors away one after another in this "
-        "order; each counts what no earlier one took, so a layer's size depends on the order. “n-gram” means n symbols of "
-        "context (order n + 1 in KenLM's terms). Bits are the surprisal of the errors, per symbol of the whole text. After "
-        f"Karpathy, Johnson &amp; Fei-Fei (2015), section 4.3.</p><ol>{''.join(items)}</ol>"
+        "order; each counts what no earlier one took, so a layer's size depends on the order. “n-gram” means n "
+        "symbols of context (order n + 1 in KenLM's terms). Bits are the surprisal of the errors, per symbol of the "
+        f"whole text. After Karpathy, Johnson &amp; Fei-Fei (2015), section 4.3.</p><ol>{''.join(items)}</ol>"
     )
 
 

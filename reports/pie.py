@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -118,7 +119,7 @@ def _write_labels(axes: Axes, labels: list[_Label]) -> None:
 def _spread(column: list[_Label]) -> None:
     for _ in range(200):
         moved = False
-        for below, above in zip(column[:-1], column[1:], strict=True):
+        for below, above in pairwise(column):
             overlap = _LINE - (above.y - below.y)
             if overlap > 1e-4:
                 below.y -= overlap / 2

@@ -81,10 +81,7 @@ def write_peel(path: Path, peel: Peel, force: bool = True) -> None:
 
 
 def _arrow_columns(peel: Peel, rows: slice) -> dict[str, Any]:
-    log, evidence = (
-        peel.log,
-        Evidence(*(None if column is None else column[rows] for column in peel.evidence)),
-    )
+    log, evidence = peel.log, peel.evidence.at(rows)
     n = len(log.positions[rows])
     contexts = np.zeros(n, np.uint8) if evidence.ngram_context is None else evidence.ngram_context
     counts = np.full(n, NONE, np.int32) if evidence.word_count is None else evidence.word_count
@@ -171,7 +168,7 @@ def _read(path: Path) -> tuple[Peel | None, list[str]]:
         word_length=_integers(table["word_length"], NONE),
         word_offset=_integers(table["word_offset"], NONE),
         word_count=_integers(table["word_count"], NONE) if "rare" in oracles else None,
-        after=_codes_of(table["after"], AFTER_NAMES[1:]) + 1,
+        after=(_codes_of(table["after"], AFTER_NAMES[1:]) + 1).astype(np.uint8),
         newline_distance=_integers(table["newline_distance"], 0),
         punctuation=table["punctuation"].to_numpy(),
     )
@@ -194,9 +191,9 @@ def _read(path: Path) -> tuple[Peel | None, list[str]]:
         ("layer", peel.layer.astype(np.int64), _codes_of(table["layer"], peel.layer_names)),
         ("slice", slices.astype(np.int64), _codes_of(table["slice"], names)),
     )
-    for name, due, found in stored:
-        if not np.array_equal(due, found):
-            row = int(np.argmax(due != found))
+    for name, due, value in stored:
+        if not np.array_equal(due, value):
+            row = int(np.argmax(due != value))
             problems.append(
                 f"column {name!r}, row {row}: not what the evidence and the signature give; peel the log again"
             )

@@ -63,9 +63,10 @@ def _index(inputs: PeelInputs, train: Text | None, log: PredictionLog, settings:
         index = NgramIndex.open(inputs.ngram)
         index.require_unit(log.unit, log.name)
         if index.info.order <= settings.ngram_max:
+            found = f"{inputs.ngram} has order {index.info.order}, so contexts of up to {index.info.order - 1} symbols"
             raise BadInput(
-                f"{inputs.ngram} has order {index.info.order}: contexts of up to {index.info.order - 1} symbols, the n-gram "
-                f"layer asks for {settings.ngram_max}; build it with --order {settings.ngram_max + 1}, or lower --ngram-max."
+                f"{found}; the n-gram layer asks for {settings.ngram_max}. "
+                f"Build it with --order {settings.ngram_max + 1}, or lower --ngram-max."
             )
         if train is not None and index.info.text_sha256 != train.sha256:
             logger.warning("The index %s was built from another text than %s.", inputs.ngram, inputs.train_text)
@@ -89,9 +90,8 @@ def _announce_missing(inputs: PeelInputs, settings: Settings) -> None:
 def _require_text(log: PredictionLog, path: Path) -> None:
     text = read_text(path, log.unit)
     if log.positions[-1] >= len(text):
-        raise BadInput(
-            f"{log.name} has position {log.positions[-1]}, {path} has {len(text)} symbols; give the text it was made on."
-        )
+        found = f"{log.name} has position {log.positions[-1]}, {path} has {len(text)} symbols"
+        raise BadInput(f"{found}; give the text that the log was made on.")
     differs = text.codes[log.positions] != log.codes
     if differs.any():
         position = int(log.positions[differs.argmax()])

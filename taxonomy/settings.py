@@ -92,4 +92,4 @@ PRESETS = {"paper": Settings(), "text": Settings(memory_min_length=1, newline_re
 
 
 def _join(values: tuple[float, ...]) -> str:
-    return ",".join(f"{value:g}" for value in values)
+    return ",".join(repr(value).removesuffix(".0") for value in values)

@@ -10,7 +10,7 @@ ABSENT = "none"
 
 
 def make_signature(unit: str, rows: int, settings: Settings, ngram: str, text_sha256: str, train_sha256: str) -> str:
-    """For example `errtax:0.1.0|unit:byte|n:330000|err:p<0.5|layers:ngram(1-9),...|ngram:mkn,...|text:...|train:...`."""
+    """For example `errtax:0.1.0|unit:byte|n:330000|err:p<0.5|layers:ngram(1-9),...|ngram:...|text:...|train:...`."""
     fields = {
         "errtax": errtax.__version__,
         "unit": unit,
