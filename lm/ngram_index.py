@@ -49,6 +49,7 @@ class IndexInfo:
 class NgramIndex:
     """N-gram models of orders 1..`info.order` over one text.
 
+    >>> from errtax.lm.text import text_of_bytes
     >>> text = text_of_bytes(b"abracadabra", Unit.BYTE)
     >>> index = NgramIndex.build(text, order=3)
     >>> index.score(text.codes).shape
@@ -117,7 +118,8 @@ class NgramIndex:
     def open(cls, path: Path) -> "NgramIndex":
         """The index in a file, memory-mapped: opening takes no time, pages are read when they are needed."""
         header, arrays = read_container(path, _KIND)
-        if header.get("schema") != SCHEMA:
+        names = {"alphabet", "discounts_adjusted", "discounts_raw", *Tree._fields}
+        if header.get("schema") != SCHEMA or set(arrays) != names:
             raise BadInput(f"{path} is not {_KIND} of this version ({header.get('schema')}); build it again.")
         info = IndexInfo(**header["info"])
         discounts = Discounts(

@@ -66,7 +66,8 @@ def find_errors(log: PredictionLog, criterion: Criterion) -> NDArray[np.bool_]:
         raise BadInput(
             f"{log.name} has no column 'argmax'; the criterion argmax needs it (or use --criterion 'p<0.5')."
         )
-    return predicted & (log.argmax_codes != log.codes)
+    wrong: NDArray[np.bool_] = predicted & (log.argmax_codes != log.codes)
+    return wrong
 
 
 def peel_log(log: PredictionLog, evidence: Evidence, settings: Settings) -> Peel:
