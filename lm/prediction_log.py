@@ -122,6 +122,8 @@ def log_problems(path: Path) -> list[str]:
 
 def _read(path: Path) -> tuple[PredictionLog | None, list[str]]:
     file = open_parquet(path)
+    if file.metadata.num_rows == 0:
+        return None, ["it has no rows"]
     schema = file.schema_arrow
     as_probability = "logprob" not in schema.names and "prob" in schema.names
     problems = LOG.mistyped(schema)
@@ -137,8 +139,6 @@ def _read(path: Path) -> tuple[PredictionLog | None, list[str]]:
     value = "prob" if as_probability else "logprob"
     names = ["position", "symbol", value, *(["argmax"] if "argmax" in schema.names else [])]
     columns = {name: file.read([name]).column(0) for name in names}
-    if file.metadata.num_rows == 0:
-        return None, ["it has no rows"]
     positions, problems = _positions(columns["position"])
     logprobs, more = _logprobs(columns[value], as_probability, positions)
     problems += more

@@ -35,7 +35,7 @@ class RecurrentConfig:
     layers: int = 2
     hidden: int = 128
     symbols: int = 87
-    dropout: float = 0.0  # between layers, as in the paper; has no effect with one layer
+    dropout: float = 0.0  # between layers and before the softmax, as in char-rnn
 
     def __post_init__(self) -> None:
         if self.layers < 1 or self.hidden < 1 or self.symbols < 1:

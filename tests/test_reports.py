@@ -1,0 +1,129 @@
+"""Pictures, tables and pages: pure functions of a peel; untrusted text stays text."""
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from errtax.lm.prediction_log import PredictionLog
+from errtax.lm.text import Unit, text_of_bytes
+from errtax.oracle.evidence import collect_evidence
+from errtax.oracle.text_view import TextView
+from errtax.reports.bars import bars_figure, difference_figure
+from errtax.reports.excerpts import excerpt, visible, worst_rows
+from errtax.reports.figure import save_figure, svg_of
+from errtax.reports.page import comparison_page, report_page
+from errtax.reports.pie import pie_figure
+from errtax.reports.terminal import comparison_table, excerpt_table, summary_table
+from errtax.taxonomy.comparison import compare
+from errtax.taxonomy.peel import Peel, peel_log
+from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.summary import summarise
+
+NASTY = "</script><img src=x onerror=alert(1)> <!-- ]]> &#x3c; \u2028 \u202e \x00 nasty words, nasty 'words' \r\n" * 6
+
+
+def make_peel(text: str, seed: int = 1, model: str = "a <b>model</b>") -> Peel:
+    codes = text_of_bytes(text.encode(), Unit.CHAR).codes
+    p = np.random.default_rng(seed).uniform(0.0, 1.0, len(codes))
+    log = PredictionLog("preds.parquet", Unit.CHAR, np.arange(len(codes)), codes, np.log(p), None, {"model": model})
+    return peel_log(log, collect_evidence(TextView.of_log(log), None, None), Settings())
+
+
+class Counter(HTMLParser):
+    """Counts the elements of a page and keeps its text."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: dict[str, int] = {}
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags[tag] = self.tags.get(tag, 0) + 1
+        assert not [name for name, _ in attrs if name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def parse(page: str) -> Counter:
+    counter = Counter()
+    counter.feed(page)
+    return counter
+
+
+def test_untrusted_text_stays_text() -> None:
+    nasty, tame = parse(report_page([make_peel(NASTY)])), parse(report_page([make_peel("x" * len(NASTY))]))
+    assert "onerror" in nasty.text
+    assert nasty.tags["script"] == tame.tags["script"] == 1
+    assert nasty.tags["img"] == tame.tags["img"]
+    assert "\u202e" not in nasty.text and "⟨U+202E⟩" in nasty.text
+    assert "\x00" not in nasty.text
+
+
+def test_page_makes_no_requests_and_has_a_policy() -> None:
+    page = report_page([make_peel(NASTY), make_peel(NASTY, 2, "other")])
+    assert "default-src 'none'" in page
+    assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page
+    assert 'src="data:image/svg+xml' in page
+
+
+def test_same_input_gives_the_same_bytes() -> None:
+    assert report_page([make_peel(NASTY)]) == report_page([make_peel(NASTY)])
+    summaries = [summarise(make_peel(NASTY))]
+    assert svg_of(pie_figure(summaries)) == svg_of(pie_figure(summaries))
+
+
+def test_page_holds_every_count_of_the_summary() -> None:
+    peel = make_peel(NASTY)
+    text = parse(report_page([peel])).text
+    for layer in summarise(peel).layers:
+        for part in layer.slices:
+            assert f"{part.count:,}" in text and part.name in text
+
+
+def test_comparison_page_and_tables() -> None:
+    first, second = make_peel(NASTY), make_peel(NASTY, 2, "other")
+    comparison = compare(first, second)
+    text = parse(comparison_page([comparison], first.settings)).text
+    assert comparison.finding() in text
+    console = Console(width=200, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console.print(comparison_table(comparison))
+    console.print(summary_table(summarise(first)))
+    console.print(excerpt_table([excerpt(first, int(row)) for row in worst_rows(first, 5)]))
+    printed = console.export_text()
+    assert f"{comparison.saved:+,}" in printed and "punctuation" in printed
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_pictures_are_written(tmp_path: Path, suffix: str) -> None:
+    first, second = make_peel(NASTY), make_peel(NASTY, 2)
+    summaries = [summarise(first), summarise(second)]
+    for k, figure in enumerate(
+        (pie_figure(summaries), bars_figure(summaries), difference_figure([compare(first, second)]))
+    ):
+        path = tmp_path / f"{k}{suffix}"
+        save_figure(figure, path)
+        assert path.read_bytes()[:5] in (b"\x89PNG\r", b"<?xml", b"%PDF-")
+
+
+def test_pie_names_every_slice_with_errors() -> None:
+    summary = summarise(make_peel(NASTY))
+    picture = svg_of(pie_figure([summary])).decode()
+    for layer in summary.layers:
+        for part in layer.slices:
+            assert (part.name in picture) == (part.count > 0)
+
+
+def test_no_errors_at_all() -> None:
+    codes = text_of_bytes(b"abc", Unit.CHAR).codes
+    log = PredictionLog("p", Unit.CHAR, np.arange(3), codes, np.log(np.full(3, 0.9)))
+    peel = peel_log(log, collect_evidence(TextView.of_log(log), None, None), Settings())
+    assert summarise(peel).errors == 0
+    assert "makes no error" in report_page([peel])
+
+
+def test_visible_shows_controls_bidi_and_bad_bytes() -> None:
+    assert visible("\x00\t\n\u202e\udcff") == "␀␉␊⟨U+202E⟩⟨FF⟩"
