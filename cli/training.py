@@ -53,7 +53,7 @@ def _read_parts(text: Path, val: Path | None, unit_name: str) -> tuple[Any, Any,
         raise BadInput(f"{text} has no train.txt; make it with errtax split TEXT -o {text}.")
     train = read_text(source, unit)
     split = read_split(source.parent)
-    whole = split is not None and split.part_of(train.sha256) == "train" and unit is Unit.BYTE
+    whole = split is not None and split.is_part("train", train.sha256) and unit is Unit.BYTE
     alphabet = split.alphabet if whole and split else Alphabet.sorted(train.codes).codes.tolist()
     if val is None and text.is_dir():
         val = text / "val.txt"

@@ -152,10 +152,17 @@ class NgramIndex:
         """`logp[i, n - 1]`: natural log-probability of symbol i given the n - 1 before it; shape (len, order)."""
         return np.concatenate(list(self.score_blocks(codes)) or [np.empty((0, self.info.order), np.float32)])
 
-    def score_blocks(self, codes: Codes, block: int = 1 << 18) -> Iterator[NDArray[np.float32]]:
-        """`score` in blocks of at most `block` positions, computed on all cores: memory does not grow with the text."""
+    def score_blocks(
+        self, codes: Codes, unknown: NDArray[np.int64] | None = None, block: int = 1 << 18
+    ) -> Iterator[NDArray[np.float32]]:
+        """`score` in blocks of at most `block` positions, computed on all cores: memory does not grow with the text.
+
+        `unknown`: positions to take as `<unk>` whatever stands there, so that no context reaches across them.
+        """
         smoothing = self.smoothing
         ids = self.encode(codes)
+        if unknown is not None:
+            ids[1 + unknown] = UNK
         for start in range(1, len(ids), block):
             stop = min(start + block, len(ids))
             out = np.empty((stop - start, self.info.order), np.float32)

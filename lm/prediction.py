@@ -55,12 +55,12 @@ class Streams:
 def streams_of(path: Path, text: Text) -> Streams:
     """How to read the text at `path`: by the `split.json` beside it, if it is its test part, else as one stream."""
     split = read_split(path.parent)
-    is_test = split is not None and split.scheme == Scheme.STREAMS and split.part_of(text.sha256) == "test"
+    is_test = split is not None and split.scheme == Scheme.STREAMS and split.is_part("test", text.sha256)
     if split and is_test and text.unit is Unit.BYTE:
         before = path.parent / "val.txt"
         if before.is_file():
             val = read_text(before, text.unit)
-            if split.part_of(val.sha256) == "val":
+            if split.is_part("val", val.sha256):
                 return Streams(text.codes.reshape(split.streams, -1), val.codes.reshape(split.streams, -1))
     return Streams(text.codes.reshape(1, -1), text.codes[:0].reshape(1, 0))
 

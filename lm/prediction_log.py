@@ -144,11 +144,7 @@ def _read(path: Path) -> tuple[PredictionLog | None, list[str]]:
     problems += more
     try:
         unit, codes = decode_symbols(columns["symbol"], "symbol")
-        argmax = (
-            decode_symbols(columns["argmax"].fill_null(columns["symbol"][0]), "argmax")[1]
-            if "argmax" in columns
-            else None
-        )
+        argmax = _argmax(columns.get("argmax"), columns["symbol"], logprobs, unit)
     except BadInput as error:
         return None, [*problems, str(error)]
     if metadata.get("unit", unit) != unit:
@@ -200,6 +196,19 @@ def _logprobs(column: Any, as_probability: bool, positions: NDArray[np.int64]) -
             f"{_name(as_probability)} is {column[row].as_py()} at position {positions[row]} (row {row}); {rule}"
         )
     return np.where(valid, values, np.nan), problems
+
+
+def _argmax(column: Any, symbols: Any, logprobs: NDArray[np.float64], unit: Unit) -> Codes | None:
+    """The best symbols; those of positions without a prediction, which may be null, are the correct ones."""
+    if column is None:
+        return None
+    missing = column.is_null().to_numpy().astype(bool)
+    if (missing & ~np.isnan(logprobs)).any():
+        row = int(np.argmax(missing & ~np.isnan(logprobs)))
+        raise BadInput(f"column 'argmax' is null in row {row}, which has a prediction")
+    if column.type != symbols.type:
+        raise BadInput(f"column 'argmax' has type {column.type}, column 'symbol' {symbols.type}; both hold symbols")
+    return decode_symbols(pc.coalesce(column, symbols), "argmax")[1]
 
 
 def _name(as_probability: bool) -> str:

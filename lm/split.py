@@ -97,9 +97,9 @@ class Split:
     alphabet: list[int]
     parts: dict[str, dict[str, Any]]
 
-    def part_of(self, sha256: str) -> str | None:
-        """The name of the part with this SHA-256: `train`, `val`, `test`, or None."""
-        return next((name for name, part in self.parts.items() if part["sha256"] == sha256), None)
+    def is_part(self, name: str, sha256: str) -> bool:
+        """Whether the part of this name (`train`, `val`, `test`) has this SHA-256."""
+        return bool(self.parts[name]["sha256"] == sha256)
 
 
 def split_file(path: Path, folder: Path, options: SplitOptions, force: bool = False) -> Split:

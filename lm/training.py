@@ -145,7 +145,7 @@ def load_best(folder: Path, device: torch.device) -> RecurrentLM:
     """The model of a run with its best weights, ready to predict."""
     run = read_run(folder)
     model = RecurrentLM(run.config)
-    model.load_state_dict(_load(folder / "best.pt", device))
+    _restore(model, _load(folder / "best.pt", device), folder / "best.pt")
     model.to(device).eval()
     return model
 
@@ -157,6 +157,14 @@ def _load(path: Path, device: torch.device) -> Any:
         return torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file
         raise BadInput(f"{path} is damaged ({type(error).__name__}); train again with errtax train.") from None
+
+
+def _restore(target: RecurrentLM | torch.optim.Optimizer, state: Any, path: Path) -> None:
+    try:
+        target.load_state_dict(state)
+    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = str(error).splitlines()[0]
+        raise BadInput(f"{path} does not fit the model that run.json describes ({reason}); train again.") from None
 
 
 def lay_out(ids: NDArray[np.int64], batch: int, unroll: int) -> tuple[Tensor, Tensor]:
@@ -197,9 +205,11 @@ def train(
     optimizer = torch.optim.RMSprop(trained, lr=recipe.learning_rate, alpha=recipe.rms_decay)
     if run.history:
         last = _load(folder / "last.pt", device)
+        if not isinstance(last, dict) or last.keys() != {"model", "optimizer", "history"}:
+            raise BadInput(f"{folder / 'last.pt'} is no checkpoint of errtax train; train again, without --resume.")
         run = replace(run, history=[Epoch(**epoch) for epoch in last["history"]])
-        model.load_state_dict(last["model"])
-        optimizer.load_state_dict(last["optimizer"])
+        _restore(model, last["model"], folder / "last.pt")
+        _restore(optimizer, last["optimizer"], folder / "last.pt")
     inputs, targets = (part.to(device) for part in lay_out(train_ids, recipe.batch, recipe.unroll))
     validation = tuple(part.to(device) for part in lay_out(val_ids, recipe.batch, recipe.unroll))
     while not run.finished:

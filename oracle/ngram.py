@@ -15,7 +15,7 @@ def smallest_context(index: NgramIndex, view: TextView) -> NDArray[np.uint8]:
     contexts = np.empty(len(view), np.uint8)
     half = np.float32(np.log(0.5))
     start = 0
-    for logprobs in index.score_blocks(view.codes):
+    for logprobs in index.score_blocks(view.codes, unknown=view.gaps):
         knows = logprobs[:, 1:] > half
         found = knows.argmax(axis=1) + 1 if knows.shape[1] else np.zeros(len(knows), np.int64)
         contexts[start : start + len(knows)] = np.where(knows.any(axis=1), found, 0)

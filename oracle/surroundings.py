@@ -20,9 +20,14 @@ def kinds_before(view: TextView) -> NDArray[np.uint8]:
 
 
 def newline_distances(view: TextView) -> NDArray[np.int32]:
-    """1 for the first character after a newline, 2 for the second, ...; 0 before the first; shape (len(view),)."""
+    """1 for the first character after a newline, 2 for the second, ...; shape (len(view),).
+
+    0 before the first newline, and from a gap in the log's positions to the next.
+    """
     newline = view.classes.newline
+    event = newline.copy()
+    event[view.gap_characters] = True
     m = np.arange(len(newline), dtype=np.int64)
-    latest = np.concatenate([[-1], np.maximum.accumulate(np.where(newline, m, -1))])[:-1]
-    distances = np.where(latest >= 0, m - latest, 0)
-    return view.spread(distances).astype(np.int32)
+    latest = np.append(-1, np.maximum.accumulate(np.where(event, m, -1)))[: len(m)]
+    known = (latest >= 0) & newline[latest]
+    return view.spread(np.where(known, m - latest, 0)).astype(np.int32)

@@ -54,24 +54,25 @@ class TextView:
     """A text by symbols (n) and by characters (m <= n; m = n for a character log).
 
     `codes[i]`: symbol i.  `positions[i]`: its index in the evaluated text.  `rows`: the symbols that are rows of the
-    log; the others fill its gaps, one a gap, so that no context and no word reaches across.
+    log; the others (`gaps`) fill its gaps, one a gap, so that no context and no word reaches across.
     """
 
     unit: Unit
     codes: Codes
     positions: NDArray[np.int64]
     rows: NDArray[np.int64] | slice
+    gaps: NDArray[np.int64]
 
     @classmethod
     def of_log(cls, log: PredictionLog) -> "TextView":
         """The text that a log's rows spell."""
         breaks = np.flatnonzero(np.diff(log.positions, prepend=-1) != 1)
         if not len(breaks):
-            return cls(log.unit, log.codes, log.positions, slice(None))
+            return cls(log.unit, log.codes, log.positions, slice(None), breaks)
         codes: NDArray[Any] = np.insert(log.codes, breaks, _GAP[log.unit])
         positions = np.insert(log.positions, breaks, log.positions[breaks] - 1)
-        rows = np.delete(np.arange(len(codes)), breaks + np.arange(len(breaks)))
-        return cls(log.unit, codes, positions, rows)
+        gaps = breaks + np.arange(len(breaks))
+        return cls(log.unit, codes, positions, np.delete(np.arange(len(codes)), gaps), gaps)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -95,6 +96,11 @@ class TextView:
         widths = 1 + (points >= 0x80).astype(np.int64) + (points >= 0x800) + (points >= 0x10000)
         widths[(points >= 0xDC80) & (points <= 0xDCFF)] = 1  # an invalid byte
         return np.concatenate([np.zeros(1, np.int64), np.cumsum(widths)])
+
+    @property
+    def gap_characters(self) -> NDArray[np.int64]:
+        """The characters that fill gaps."""
+        return np.searchsorted(self.first_symbol, self.gaps)
 
     def spread(self, per_character: NDArray[Any]) -> NDArray[Any]:
         """Values of characters as values of their symbols; shape (m,) -> (n,)."""

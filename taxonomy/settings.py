@@ -46,6 +46,11 @@ class Settings:
                 f"ngram_max must lie in 1..31, memory_min_length and newline_reach be at least 1; got {self}."
             )
 
+    @property
+    def description(self) -> str:
+        """The chosen layers with their thresholds, in their order; what a signature says of them."""
+        return ",".join(self.describe(name) for name in self.layers)
+
     def describe(self, name: str) -> str:
         """A layer and its thresholds in a signature, for example `memory(100,500,1000,5000;len>=5)`."""
         text = {

@@ -16,7 +16,7 @@ def make_signature(unit: str, rows: int, settings: Settings, ngram: str, text_sh
         "unit": unit,
         "n": str(rows),
         "err": str(settings.criterion),
-        "layers": ",".join(settings.describe(name) for name in settings.layers),
+        "layers": settings.description,
         "ngram": ngram or ABSENT,
         "text": text_sha256[:8] or ABSENT,
         "train": train_sha256[:8] or ABSENT,

@@ -167,7 +167,7 @@ def test_short_peel_from_configuration(errtax: Errtax) -> None:
     errtax("build-ngram", "train.txt")
     Path("pyproject.toml").write_text("[tool.errtax]\nngram = 'train.ngram'\ntrain-text = 'train.txt'\n")
     done = errtax("peel", "--preds", "preds.parquet", "--json")
-    assert [layer["name"] for layer in json.loads(done.out)["layers"]][0] == "ngram"
+    assert json.loads(done.out)["layers"][0]["name"] == "ngram"
 
 
 def test_unknown_configuration_key_is_refused_with_a_suggestion(errtax: Errtax) -> None:
@@ -193,7 +193,7 @@ def change(edit: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
     edit(pd.read_parquet("preds.parquet")).to_parquet("bad.parquet")
 
 
-def with_value(column: str, row: int, value: object) -> Callable[[pd.DataFrame], pd.DataFrame]:
+def with_value(column: str, row: int, value: float) -> Callable[[pd.DataFrame], pd.DataFrame]:
     def edit(frame: pd.DataFrame) -> pd.DataFrame:
         frame.loc[row, column] = value
         return frame

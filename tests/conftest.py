@@ -1,0 +1,33 @@
+"""Profiles of hypothesis, and the texts that tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from errtax.lm.split import Scheme, SplitOptions, split_bytes
+
+_slow_is_fine = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much]
+settings.register_profile("default", deadline=None, max_examples=60, suppress_health_check=_slow_is_fine)
+settings.register_profile("ci", deadline=None, max_examples=300, derandomize=True, suppress_health_check=_slow_is_fine)
+settings.register_profile("quick", deadline=None, max_examples=10, suppress_health_check=_slow_is_fine)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+WARPEACE = "warpeace_input.txt"
+
+
+@pytest.fixture(scope="session")
+def warpeace() -> bytes:
+    """War and Peace as the paper had it; the tests that need it are skipped, with a word, where it is not at hand."""
+    shared = Path(os.environ.get("ERRTAX_SHARED", Path(__file__).parents[2] / "shared"))
+    path = shared / "data" / WARPEACE
+    if not path.is_file():
+        pytest.skip(f"{WARPEACE} is not at hand: set ERRTAX_SHARED to the folder that has data/{WARPEACE}")
+    return path.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def warpeace_parts(warpeace: bytes) -> tuple[bytes, bytes, bytes]:
+    """Training, validation and test part, as in the paper."""
+    return split_bytes(warpeace, SplitOptions(Scheme.STREAMS))

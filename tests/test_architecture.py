@@ -1,0 +1,89 @@
+"""Folders are the architecture: which part may import which, and where compiled code lives."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LAYERS = ("lm", "oracle", "taxonomy", "reports", "cli")
+"""Each may import itself and what stands before it."""
+FILES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
+
+
+def imported_modules(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def wrong_imports(layer: str, source: str) -> list[str]:
+    above = LAYERS[LAYERS.index(layer) + 1 :]
+    parts = (name.split(".") for name in imported_modules(ast.parse(source)))
+    return [
+        ".".join(part)
+        for part in parts
+        if part[0] in LAYERS or (part[0] == "errtax" and part[1:2] and part[1] in above)
+    ]
+
+
+def uses_of_njit(source: str) -> bool:
+    tree = ast.parse(source)
+    names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names |= {name.split(".")[-1] for name in imported_modules(tree)}
+    return bool(names & {"njit", "jit", "vectorize", "guvectorize"})
+
+
+def undocumented(source: str) -> list[str]:
+    tree = ast.parse(source)
+    found = [] if ast.get_docstring(tree) else ["module"]
+    scopes: list[ast.Module | ast.ClassDef] = [tree]
+    scopes += [node for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
+    for scope in scopes:
+        for node in scope.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                found += [] if ast.get_docstring(node) else [node.name]
+    return found
+
+
+def test_there_is_something_to_check() -> None:
+    assert {path.relative_to(ROOT).parts[0] for path in FILES} >= {"lm", "oracle", "taxonomy"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_go_one_way(path: Path) -> None:
+    assert wrong_imports(path.relative_to(ROOT).parts[0], path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_one_decorator_compiles_kernels(path: Path) -> None:
+    allowed = path == ROOT / "lm" / "kernels.py"
+    assert uses_of_njit(path.read_text(encoding="utf-8")) == allowed
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_stay_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("layer", ["lm", "oracle", "taxonomy"])
+def test_public_names_are_documented(layer: str) -> None:
+    found = {path.name: undocumented(path.read_text(encoding="utf-8")) for path in (ROOT / layer).rglob("*.py")}
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def test_these_tests_can_fail() -> None:
+    assert wrong_imports("lm", "from errtax.oracle.memory import x") == ["errtax.oracle.memory.x"]
+    assert wrong_imports("oracle", "def f():\n    import errtax.taxonomy.run") == ["errtax.taxonomy.run"]
+    assert wrong_imports("oracle", "from errtax import cli") == ["errtax.cli"]
+    assert wrong_imports("cli", "import lm.text") == ["lm.text"]
+    assert wrong_imports("cli", "from errtax.lm import text") == []
+    assert uses_of_njit("from numba import njit")
+    assert uses_of_njit("import numba\n@numba.njit\ndef f(): pass")
+    assert not uses_of_njit("from errtax.lm.kernels import kernel")
+    assert undocumented('"""M."""\nclass A:\n    """A."""\n    def f(self): pass\n    def _g(self): pass') == ["f"]

@@ -1,0 +1,349 @@
+"""Recurrent models: sizes, the forward pass against a loop in numpy, training, and prediction."""
+
+import json
+import math
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.prediction_log import log_problems, read_log
+from errtax.lm.split import Scheme, SplitOptions, split_file
+from errtax.lm.text import Alphabet, Unit, text_of_bytes
+
+torch = pytest.importorskip("torch")
+
+from errtax.lm.prediction import predict  # noqa: E402
+from errtax.lm.recurrent import Cell, RecurrentConfig, RecurrentLM, count_parameters, hidden_for_budget  # noqa: E402
+from errtax.lm.training import Epoch, Recipe, Run, choose_device, lay_out, load_best, read_run, train, write_run  # noqa: E402
+
+torch.set_num_threads(1)  # tiny models: two threads on a busy machine take a hundred times as long
+
+TRAIN = b"the cat sat on the mat; the rat sat on the cat.\n" * 12
+VAL = b"the rat sat on the mat; the cat sat.\n" * 3
+RECIPE = Recipe(epochs=2, batch=4, unroll=10)
+
+
+def run_for(
+    text: bytes = TRAIN, recipe: Recipe = RECIPE, cell: Cell = Cell.LSTM, layers: int = 1, dropout: float = 0
+) -> Run:
+    alphabet = Alphabet.sorted(text_of_bytes(text, Unit.BYTE).codes).codes.tolist()
+    config = RecurrentConfig(cell, layers, 12, len(alphabet), dropout)
+    return Run(config, recipe, Unit.BYTE, alphabet, "train-sha", "val-sha")
+
+
+def trained(folder: Path, run: Run, train_text: bytes = TRAIN, val_text: bytes = VAL) -> Run:
+    folder.mkdir(exist_ok=True)
+    write_run(folder, run)
+    ids, val_ids = (run.encode(text_of_bytes(text, Unit.BYTE).codes) for text in (train_text, val_text))
+    return train(folder, run, ids, val_ids, choose_device("cpu"))
+
+
+def losses(run: Run) -> list[tuple[float, float]]:
+    return [(epoch.train_loss, epoch.val_loss) for epoch in run.history]
+
+
+def weights(folder: Path) -> dict[str, Any]:
+    return dict(torch.load(folder / "last.pt", weights_only=True)["model"])
+
+
+# --- sizes -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("cell", list(Cell))
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_parameters_are_counted_as_torch_does(cell: Cell, layers: int) -> None:
+    config = RecurrentConfig(cell, layers, 7, 11)
+    real = sum(p.numel() for p in RecurrentLM(config).parameters() if p.requires_grad)
+    assert config.parameters == real == count_parameters(cell, layers, 7, 11)
+
+
+@pytest.mark.parametrize(
+    ("cell", "layers", "budget", "hidden"),
+    [
+        (Cell.LSTM, 1, 64, 64),
+        (Cell.LSTM, 2, 64, 45),
+        (Cell.LSTM, 3, 512, 241),
+        (Cell.GRU, 3, 512, 280),
+        (Cell.RNN, 2, 256, 325),
+    ],
+)
+def test_budgets_are_the_papers(cell: Cell, layers: int, budget: int, hidden: int) -> None:
+    assert hidden_for_budget(cell, layers, budget, 87) == hidden
+
+
+@pytest.mark.parametrize(("budget", "size"), [(64, 50e3), (128, 130e3), (256, 400e3), (512, 1.3e6)])
+def test_budgets_have_about_the_papers_sizes(budget: int, size: float) -> None:
+    assert count_parameters(Cell.LSTM, 1, budget, 87) == pytest.approx(size, rel=0.12)
+
+
+@pytest.mark.parametrize("wrong", [{"layers": 0}, {"hidden": 0}, {"symbols": 0}, {"dropout": 1.0}, {"dropout": -0.1}])
+def test_impossible_shapes_are_usage_errors(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        RecurrentConfig(**wrong)
+
+
+def test_names() -> None:
+    assert RecurrentConfig(Cell.LSTM, 2, 45).name == "LSTM-2 (45 units)"
+
+
+# --- the forward pass ------------------------------------------------------------------------------------------------
+
+
+def sigmoid(x: np.typing.NDArray[np.float64]) -> np.typing.NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-x)))
+
+
+def lstm_by_loop(model: RecurrentLM, ids: list[int]) -> list[np.typing.NDArray[np.float64]]:
+    """Logits after each symbol: Karpathy et al. 2015, section 3.1, one symbol at a time."""
+    w = {name: value.detach().numpy().astype(np.float64) for name, value in model.state_dict().items()}
+    h = [np.zeros(model.config.hidden) for _ in range(model.config.layers)]
+    c = [np.zeros(model.config.hidden) for _ in range(model.config.layers)]
+    logits = []
+    for symbol in ids:
+        x = np.zeros(model.config.symbols)
+        if symbol >= 0:
+            x[symbol] = 1
+        for k in range(model.config.layers):
+            gates = w[f"cells.weight_ih_l{k}"] @ x + w[f"cells.bias_ih_l{k}"] + w[f"cells.weight_hh_l{k}"] @ h[k]
+            i, f, g, o = np.split(gates, 4)
+            c[k] = sigmoid(f) * c[k] + sigmoid(i) * np.tanh(g)
+            h[k] = sigmoid(o) * np.tanh(c[k])
+            x = h[k]
+        logits.append(w["decoder.weight"] @ x + w["decoder.bias"])
+    return logits
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3])
+def test_the_lstm_is_the_papers(layers: int) -> None:
+    torch.manual_seed(3)
+    model = RecurrentLM(RecurrentConfig(Cell.LSTM, layers, 9, 5)).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter.uniform_(-1, 1)
+    ids = [0, 4, 4, -1, 2, 1, 3, 0, -1, 2]
+    found, _ = model(torch.tensor(ids).unsqueeze(1))
+    assert np.abs(found[:, 0].detach().numpy() - np.array(lstm_by_loop(model, ids))).max() < 1e-5
+
+
+@pytest.mark.parametrize("cell", list(Cell))
+def test_a_carried_state_is_the_same_as_one_long_window(cell: Cell) -> None:
+    torch.manual_seed(1)
+    model = RecurrentLM(RecurrentConfig(cell, 2, 6, 4)).eval()
+    ids = torch.tensor([[0, 1], [2, 3], [1, 1], [3, 0], [2, 2]])
+    whole, _ = model(ids)
+    first, state = model(ids[:2])
+    second, _ = model(ids[2:], state)
+    assert torch.allclose(torch.cat([first, second]), whole, atol=1e-6)
+
+
+def test_initial_weights() -> None:
+    model = RecurrentLM(RecurrentConfig(Cell.LSTM, 2, 10, 5))
+    for name, value in model.state_dict().items():
+        if "bias_hh" in name:
+            assert (value == 0).all()
+        elif "bias_ih" in name:
+            assert (value[10:20] == 1).all()
+            assert value[:10].abs().max() <= 0.08
+        else:
+            assert 0 < value.abs().max() <= 0.08
+
+
+# --- training --------------------------------------------------------------------------------------------------------
+
+
+def test_rows_are_laid_side_by_side() -> None:
+    inputs, targets = lay_out(np.arange(11), batch=2, unroll=3)
+    assert inputs.T.tolist() == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9]]
+    assert targets.T.tolist() == [[1, 2, 3, 4, -100], [6, 7, 8, 9, -100]]
+    assert lay_out(np.arange(5), batch=100, unroll=100)[0].shape == (5, 1)
+    with pytest.raises(BadInput, match="too short"):
+        lay_out(np.arange(1), 1, 1)
+
+
+def test_equal_seeds_give_equal_models(tmp_path: Path) -> None:
+    a, b = (trained(tmp_path / name, run_for()) for name in "ab")
+    c = trained(tmp_path / "c", run_for(recipe=replace(RECIPE, seed=2)))
+    assert losses(a) == losses(b) != losses(c)
+    for name, value in weights(tmp_path / "a").items():
+        assert torch.equal(value, weights(tmp_path / "b")[name]), name
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_a_resumed_training_is_one_training(tmp_path: Path, dropout: float) -> None:
+    at_once = trained(tmp_path / "a", run_for(recipe=replace(RECIPE, epochs=4), layers=2, dropout=dropout))
+    trained(tmp_path / "b", run_for(layers=2, dropout=dropout))
+    half = read_run(tmp_path / "b")
+    assert half.finished
+    again = trained(tmp_path / "b", replace(half, recipe=replace(half.recipe, epochs=4)))
+    assert losses(again) == losses(at_once)
+    assert read_run(tmp_path / "b").history == again.history
+    for name, value in weights(tmp_path / "a").items():
+        assert torch.equal(value, weights(tmp_path / "b")[name]), name
+
+
+def test_training_learns(tmp_path: Path) -> None:
+    run = trained(tmp_path / "a", run_for(recipe=Recipe(epochs=12, batch=4, unroll=20, learning_rate=0.02)))
+    assert run.history[0].train_loss > 2
+    assert run.best.val_loss < 1
+    assert [epoch.learning_rate for epoch in run.history[9:]] == [0.02, 0.02 * 0.95, 0.02 * 0.95**2]
+
+
+def test_early_stopping(tmp_path: Path) -> None:
+    """A validation text that is nothing like the training text gets worse and worse."""
+    recipe = Recipe(epochs=40, batch=4, unroll=10, patience=2, learning_rate=0.02)
+    run = trained(tmp_path / "a", run_for(recipe=recipe), val_text=b"ttttt.....hhhhh;;;;\n" * 4)
+    assert len(run.history) == run.best.epoch + 2 < 40
+    assert run.finished
+
+
+def test_best_is_the_lowest_validation_loss(tmp_path: Path) -> None:
+    epochs = [Epoch(k + 1, 1.0, loss, 0.1, 0.1) for k, loss in enumerate([3.0, 1.0, 2.0])]
+    assert replace(run_for(), history=epochs).best.epoch == 2
+
+
+def test_a_run_description_survives_its_file(tmp_path: Path) -> None:
+    run = trained(tmp_path / "a", run_for(cell=Cell.GRU))
+    assert read_run(tmp_path / "a") == run
+    assert json.loads((tmp_path / "a" / "run.json").read_text())["schema"] == "errtax.run/1"
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"schema": "errtax.run/1"}', '{"schema": "other"}'])
+def test_a_broken_run_description_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(BadInput, match=r"run\.json"):
+        read_run(tmp_path)
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="errtax train"):
+        read_run(tmp_path)
+
+
+@pytest.mark.parametrize("damage", ["cut", "garbage", "missing", "other"])
+def test_damaged_weights_are_refused(tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "a"
+    trained(folder, run_for(recipe=replace(RECIPE, epochs=1)))
+    best = folder / "best.pt"
+    if damage == "cut":
+        best.write_bytes(best.read_bytes()[:500])
+    elif damage == "garbage":
+        best.write_bytes(b"garbage")
+    elif damage == "missing":
+        best.unlink()
+    else:
+        torch.save(RecurrentLM(RecurrentConfig(Cell.GRU, 1, 3, 4)).state_dict(), best)
+    with pytest.raises(BadInput, match=r"best\.pt"):
+        load_best(folder, choose_device("cpu"))
+
+
+def test_an_unknown_device_is_a_usage_error() -> None:
+    with pytest.raises(UsageError, match="--device cpu"):
+        choose_device("quantum")
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch": 0}, {"unroll": 0}, {"patience": 0}, {"learning_rate": 0.0}])
+def test_impossible_recipes_are_usage_errors(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        Recipe(**{**asdict(Recipe()), **wrong})
+
+
+# --- prediction ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained run beside the parts of a split by streams."""
+    base = tmp_path_factory.mktemp("streams")
+    rng = np.random.default_rng(8)
+    words = ["cat", "dog", "sat", "on", "the", "mat."]
+    (base / "all.txt").write_text(" ".join(rng.choice(words, 700)))
+    split_file(base / "all.txt", base / "parts", SplitOptions(Scheme.STREAMS, streams=4, steps=10))
+    trained(
+        base / "run", run_for((base / "all.txt").read_bytes(), layers=2), (base / "parts" / "train.txt").read_bytes()
+    )
+    return base
+
+
+def logprobs_by_stream(folder: Path, before: bytes, text: bytes) -> list[float]:
+    """Log-probabilities of `text`, read after `before`, in one window; the first symbol of nothing has none."""
+    run = read_run(folder / "run")
+    model = load_best(folder / "run", choose_device("cpu"))
+    ids = run.encode(np.frombuffer(before + text, np.uint8))
+    with torch.no_grad():
+        logits, _ = model(torch.from_numpy(ids[:-1].copy()).unsqueeze(1))
+    table = logits[:, 0].double().log_softmax(1).numpy()
+    rows = [float(table[t, ids[t + 1]]) if ids[t + 1] >= 0 else -math.inf for t in range(len(ids) - 1)]
+    return rows[len(before) - 1 :] if before else [math.nan, *rows]
+
+
+def test_streams_are_read_after_their_validation_part(folder: Path, tmp_path: Path) -> None:
+    parts = folder / "parts"
+    loss = predict(folder / "run", parts / "test.txt", tmp_path / "p.parquet", "cpu")
+    log = read_log(tmp_path / "p.parquet")
+    val, test = (parts / "val.txt").read_bytes(), (parts / "test.txt").read_bytes()
+    v, t = len(val) // 4, len(test) // 4
+    assert t > 50
+    due = [p for k in range(4) for p in logprobs_by_stream(folder, val[k * v : (k + 1) * v], test[k * t : (k + 1) * t])]
+    assert np.isfinite(log.logprobs).all()
+    assert np.abs(log.logprobs - due).max() < 1e-5
+    assert log.codes.tobytes() == test
+    assert loss == pytest.approx(-np.mean(due), abs=1e-6)
+    assert log_problems(tmp_path / "p.parquet") == []
+
+
+def test_a_plain_text_is_read_from_a_clean_state(folder: Path, tmp_path: Path) -> None:
+    text = b"the cat sat on the mat." * 12
+    (tmp_path / "text.txt").write_bytes(text)
+    predict(folder / "run", tmp_path / "text.txt", tmp_path / "p.parquet", "cpu")
+    table = pq.read_table(tmp_path / "p.parquet")
+    found = table["logprob"].to_pylist()
+    assert found[0] is None
+    assert table["rank"].to_pylist()[0] is None
+    due = logprobs_by_stream(folder, b"", text)
+    assert np.abs(np.array(found[1:]) - due[1:]).max() < 1e-5
+    assert log_problems(tmp_path / "p.parquet") == []
+
+
+def test_columns_agree_with_each_other(folder: Path, tmp_path: Path) -> None:
+    predict(folder / "run", folder / "parts" / "test.txt", tmp_path / "p.parquet", "cpu")
+    table = pq.read_table(tmp_path / "p.parquet")
+    rank, logprob, best = (table[name].to_numpy() for name in ("rank", "logprob", "argmax_logprob"))
+    right = np.array(table["symbol"].to_pylist()) == np.array(table["argmax"].to_pylist())
+    assert (right == (rank == 1)).all()
+    assert (best >= logprob).all()
+    assert np.array_equal(best[right], logprob[right])
+    assert (table["entropy"].to_numpy() > 0).all()
+    assert table.schema.metadata[b"errtax.schema"] == b"errtax.log/1"
+
+
+def test_unknown_symbols_have_probability_zero(folder: Path, tmp_path: Path) -> None:
+    text = b"the cat\xc3\xa9 sat"
+    (tmp_path / "text.txt").write_bytes(text)
+    predict(folder / "run", tmp_path / "text.txt", tmp_path / "p.parquet", "cpu")
+    log = read_log(tmp_path / "p.parquet")
+    assert np.isneginf(log.logprobs).tolist() == [byte >= 0x80 for byte in text]
+    due = logprobs_by_stream(folder, b"", text)
+    known = np.isfinite(due)
+    assert np.abs(log.logprobs[known] - np.array(due)[known]).max() < 1e-5
+
+
+def test_one_symbol_alone_is_not_predicted(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_bytes(b"t")
+    predict(folder / "run", tmp_path / "text.txt", tmp_path / "p.parquet", "cpu")
+    assert np.isnan(read_log(tmp_path / "p.parquet").logprobs).tolist() == [True]
+
+
+def test_an_existing_log_needs_force_and_scratch_files_go(folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "p.parquet"
+    output.write_bytes(b"mine")
+    with pytest.raises(UsageError, match="--force"):
+        predict(folder / "run", folder / "parts" / "test.txt", output, "cpu")
+    assert output.read_bytes() == b"mine"
+    predict(folder / "run", folder / "parts" / "test.txt", output, "cpu", force=True)
+    assert list(tmp_path.iterdir()) == [output]
