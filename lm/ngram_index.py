@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from errtax.lm.container import damaged_arrays, read_container, write_container
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.kernels import parallel_map
+from errtax.lm.lcp_intervals import BOS, EOS, UNK
 from errtax.lm.ngram_query import Smoothing, distribution_of, prepare_smoothing, score_positions
 from errtax.lm.smoothing import FALLBACK, Discounts, estimate_discounts
-from errtax.lm.suffix_tree import BOS, EOS, UNK, Tree, build_tree, last_in_suffix_order
+from errtax.lm.suffix_tree import Tree, build_tree, last_in_suffix_order
 from errtax.lm.text import Alphabet, Codes, Text, Unit, symbol_name
 
 logger = logging.getLogger("errtax")

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.kernels import kernel
-from errtax.lm.suffix_tree import BOS, EOS, Tree
+from errtax.lm.lcp_intervals import BOS, EOS
+from errtax.lm.suffix_tree import Tree
 
 TRUNK = 1 << 16
 """Nodes near the root whose context masses are computed once.  They have many children and are met at each step; a

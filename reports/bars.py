@@ -92,7 +92,10 @@ def difference_figure(comparisons: Sequence[Comparison]) -> Figure:
             hatch=_HATCHES[m % len(_HATCHES)],
         )
         right.bar_label(bars, [f"{value:+,}" for value in by_slice], padding=3, size=6.5)
-    left.set_yticks(np.arange(len(layers)), [f"{LETTERS[layer.name]}  {_title(first, layer.name)}" for layer in layers])
+    left.set_yticks(
+        np.arange(len(layers)),
+        [f"{LETTERS[layer.name]}  {first.titles.get(layer.name, layer.name)}" for layer in layers],
+    )
     right.set_yticks(np.arange(len(slices)), [f"{LETTERS[name]}  {label}" for name, _, label in slices], size=8)
     for axes, what in ((left, "layer (share of all errors saved)"), (right, "slice")):
         axes.invert_yaxis()
@@ -105,8 +108,3 @@ def difference_figure(comparisons: Sequence[Comparison]) -> Figure:
     figure.suptitle(title if len(comparisons) > 1 else f"{title}: {first.other.model}", size=11, weight="bold")
     figure.text(0.5, 0.012, wrap_signature(first.baseline.signature), ha="center", size=5.5, color="#555555")
     return figure
-
-
-def _title(comparison: Comparison, name: str) -> str:
-    both = (*comparison.baseline.layers, *comparison.other.layers)
-    return next((layer.title for layer in both if layer.name == name), name)

@@ -17,7 +17,7 @@ from errtax.reports.excerpts import Excerpt, excerpt, sample_rows
 from errtax.reports.figure import svg_of
 from errtax.reports.palette import COLOURS, LETTERS
 from errtax.reports.pie import pie_figure
-from errtax.reports.wording import findings, headline
+from errtax.reports.wording import findings, headline, saved_share
 from errtax.taxonomy.comparison import Comparison, Difference
 from errtax.taxonomy.layers import LAYER_BY_NAME, REST
 from errtax.taxonomy.peel import Peel
@@ -139,10 +139,8 @@ def _summary_table(summary: Summary) -> str:
 
 
 def _comparison_table(comparison: Comparison) -> str:
-    titles = {layer.name: layer.title for layer in (*comparison.baseline.layers, *comparison.other.layers)}
-
     def values(item: Difference) -> tuple[str, ...]:
-        share = f"{100 * item.saved / comparison.saved:.1f} %" if comparison.saved else ""
+        share = saved_share(comparison, item)
         return (
             f"{item.before:,}",
             f"{item.after:,}",
@@ -154,7 +152,7 @@ def _comparison_table(comparison: Comparison) -> str:
 
     rows = []
     for layer in comparison.layers:
-        rows.append(_row("layer", f"{LETTERS[layer.name]}  {titles[layer.name]}", layer.name, values(layer)))
+        rows.append(_row("layer", f"{LETTERS[layer.name]}  {comparison.titles[layer.name]}", layer.name, values(layer)))
         if len(layer.slices) > 1:
             rows += [_row("", f"  {part.name}", layer.name, values(part)) for part in layer.slices]
     before, after = comparison.baseline.errors, comparison.other.errors

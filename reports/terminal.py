@@ -7,7 +7,7 @@ from rich.text import Text
 
 from errtax.reports.excerpts import Excerpt
 from errtax.reports.palette import COLOURS, LETTERS
-from errtax.reports.wording import headline
+from errtax.reports.wording import headline, saved_share
 from errtax.taxonomy.comparison import Comparison, Difference
 from errtax.taxonomy.summary import Summary
 
@@ -54,7 +54,7 @@ def comparison_table(comparison: Comparison) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
 
     def row(letter: str, label: str, item: Difference, style: str) -> None:
-        share = f"{100 * item.saved / comparison.saved:.1f} %" if comparison.saved else ""
+        share = saved_share(comparison, item)
         table.add_row(
             letter,
             label,
@@ -67,9 +67,8 @@ def comparison_table(comparison: Comparison) -> Table:
             style=style,
         )
 
-    titles = {layer.name: layer.title for layer in (*comparison.baseline.layers, *comparison.other.layers)}
     for layer in comparison.layers:
-        row(LETTERS[layer.name], titles[layer.name], layer, "bold")
+        row(LETTERS[layer.name], comparison.titles[layer.name], layer, "bold")
         if len(layer.slices) > 1:
             for part in layer.slices:
                 row("", f"  {part.name}", part, "")

@@ -2,6 +2,7 @@
 
 import re
 
+from errtax.taxonomy.comparison import Comparison, Difference
 from errtax.taxonomy.summary import Summary
 
 
@@ -24,6 +25,12 @@ def findings(summary: Summary) -> list[str]:
         f"The largest class is {largest.title}: {share}.",
         f"The largest single slice is “{part.name}” with {100 * part.share:.1f} %.",
     ]
+
+
+def saved_share(comparison: Comparison, item: Difference) -> str:
+    """The part of all errors saved that is of one class, for example `81.0 %`; empty where none was saved."""
+    share = comparison.share_of_saved(item)
+    return "" if share is None else f"{100 * share:.1f} %"
 
 
 def wrap_signature(signature: str, width: int = 110) -> str:

@@ -49,6 +49,15 @@ class Comparison:
         """How many fewer errors the other model makes in all."""
         return self.baseline.errors - self.other.errors
 
+    @property
+    def titles(self) -> dict[str, str]:
+        """The title of each layer that either model has."""
+        return {layer.name: layer.title for layer in (*self.baseline.layers, *self.other.layers)}
+
+    def share_of_saved(self, item: Difference) -> float | None:
+        """What part of all errors saved is of this class; None where none was saved in all."""
+        return item.saved / self.saved if self.saved else None
+
     def finding(self) -> str:
         """The scaling-up finding in one sentence."""
         names = f"{self.other.model} makes {{}} errors than {self.baseline.model}"
@@ -56,7 +65,7 @@ class Comparison:
             return f"{self.other.model} makes as many errors as {self.baseline.model}."
         largest = max(self.layers, key=lambda layer: layer.saved * np.sign(self.saved))
         share = 100 * largest.saved / self.saved
-        title = {layer.name: layer.title for layer in (*self.baseline.layers, *self.other.layers)}[largest.name]
+        title = self.titles[largest.name]
         count = f"{abs(self.saved):,} {'fewer' if self.saved > 0 else 'more'}"
         return f"{names.format(count)}; {share:.0f} % of them ({abs(largest.saved):,}) were {title} errors."
 
@@ -65,7 +74,7 @@ class Comparison:
 
         def item(difference: Difference) -> dict[str, Any]:
             counts = {key: getattr(difference, key) for key in ("name", "before", "after", "saved", "fixed", "new")}
-            return {**counts, "share_of_saved": difference.saved / self.saved if self.saved else None}
+            return {**counts, "share_of_saved": self.share_of_saved(difference)}
 
         return {
             "baseline": self.baseline.to_json(),
