@@ -60,7 +60,7 @@ def pie_figure(summaries: Sequence[Summary]) -> Figure:
     n = len(summaries)
     figure = new_figure(8.2 * n, 5.8)
     for k, summary in enumerate(summaries):
-        draw_pie(figure.add_axes((k / n, 0.115, 1 / n, 0.82)), summary)
+        draw_pie(figure.add_axes((k / n, 0.13, 1 / n, 0.82)), summary)
     titles = {layer.name: layer.title for summary in summaries for layer in summary.layers}
     shares = {layer.name: f"  {100 * layer.share:.1f} %" for layer in summaries[0].layers} if n == 1 else {}
     handles = [Wedge((0, 0), 1, 0, 360, color=COLOURS[name]) for name in titles]
@@ -70,7 +70,7 @@ def pie_figure(summaries: Sequence[Summary]) -> Figure:
         names,
         loc="lower center",
         bbox_to_anchor=(0.5, 0.055),
-        ncols=len(names),
+        ncols=len(names) if n > 1 else 4,
         frameon=False,
         columnspacing=1.2,
         handlelength=1,
