@@ -9,7 +9,7 @@ from errtax.cli.frame import command as declare
 
 
 @declare("demo", "errtax demo -o errtax-demo")
-@click.option("-o", "--output", "folder", type=FILE, default="errtax-demo", show_default=True, help="Folder to write.")
+@click.option("-o", "--output", type=FILE, default="errtax-demo", show_default=True, help="Folder to write.")
 @click.option(
     "--corpus",
     type=click.Choice(["prose", "code"]),
@@ -19,20 +19,20 @@ from errtax.cli.frame import command as declare
 )
 @click.option("--epochs", type=click.IntRange(1), help="Epochs of training [default: prose 12, code 6].")
 @force_option
-def command(folder: Path, corpus: str, epochs: int | None, force: bool) -> None:
+def command(output: Path, corpus: str, epochs: int | None, force: bool) -> None:
     """The whole chain, offline: train a small LSTM, build the index, predict, peel, draw."""
     from errtax.cli.demonstration import Demo
     from errtax.reports.terminal import summary_table
 
-    demo = Demo(folder, corpus, epochs)
+    demo = Demo(output, corpus, epochs)
     with progress("training") as update:
         summary = demo.run(update, notice, force)
     written = [
-        str(folder / name) for name in ("report.html", "pie.png", "bars.png", "preds.parquet", "preds.peel.parquet")
+        str(output / name) for name in ("report.html", "pie.png", "bars.png", "preds.parquet", "preds.peel.parquet")
     ]
     next_steps = [
-        f"errtax show {folder / 'preds.peel.parquet'} --layer rare",
-        f"errtax report {folder / 'preds.peel.parquet'} --pie pie.svg",
+        f"errtax show {output / 'preds.peel.parquet'} --layer rare",
+        f"errtax report {output / 'preds.peel.parquet'} --pie pie.svg",
     ]
     emit(
         {**summary.to_json(), "written": written},

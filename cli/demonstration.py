@@ -11,7 +11,7 @@ from errtax.cli.training import prepare_run, report_training
 _SIZES = {
     "prose": 600_000,
     "code": 1_200_000,
-}  # bytes; larger would take more than the promised three minutes
+}  # bytes; more would take longer than two minutes
 _EPOCHS = {"prose": 12, "code": 6}
 
 
@@ -57,7 +57,7 @@ class Demo:
         )
         options = {
             "unit": "byte",
-            "cell": "lstm",
+            "model": "lstm",
             "layers": 1,
             "hidden": 128,
             "budget": None,

@@ -1,5 +1,6 @@
 """`errtax predict`."""
 
+import math
 from pathlib import Path
 
 import click
@@ -30,7 +31,6 @@ def command(run: Path, text: Path, output: Path, device: str, force: bool) -> No
 
     with progress("predicting") as update:
         nats = predict(run, text, output, device, force, lambda done, total: update(done, total, ""))
-    emit(
-        {"schema": LOG.name, "log": str(output), "nats": nats, "bits": nats / 0.6931471805599453},
-        f"{output}  {nats:.4f} nats a symbol",
-    )
+    finite = math.isfinite(nats)  # not so where the model gives a symbol of the text probability 0
+    document = {"schema": LOG.name, "log": str(output), "nats": nats if finite else None}
+    emit({**document, "bits": nats / math.log(2) if finite else None}, f"{output}  {nats:.4f} nats a symbol")

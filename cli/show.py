@@ -11,7 +11,7 @@ from errtax.cli.frame import command as declare
 @declare("show", "errtax show preds.peel.parquet --layer rare --slice 0-train --worst 20")
 @click.argument("peel", type=FILE)
 @click.option("--layer", help="Only this layer: ngram, memory, rare, word, punctuation, boost.")
-@click.option("--slice", "part", help="Only this slice, for example '0-train'.")
+@click.option("--slice", help="Only this slice, for example '0-train'.")
 @click.option(
     "--worst",
     type=click.IntRange(1),
@@ -26,7 +26,7 @@ from errtax.cli.frame import command as declare
     show_default=True,
     help="Symbols of context before the error.",
 )
-def command(peel: Path, layer: str | None, part: str | None, worst: int, width: int) -> None:
+def command(peel: Path, layer: str | None, slice: str | None, worst: int, width: int) -> None:
     """Show the worst errors of a layer or slice in their context, with what the oracles know."""
     from dataclasses import asdict
 
@@ -35,7 +35,7 @@ def command(peel: Path, layer: str | None, part: str | None, worst: int, width: 
     from errtax.taxonomy.peel_file import read_peel
 
     table = read_peel(peel)
-    found = [excerpt(table, int(row), width) for row in worst_rows(table, worst, layer, part)]
+    found = [excerpt(table, int(row), width) for row in worst_rows(table, worst, layer, slice)]
     emit(
         {"schema": "errtax.show/1", "errors": [asdict(item) for item in found]},
         excerpt_table(found) if found else "No such errors.",

@@ -12,7 +12,7 @@ from errtax.cli.types import FLOATS
 
 @declare("split", "errtax split warpeace_input.txt -o wp --scheme streams")
 @click.argument("text", type=FILE)
-@click.option("-o", "--output", "folder", type=FILE, help="Folder to write [default: TEXT's name without its ending].")
+@click.option("-o", "--output", type=FILE, help="Folder to write [default: TEXT's name without its ending].")
 @click.option(
     "--scheme",
     type=click.Choice(["contiguous", "streams", "lines"]),
@@ -26,7 +26,7 @@ from errtax.cli.types import FLOATS
 @force_option
 def command(
     text: Path,
-    folder: Path | None,
+    output: Path | None,
     scheme: str,
     fractions: tuple[float, float, float],
     streams: int,
@@ -36,7 +36,7 @@ def command(
     """Cut TEXT into train.txt, val.txt, test.txt and describe them in split.json."""
     from errtax.lm.split import SCHEMA, Scheme, SplitOptions, split_file
 
-    folder = folder or Path(text.name).with_suffix("")
+    folder = output or Path(text.name).with_suffix("")
     if folder == text:
         folder = folder.with_name(f"{folder.name}.split")
     split = split_file(text, folder, SplitOptions(Scheme(scheme), fractions, streams, steps), force)

@@ -11,9 +11,9 @@ from errtax.cli.types import UNIT
 
 @declare("train", "errtax train wp -o lstm2 --model lstm --layers 2 --budget 64")
 @click.argument("text", type=FILE, metavar="TEXT|DIR")
-@click.option("-o", "--output", "folder", type=FILE, help="Run folder to write [default: TEXT's name + .run].")
+@click.option("-o", "--output", type=FILE, help="Run folder to write [default: TEXT's name + .run].")
 @click.option("--val", type=FILE, help="Validation text [default: DIR/val.txt, or the last 5 % of TEXT].")
-@click.option("--model", "cell", type=click.Choice(["lstm", "gru", "rnn"]), default="lstm", show_default=True)
+@click.option("--model", type=click.Choice(["lstm", "gru", "rnn"]), default="lstm", show_default=True)
 @click.option("--layers", type=int, default=2, show_default=True)
 @click.option("--hidden", type=int, help="Units a layer [default: 128].")
 @click.option("--budget", type=int, help="Instead of --hidden: as many parameters as an LSTM-1 of this size.")
@@ -37,7 +37,7 @@ from errtax.cli.types import UNIT
 @force_option
 def command(
     text: Path,
-    folder: Path | None,
+    output: Path | None,
     val: Path | None,
     resume: bool,
     device: str,
@@ -48,7 +48,7 @@ def command(
     """Train a character model on TEXT, or on DIR/train.txt, by the recipe of Karpathy et al. 2015."""
     from errtax.cli.training import prepare_run, report_training
 
-    folder = folder or Path(f"{text.stem if text.is_file() else text.name}.run")
+    folder = output or Path(f"{text.stem if text.is_file() else text.name}.run")
     run, train_ids, val_ids = prepare_run(text, val, folder, options, resume, force)
     from errtax.lm.training import choose_device, train
 

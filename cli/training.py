@@ -71,7 +71,7 @@ def _new_run(unit: Any, alphabet: list[int], sha256: tuple[str, str], options: M
 
     if options["hidden"] and options["budget"]:
         raise UsageError("--hidden and --budget both fix the size; give one of them.")
-    cell = Cell(options["cell"])
+    cell = Cell(options["model"])
     hidden = options["hidden"] or 128
     if options["budget"]:
         hidden = hidden_for_budget(cell, options["layers"], options["budget"], len(alphabet))

@@ -33,8 +33,9 @@ class Range(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
         if isinstance(value, tuple):
             return value
         found: set[int] = set()
+        parts = value if isinstance(value, list) else str(value).split(",")  # a list: from a configuration file
         try:
-            for part in str(value).split(","):
+            for part in map(str, parts):
                 low, _, high = part.partition("-")
                 found.update(range(int(low), int(high or low) + 1))
         except ValueError:

@@ -13,7 +13,7 @@ from errtax.cli.frame import command as declare
 def command(file: Path) -> int:
     """Check a prediction log, peel, scores, n-gram index, split.json or run: schema, ranges, sums, checksums.
 
-    Prints one line per problem; exit code 1 when there is any, 3 when the file is none of these.
+    Prints one line per problem; exit code 1 when there is any, 3 when the file cannot be read as one of these.
     """
     from errtax.cli.validation import problems_of
 

@@ -2,7 +2,7 @@
 
 Layout: 8 bytes magic, 8 bytes header length (little endian), 4 bytes CRC-32 of the header, the header (JSON), then
 the arrays, each at a multiple of 64.  The header names each array's dtype, shape, offset and CRC-32, and the size of
-the whole file: a cut file is refused on opening, a flipped byte by `verify`.
+them all: a cut file is refused on opening, a flipped byte is found by `damaged_arrays`.
 """
 
 import json

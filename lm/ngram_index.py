@@ -76,7 +76,7 @@ class NgramIndex:
         lower order, the n-gram that sorts last enters with its raw count.
 
         Raises `UsageError` for an order outside 1..32, `BadInput` where `fallback` is None and an order has no
-        discounts.  Time O(n order), about 30 bytes a symbol at peak.
+        discounts.  Time O(n order), about 50 bytes a symbol at peak.
         """
         if not 1 <= order <= MAX_ORDER:
             raise UsageError(f"order must lie in 1..{MAX_ORDER}, got {order}.")
@@ -87,6 +87,7 @@ class NgramIndex:
         symbols[0], symbols[-1] = BOS, EOS
         symbols[1:-1] = alphabet.encode(text.codes, dtype, unknown=UNK, offset=_SPECIAL)
         tree, adjusted, raw = build_tree(symbols, order)
+        logger.debug("Suffix tree: %s nodes, %s leaves.", f"{len(tree.depth):,}", f"{len(tree.leaf_label):,}")
         if kenlm_compat:
             _repeat_final_flush(tree, adjusted)
         discounts = estimate_discounts(adjusted, raw, fallback)
@@ -95,7 +96,7 @@ class NgramIndex:
             order,
             kenlm_compat,
             "stream",
-            Path(text.name).name,
+            " + ".join(Path(part).name for part in text.name.split(" + ")),
             text.sha256,
             len(text),
             discounts.fallback_adjusted,

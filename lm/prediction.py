@@ -23,7 +23,7 @@ import errtax
 from errtax.lm.prediction_log import LOG, encode_symbols, log_schema
 from errtax.lm.recurrent import RecurrentLM, State
 from errtax.lm.split import Scheme, read_split
-from errtax.lm.table import table_writer
+from errtax.lm.table import arrow_of, numpy_of, table_writer
 from errtax.lm.text import Codes, Text, Unit, read_text
 from errtax.lm.training import Run, choose_device, load_best, read_run
 
@@ -100,7 +100,7 @@ def predict(
         scores = _scratch(Path(scratch), streams.rows.shape)
         _score_streams(model, run, streams, scores, place, on_step)
         for batch in _batches(text, scores, run):
-            logprobs = batch.column(2).drop_null().to_numpy()
+            logprobs = numpy_of(batch.column(2).drop_null())
             total, predicted = total - float(logprobs.sum(dtype=np.float64)), predicted + len(logprobs)
             writer.write_batch(batch)
     return total / max(predicted, 1)
@@ -112,7 +112,9 @@ def _scratch(folder: Path, shape: tuple[int, ...]) -> Scores:
     for name, dtype in zip(Scores._fields, types, strict=True):
         path = folder / name
         with path.open("wb") as file:  # reserved in advance: a full disk is an error here, a crash in a mapped file
-            os.posix_fallocate(file.fileno(), 0, 4 * int(np.prod(shape)))
+            reserve = getattr(os, "posix_fallocate", None)  # not on every system
+            size = 4 * int(np.prod(shape))
+            reserve(file.fileno(), 0, size) if reserve else file.truncate(size)
         columns.append(np.memmap(path, dtype, "r+", shape=shape))
     return Scores(*columns)
 
@@ -169,12 +171,12 @@ def _batches(text: Text, scores: Scores, run: Run) -> Iterator[pa.RecordBatch]:
         rank = np.asarray(flat.rank[start:stop])
         missing = rank == 0
         columns = [
-            pa.array(np.arange(start, stop)),
+            arrow_of(np.arange(start, stop)),
             encode_symbols(text.codes[start:stop], text.unit),
-            pa.array(flat.logprob[start:stop], mask=missing),
+            arrow_of(flat.logprob[start:stop], null=missing),
             encode_symbols(alphabet[flat.argmax[start:stop]], text.unit),
-            pa.array(flat.argmax_logprob[start:stop], mask=missing),
-            pa.array(flat.entropy[start:stop], mask=missing),
-            pa.array(rank, mask=missing),
+            arrow_of(flat.argmax_logprob[start:stop], null=missing),
+            arrow_of(flat.entropy[start:stop], null=missing),
+            arrow_of(rank, null=missing),
         ]
         yield pa.record_batch(columns, schema=log_schema(text.unit))

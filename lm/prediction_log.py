@@ -20,9 +20,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
-from errtax.lm.table import Column, TableSchema, metadata_of, open_parquet
+from errtax.lm.table import Column, TableSchema, arrow_of, metadata_of, numpy_of, open_parquet
 from errtax.lm.text import Codes, Unit
 
+_LOG_HALF = np.log(0.5)
 _FLOATS = (pa.float32(), pa.float64())
 _SYMBOLS = (pa.string(), pa.binary(), pa.large_string(), pa.large_binary())
 
@@ -159,7 +160,7 @@ def _read(path: Path) -> tuple[PredictionLog | None, list[str]]:
 def _positions(column: Any) -> tuple[NDArray[np.int64], list[str]]:
     if column.null_count:
         return np.zeros(len(column), np.int64), ["column 'position' has nulls; each row needs its position"]
-    positions = column.to_numpy().astype(np.int64)
+    positions = numpy_of(column).astype(np.int64)
     steps = np.diff(positions)
     if positions[0] < 0:
         return positions, [f"the first position is {positions[0]}; positions count from 0"]
@@ -171,8 +172,8 @@ def _positions(column: Any) -> tuple[NDArray[np.int64], list[str]]:
 
 
 def _logprobs(column: Any, as_probability: bool, positions: NDArray[np.int64]) -> tuple[NDArray[np.float64], list[str]]:
-    valid = ~column.is_null().to_numpy().astype(bool)
-    values = pc.fill_null(column, -1.0).to_numpy().astype(np.float64)
+    valid = ~numpy_of(column.is_null())
+    values = numpy_of(column, missing=-1.0).astype(np.float64)
     problems = []
     if np.isnan(values).any():
         row = int(np.argmax(np.isnan(values)))
@@ -195,6 +196,8 @@ def _logprobs(column: Any, as_probability: bool, positions: NDArray[np.int64]) -
         problems.append(
             f"{_name(as_probability)} is {column[row].as_py()} at position {positions[row]} (row {row}); {rule}"
         )
+    if not as_probability and column.type == pa.float32():  # the float32 nearest to log 1/2 stands for 1/2 itself
+        values = np.where(values == np.float32(_LOG_HALF), _LOG_HALF, values)
     return np.where(valid, values, np.nan), problems
 
 
@@ -202,7 +205,7 @@ def _argmax(column: Any, symbols: Any, logprobs: NDArray[np.float64], unit: Unit
     """The best symbols; those of positions without a prediction, which may be null, are the correct ones."""
     if column is None:
         return None
-    missing = column.is_null().to_numpy().astype(bool)
+    missing = numpy_of(column.is_null())
     if (missing & ~np.isnan(logprobs)).any():
         row = int(np.argmax(missing & ~np.isnan(logprobs)))
         raise BadInput(f"column 'argmax' is null in row {row}, which has a prediction")
@@ -221,7 +224,7 @@ def decode_symbols(column: Any, name: str) -> tuple[Unit, Codes]:
         raise BadInput(f"column {name!r} has nulls; each row needs its symbol")
     array = pa.concat_arrays(column.chunks) if column.num_chunks != 1 else column.chunk(0)
     binary = pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type)
-    lengths = (pc.binary_length(array) if binary else pc.utf8_length(array)).to_numpy(zero_copy_only=False)
+    lengths = numpy_of(pc.binary_length(array) if binary else pc.utf8_length(array))
     if (lengths != 1).any():
         row = int(np.argmax(lengths != 1))
         what = "one byte (binary) or one character (string)"
@@ -240,7 +243,7 @@ def decode_symbols(column: Any, name: str) -> tuple[Unit, Codes]:
 def encode_symbols(codes: Codes, unit: Unit) -> Any:
     """The Arrow column of a text's symbols: binary of one byte each, or string of one character each."""
     if unit is Unit.BYTE:
-        offsets = pa.array(np.arange(len(codes) + 1, dtype=np.int32))
+        offsets = arrow_of(np.arange(len(codes) + 1, dtype=np.int32))
         return pa.BinaryArray.from_buffers(
             pa.binary(), len(codes), [None, offsets.buffers()[1], pa.py_buffer(np.ascontiguousarray(codes))]
         )

@@ -10,7 +10,7 @@ import pyarrow as pa
 from errtax.lm.errors import UsageError
 from errtax.lm.ngram_index import NgramIndex
 from errtax.lm.prediction_log import encode_symbols
-from errtax.lm.table import Column, TableSchema, open_parquet, table_writer
+from errtax.lm.table import Column, TableSchema, arrow_of, numpy_of, open_parquet, table_writer
 from errtax.lm.text import Text, Unit
 
 SCORES_NAME = "errtax.scores/1"
@@ -62,10 +62,10 @@ def score_text(
         for block in index.score_blocks(text.codes):
             stop = start + len(block)
             arrays: list[Any] = [
-                pa.array(np.arange(start, stop)),
+                arrow_of(np.arange(start, stop)),
                 encode_symbols(text.codes[start:stop], text.unit),
             ]
-            arrays += [pa.array(np.ascontiguousarray(block[:, column])) for column in columns]
+            arrays += [arrow_of(np.ascontiguousarray(block[:, column])) for column in columns]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
             total += block[:, columns].sum(axis=0, dtype=np.float64)
             start = stop
@@ -85,7 +85,7 @@ def scores_problems(path: Path) -> list[str]:
         return problems
     for batch in file.iter_batches(columns=names):
         for name, column in zip(names, batch.columns, strict=True):
-            values = column.to_numpy(zero_copy_only=False)
+            values = numpy_of(column, missing=1.0)  # a null is no score
             if not (values <= 0).all():
                 problems.append(f"column {name!r} has values above 0, or NaN; log-probabilities are at most 0")
     return sorted(set(problems))

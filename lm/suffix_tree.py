@@ -9,7 +9,7 @@ Shareghi et al. 2016 for Kneser-Ney on suffix trees):
 
 In: the sequence S (ids; sentences `<s> ... </s>`).  Out: a `Tree`, nodes in breadth-first order, the children of a
 node adjacent and sorted by their first symbol.  Strings never cross a sentence's end.
-Time O(n N), memory at peak about 30 bytes a symbol.
+Time O(n N), memory at peak about 50 bytes a symbol.
 """
 
 from typing import Any, NamedTuple

@@ -7,6 +7,7 @@ import numpy as np
 
 from errtax.lm.errors import BadInput
 from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.signature import parse_signature
 from errtax.taxonomy.summary import LayerSummary, Summary, summarise
 
 SCHEMA = "errtax.compare/1"
@@ -137,9 +138,15 @@ def require_comparable(baseline: Peel, other: Peel) -> None:
         raise BadInput(f"{a.name} and {b.name} are peels of different texts; compare models on the same text.")
     if not np.array_equal(a.positions, b.positions) or not np.array_equal(baseline.predicted, other.predicted):
         raise BadInput(f"{a.name} and {b.name} predict different positions of the text; predict the same ones.")
-    first, second = ((peel.settings.criterion, peel.settings.description) for peel in (baseline, other))
-    if first != second:
+    if _making(baseline) != _making(other):
         raise BadInput(
-            f"{a.name} and {b.name} were peeled differently; peel both with the same options.\n"
+            f"{a.name} and {b.name} were peeled differently; use the same options, index and training text.\n"
             f"  {baseline.signature}\n  {other.signature}"
         )
+
+
+def _making(peel: Peel) -> tuple[str, ...]:
+    """How a peel was made, but for the model: rules, and the oracles' index and training text."""
+    signed = parse_signature(peel.signature) if peel.signature else {}
+    oracles = (signed.get("ngram", ""), signed.get("train", ""))
+    return str(peel.settings.criterion), peel.settings.description, *oracles

@@ -121,7 +121,7 @@ LAYERS: tuple[Layer, ...] = (
         "boost",
         "the rest, by how much more probability would have made it right",
         "",
-        lambda s: [f"{b!r} boost" for b in s.boosts],
+        lambda s: [f"{b:.12g} boost" for b in s.boosts],
         _boost,
     ),
 )

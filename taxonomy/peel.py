@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.errors import BadInput
+from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.prediction_log import PredictionLog
 from errtax.oracle.evidence import Evidence
 from errtax.taxonomy.layers import LAYER_BY_NAME, REST, claim_bit
@@ -54,7 +54,11 @@ def available_layers(settings: Settings, evidence: Evidence) -> Settings:
     """The settings without the layers whose oracle could not be asked."""
     absent = {"ngram"} if evidence.ngram_context is None else set()
     absent |= {"rare"} if evidence.word_count is None else set()
-    return replace(settings, layers=tuple(name for name in settings.layers if name not in absent))
+    left = tuple(name for name in settings.layers if name not in absent)
+    if not left:
+        wanted = ",".join(settings.layers)
+        raise UsageError(f"no layer is left of {wanted}: give --ngram X.ngram or --train-text train.txt.")
+    return replace(settings, layers=left)
 
 
 def find_errors(log: PredictionLog, criterion: Criterion) -> NDArray[np.bool_]:

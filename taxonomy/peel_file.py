@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
 from errtax.lm.prediction_log import PredictionLog, decode_symbols, encode_symbols
-from errtax.lm.table import Column, TableSchema, metadata_of, open_parquet, table_writer
+from errtax.lm.table import (
+    Column,
+    TableSchema,
+    arrow_of,
+    arrow_of_names,
+    metadata_of,
+    numpy_of,
+    open_parquet,
+    table_writer,
+)
 from errtax.lm.text import Unit
 from errtax.oracle.evidence import NONE, Evidence
 from errtax.oracle.text_view import AFTER_NAMES
@@ -18,7 +27,7 @@ from errtax.taxonomy.layers import LAYER_BY_NAME, claim_bit
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.signature import settings_of_signature
 
-_NAME = pa.dictionary(pa.int8(), pa.string())
+_NAME = pa.dictionary(pa.int16(), pa.string())
 
 PEEL = TableSchema(
     "errtax.peel/1",
@@ -88,19 +97,19 @@ def _arrow_columns(peel: Peel, rows: slice) -> dict[str, Any]:
     slice_names, slice_codes = _slice_dictionary(peel, rows)
     logprobs = log.logprobs[rows]
     columns = {
-        "position": pa.array(log.positions[rows]),
+        "position": arrow_of(log.positions[rows]),
         "symbol": encode_symbols(log.codes[rows], log.unit),
-        "logprob": pa.array(logprobs, mask=np.isnan(logprobs)),
-        "error": pa.array(peel.error[rows]),
-        "ngram_context": pa.array(contexts, mask=contexts == 0),
+        "logprob": arrow_of(logprobs, null=np.isnan(logprobs)),
+        "error": arrow_of(peel.error[rows]),
+        "ngram_context": arrow_of(contexts, null=contexts == 0),
         "memory_distance": _nullable(evidence.memory_distance),
         "word_length": _nullable(evidence.word_length),
         "word_offset": _nullable(evidence.word_offset),
         "word_count": _nullable(counts),
-        "after": _dictionary(evidence.after.astype(np.int8) - np.int8(1), AFTER_NAMES[1:]),
-        "newline_distance": pa.array(evidence.newline_distance, mask=evidence.newline_distance == 0),
-        "punctuation": pa.array(evidence.punctuation),
-        "claims": pa.array(peel.claims[rows]),
+        "after": _dictionary(evidence.after.astype(np.int16) - 1, AFTER_NAMES[1:]),
+        "newline_distance": arrow_of(evidence.newline_distance, null=evidence.newline_distance == 0),
+        "punctuation": arrow_of(evidence.punctuation),
+        "claims": arrow_of(peel.claims[rows]),
         "layer": _dictionary(peel.layer[rows], peel.layer_names),
         "slice": _dictionary(slice_codes, slice_names),
     }
@@ -110,21 +119,21 @@ def _arrow_columns(peel: Peel, rows: slice) -> dict[str, Any]:
 
 
 def _nullable(values: NDArray[np.int32]) -> Any:
-    return pa.array(values, mask=values == NONE)
+    return arrow_of(values, null=values == NONE)
 
 
-def _dictionary(codes: NDArray[np.int8], names: list[str] | tuple[str, ...]) -> Any:
-    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int8(), mask=codes < 0), pa.array(names, pa.string()))
+def _dictionary(codes: NDArray[np.integer[Any]], names: list[str] | tuple[str, ...]) -> Any:
+    return pa.DictionaryArray.from_arrays(arrow_of(codes.astype(np.int16), null=codes < 0), arrow_of_names(names))
 
 
-def _slice_dictionary(peel: Peel, rows: slice) -> tuple[list[str], NDArray[np.int8]]:
+def _slice_dictionary(peel: Peel, rows: slice) -> tuple[list[str], NDArray[np.int16]]:
     names: list[str] = []
     first = []
     for layer in peel.layer_names:
         first.append(len(names))
         names += peel.slice_names(layer)
     layers, slices = peel.layer[rows], peel.slice[rows]
-    return names, np.where(layers >= 0, np.array(first, np.int8)[layers] + slices, -1).astype(np.int8)
+    return names, np.where(layers >= 0, np.array(first, np.int16)[layers] + slices, -1).astype(np.int16)
 
 
 def read_peel(path: Path) -> Peel:
@@ -158,8 +167,8 @@ def _read(path: Path) -> tuple[Peel | None, list[str]]:
     table = file.read()
     unit, codes = decode_symbols(table["symbol"], "symbol")
     argmax = decode_symbols(table["argmax"], "argmax")[1] if "argmax" in table.column_names else None
-    logprobs = table["logprob"].to_numpy().astype(np.float64)
-    log = PredictionLog(str(path), unit, table["position"].to_numpy(), codes, logprobs, argmax, metadata)
+    logprobs = numpy_of(table["logprob"], missing=np.nan).astype(np.float64)
+    log = PredictionLog(str(path), unit, numpy_of(table["position"]), codes, logprobs, argmax, metadata)
     settings = settings_of_signature(metadata.get("signature", ""))
     oracles = metadata.get("oracles", "").split(",")
     evidence = Evidence(
@@ -170,7 +179,7 @@ def _read(path: Path) -> tuple[Peel | None, list[str]]:
         word_count=_integers(table["word_count"], NONE) if "rare" in oracles else None,
         after=(_codes_of(table["after"], AFTER_NAMES[1:]) + 1).astype(np.uint8),
         newline_distance=_integers(table["newline_distance"], 0),
-        punctuation=table["punctuation"].to_numpy(),
+        punctuation=numpy_of(table["punctuation"]),
     )
     again = peel_log(log, evidence, settings)
     peel = Peel(
@@ -186,8 +195,8 @@ def _read(path: Path) -> tuple[Peel | None, list[str]]:
     )
     names, slices = _slice_dictionary(peel, slice(None))
     stored = (
-        ("error", peel.error, table["error"].to_numpy()),
-        ("claims", peel.claims, table["claims"].to_numpy()),
+        ("error", peel.error, numpy_of(table["error"])),
+        ("claims", peel.claims, numpy_of(table["claims"])),
         ("layer", peel.layer.astype(np.int64), _codes_of(table["layer"], peel.layer_names)),
         ("slice", slices.astype(np.int64), _codes_of(table["slice"], names)),
     )
@@ -204,7 +213,7 @@ _SOURCES = ("parameters", "text_sha256", "train_sha256", "preds_sha256", "ngram_
 
 
 def _integers(column: Any, missing: int, dtype: type[np.integer[Any]] = np.int32) -> NDArray[Any]:
-    values: NDArray[Any] = column.fill_null(missing).to_numpy().astype(dtype, copy=False)
+    values: NDArray[Any] = numpy_of(column, missing).astype(dtype, copy=False)
     return values
 
 
@@ -214,5 +223,5 @@ def _codes_of(column: Any, names: list[str] | tuple[str, ...]) -> NDArray[np.int
     pieces = []
     for chunk in column.chunks:
         table = np.array([index.get(name, -2) for name in chunk.dictionary.to_pylist()] + [-1])
-        pieces.append(table[chunk.indices.fill_null(len(table) - 1).to_numpy()])
+        pieces.append(table[numpy_of(chunk.indices, len(table) - 1)])
     return np.concatenate(pieces) if pieces else np.empty(0, np.int64)

@@ -36,10 +36,12 @@ def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
         _require_text(log, inputs.text)
     train = None if inputs.train_text is None else read_text(inputs.train_text, log.unit)
     _announce_missing(inputs, settings)
+    logger.debug("Read %s rows of %s.", f"{len(log):,}", log.name)
     index = _index(inputs, train, log, settings)
     view = TextView.of_log(log)
     words = count_words(train) if train is not None and "rare" in settings.layers else None
     peel = peel_log(log, collect_evidence(view, index, words), settings)
+    logger.debug("Peeled: %s errors.", f"{int(peel.error.sum()):,}")
     train_sha256 = train.sha256 if train else index.info.text_sha256 if index else ""
     described = ""
     if index is not None:

@@ -302,7 +302,7 @@ def edit(path: Path, column: str, values: list[Any]) -> None:
     field = table.schema.field(k)
     array = pa.array(values, field.type.value_type).dictionary_encode() if pa.types.is_dictionary(field.type) else None
     if array is not None:
-        array = pa.DictionaryArray.from_arrays(array.indices.cast(pa.int8()), array.dictionary)
+        array = pa.DictionaryArray.from_arrays(array.indices.cast(pa.int16()), array.dictionary)
     pq.write_table(table.set_column(k, field, array if array is not None else pa.array(values, field.type)), path)
 
 
