@@ -21,7 +21,7 @@ def command(text: Path, ngram: Path, output: Path | None, orders: tuple[int, ...
 
     from errtax.lm.files import require_absent
     from errtax.lm.ngram_index import NgramIndex
-    from errtax.lm.scores import SCORES_NAME, score_text
+    from errtax.lm.scores import SCORES_NAME, score_text, scores_signature
     from errtax.lm.text import Unit, read_text
 
     output = output or Path(f"{'stdin' if str(text) == '-' else text.stem}.scores.parquet")
@@ -40,8 +40,6 @@ def command(text: Path, ngram: Path, output: Path | None, orders: tuple[int, ...
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(str(row["order"]), str(row["context"]), f"{row['nats']:.4f}", f"{row['bits']:.4f}")
-    emit(
-        {"schema": SCORES_NAME, "scores": str(output), "symbols": len(symbols), "cross_entropy": rows},
-        table,
-        str(output),
-    )
+    signature = scores_signature(symbols, index)
+    document = {"schema": SCORES_NAME, "signature": signature, "scores": str(output), "symbols": len(symbols)}
+    emit({**document, "cross_entropy": rows}, table, signature, str(output))

@@ -199,6 +199,11 @@ class NgramIndex:
                 f"build one with errtax build-ngram --unit {unit}."
             )
 
+    @property
+    def description(self) -> str:
+        """What a signature says of the index, for example `mkn,order=21,compat`."""
+        return f"mkn,order={self.info.order},{'compat' if self.info.kenlm_compat else 'corrected'}"
+
     def describe_fallback(self) -> str | None:
         """One sentence on the orders that took fallback discounts, or None."""
         orders = self.info.fallback_adjusted

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+import errtax
 from errtax.lm.errors import UsageError
 from errtax.lm.ngram_index import NgramIndex
 from errtax.lm.prediction_log import encode_symbols
@@ -56,6 +57,7 @@ def score_text(
         "unit": str(text.unit),
         "text_sha256": text.sha256,
         "train_sha256": index.info.text_sha256,
+        "signature": scores_signature(text, index),
     }
     total, start = np.zeros(len(orders)), 0
     with table_writer(output, schema, metadata, force) as writer:
@@ -71,6 +73,12 @@ def score_text(
             start = stop
             on_block(stop, len(text))
     return {n: float(-total[k] / len(text)) for k, n in enumerate(orders)}
+
+
+def scores_signature(text: Text, index: NgramIndex) -> str:
+    """How the scores were made, for example `errtax:0.1.0|unit:byte|n:330000|ngram:mkn,order=21,compat|...`."""
+    made = f"errtax:{errtax.__version__}|unit:{text.unit}|n:{len(text)}|ngram:{index.description}"
+    return f"{made}|text:{text.sha256[:8]}|train:{index.info.text_sha256[:8]}"
 
 
 def scores_problems(path: Path) -> list[str]:

@@ -43,10 +43,7 @@ def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
     peel = peel_log(log, collect_evidence(view, index, words), settings)
     logger.debug("Peeled: %s errors.", f"{int(peel.error.sum()):,}")
     train_sha256 = train.sha256 if train else index.info.text_sha256 if index else ""
-    described = ""
-    if index is not None:
-        compat = "compat" if index.info.kenlm_compat else "corrected"
-        described = f"mkn,order={index.info.order},{compat}"
+    described = index.description if index else ""
     signature = make_signature(str(log.unit), len(log), peel.settings, described, log.text_sha256, train_sha256)
     sources = {
         "text_sha256": log.text_sha256,
