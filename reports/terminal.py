@@ -14,7 +14,8 @@ from errtax.taxonomy.summary import Summary
 
 def summary_table(summary: Summary) -> Table:
     """Layers and slices of one model."""
-    table = Table(title=headline(summary), title_justify="left", title_style="bold", box=None, pad_edge=False)
+    title = Text(headline(summary), "bold")  # names are text, not markup
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("")
     table.add_column("layer / slice", no_wrap=True)
     for name in ("errors", "share", "bits/symbol"):
@@ -46,8 +47,8 @@ def summary_table(summary: Summary) -> Table:
 
 def comparison_table(comparison: Comparison) -> Table:
     """Layers and slices of two models and the difference."""
-    title = f"{comparison.other.model} against {comparison.baseline.model} (baseline)"
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    title = Text(f"{comparison.other.model} against {comparison.baseline.model} (baseline)", "bold")
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for name in ("", "layer / slice"):
         table.add_column(name, no_wrap=True)
     for name in ("before", "after", "saved", "of all saved", "fixed", "new"):
