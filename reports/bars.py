@@ -55,7 +55,7 @@ def difference_figure(comparisons: Sequence[Comparison]) -> Figure:
     layers = [layer for layer in first.layers]
     slices = [(layer.name, k, part.name) for layer in layers for k, part in enumerate(layer.slices)]
     figure = new_figure(10.5, 1.6 + 0.2 * len(slices) * (1 + 0.35 * (len(comparisons) - 1)))
-    left, right = figure.add_axes((0.12, 0.12, 0.32, 0.76)), figure.add_axes((0.62, 0.12, 0.35, 0.76))
+    left, right = figure.add_axes((0.145, 0.12, 0.30, 0.76)), figure.add_axes((0.62, 0.12, 0.35, 0.76))
     height = 0.8 / len(comparisons)
     for m, comparison in enumerate(comparisons):
         shift = (m - (len(comparisons) - 1) / 2) * height
