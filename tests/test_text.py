@@ -1,15 +1,58 @@
 """Texts as arrays of symbols, and alphabets."""
 
 import hashlib
+import io
+import re
+import sys
+import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from errtax.lm.errors import BadInput
-from errtax.lm.text import Alphabet, Unit, read_text, symbol_name, text_of_bytes
+from errtax.lm.symbols import symbol_column
+from errtax.lm.text import (
+    END_OF_LINE,
+    UNKNOWN,
+    Alphabet,
+    Sentences,
+    Text,
+    Unit,
+    read_text,
+    read_texts,
+    recode,
+    refuse_special_words,
+    symbol_name,
+    text_of_bytes,
+)
+
+STREAM, LINES = Sentences.STREAM, Sentences.LINES
+EOL = "</s>"
+BLANKS = st.sampled_from([" ", "\n", "\t", "\r", "\0", "\r\n", "  "])
+NO_BLANKS = st.sampled_from(["a", "b", "ab", "\v", "\f", "\xa0", "\u3000", "\x85", "\x1c", "é", "猫", "<s>", "\ufeff"])
+PROSE = st.lists(BLANKS | NO_BLANKS, max_size=40).map("".join)
+
+
+def naive_words(string: str, sentences: Sentences) -> list[str]:
+    """The words one by one, and `</s>` for each line end where lines are sentences."""
+    separators = "[\0\t\r \n]" if sentences is STREAM else "[\0\t\r ]|(\n)"
+    pieces = [EOL if piece == "\n" else piece for piece in re.split(separators, string)]
+    return [piece for piece in pieces if piece]
+
+
+def words_of(text: Text) -> list[str]:
+    return [symbol_name(int(code), text.unit, text.words) for code in text.codes]
+
+
+def write(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
 
 
 @given(data=st.binary(max_size=50))
@@ -51,7 +94,10 @@ def test_empty_and_missing_files_are_refused(tmp_path: Path) -> None:
         read_text(tmp_path / "none", Unit.BYTE)
 
 
-@given(string=st.text(st.sampled_from("abé猫\n🙂"), min_size=1, max_size=30), unit=st.sampled_from(list(Unit)))
+@given(
+    string=st.text(st.sampled_from("abé猫\n🙂"), min_size=1, max_size=30),
+    unit=st.sampled_from([Unit.BYTE, Unit.CHAR, Unit.WORD]),
+)
 def test_alphabets_number_each_symbol_once(string: str, unit: Unit) -> None:
     codes = text_of_bytes(string.encode(), unit).codes
     first = Alphabet.by_first_appearance(codes)
@@ -92,6 +138,370 @@ def test_unknown_symbols_are_marked() -> None:
 )
 def test_symbol_names_can_be_seen(code: int, unit: Unit, name: str) -> None:
     assert symbol_name(code, unit) == name
+
+
+# --- sentences -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("unit", "default", "end"),
+    [
+        (Unit.BYTE, STREAM, 10),
+        (Unit.CHAR, STREAM, 10),
+        (Unit.WORD, LINES, END_OF_LINE),
+        (Unit.TOKEN, LINES, END_OF_LINE),
+    ],
+)
+def test_what_a_sentence_is(unit: Unit, default: Sentences, end: int) -> None:
+    assert text_of_bytes(b"1\n2", unit).sentences is default
+    assert text_of_bytes(b"1\n2", unit, sentences=STREAM).end_of_line is None
+    lines = text_of_bytes(b"1\n2", unit, sentences=LINES)
+    assert lines.end_of_line == end
+    assert (lines.codes == end).tolist() == [False, True, False]
+
+
+@given(string=PROSE, unit=st.sampled_from([Unit.BYTE, Unit.CHAR]))
+def test_lines_change_no_code_of_bytes_and_characters(string: str, unit: Unit) -> None:
+    stream, lines = (text_of_bytes(string.encode(), unit, sentences=sentences) for sentences in Sentences)
+    assert stream.codes.tolist() == lines.codes.tolist()
+    assert lines.string == string
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+@given(string=PROSE, sentences=st.sampled_from(Sentences))
+def test_words_are_split_at_five_bytes(string: str, sentences: Sentences) -> None:
+    text = text_of_bytes(string.encode(), Unit.WORD, sentences=sentences)
+    expected = naive_words(string, sentences)
+    assert words_of(text) == expected
+    assert text.words.to_pylist() == list(dict.fromkeys(word for word in expected if word != EOL))
+    assert text.codes.dtype == np.uint32
+    assert text.sha256 == hashlib.sha256(string.encode()).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"a b\n", ["a", "b", EOL]),
+        (b"a b", ["a", "b"]),  # lmplz gives a last line without newline no </s>
+        (b"a b\n  \t", ["a", "b", EOL]),  # nor one of blanks
+        (b"a b\n  \n", ["a", "b", EOL, EOL]),
+        (b"\n\n", [EOL, EOL]),
+        (b"a\r\nb\rc\r\n", ["a", EOL, "b", "c", EOL]),
+        (b" a\0b\tc ", ["a", "b", "c"]),
+        (b"a\vb\fc", ["a\vb\fc"]),
+        (b"\xef\xbb\xbfa a", ["\ufeffa", "a"]),
+        (b"", []),
+        (b"   ", []),
+    ],
+)
+def test_lines_are_lmplzs(data: bytes, words: list[str]) -> None:
+    assert words_of(text_of_bytes(data, Unit.WORD)) == words
+    assert words_of(text_of_bytes(data, Unit.WORD, sentences=STREAM)) == [word for word in words if word != EOL]
+
+
+def test_a_large_vocabulary_keeps_its_numbers() -> None:
+    rng = np.random.default_rng(1)
+    numbers = rng.integers(0, 30_000, 100_000).tolist()
+    text = text_of_bytes(" ".join(f"word-{number}" for number in numbers).encode(), Unit.WORD)
+    numbering = {number: code for code, number in enumerate(dict.fromkeys(numbers))}
+    assert len(numbering) > 20_000
+    assert text.codes.tolist() == [numbering[number] for number in numbers]
+    assert text.words.to_pylist() == [f"word-{number}" for number in numbering]
+
+
+def test_words_of_one_hash_are_two_words() -> None:
+    text = text_of_bytes(b"pomkyqa zfpybts pomkyqa zfpybts", Unit.WORD)  # FNV-1a cut to 31 bits: 1307146665 twice
+    assert text.codes.tolist() == [0, 1, 0, 1]
+
+
+def test_a_long_word_is_kept() -> None:
+    long = b"x" * 100_000
+    assert text_of_bytes(long + b" a " + long, Unit.WORD).words.to_pylist() == [long.decode(), "a"]
+
+
+@given(start=st.integers(0, 3), length=st.integers(1, 3))
+def test_words_that_are_not_utf8_are_refused_with_their_offset(start: int, length: int) -> None:
+    data = b"ab \nc " * start + "🙂".encode()[:length] + b" d"
+    with pytest.raises(BadInput, match=rf"text is not UTF-8: byte 0xf0 at offset {6 * start}; .*--unit byte"):
+        text_of_bytes(data, Unit.WORD)
+
+
+@given(string=PROSE, known=st.sets(NO_BLANKS).map(sorted), large=st.booleans())
+def test_recoding_keeps_the_words(string: str, known: list[str], large: bool) -> None:
+    text = text_of_bytes(string.encode(), Unit.WORD)
+    codes = recode(text, pa.array(known, pa.large_string() if large else pa.string()))
+    special = {EOL: END_OF_LINE, "<s>": UNKNOWN}
+    numbers = {word: code for code, word in enumerate(known)} | special
+    assert codes.tolist() == [numbers.get(word, UNKNOWN) for word in naive_words(string, LINES)]
+    assert codes.dtype == np.uint32
+
+
+def test_special_words_are_unknown_to_every_model() -> None:
+    text = text_of_bytes(b"a <unk> <s> </s> <UNK>", Unit.WORD)
+    assert recode(text, pa.array(["</s>", "<unk>", "<UNK>", "a", "<s>"])).tolist() == [3, *[UNKNOWN] * 3, 2]
+
+
+def test_only_words_are_recoded() -> None:
+    with pytest.raises(BadInput, match="in units of byte"):
+        recode(text_of_bytes(b"a", Unit.BYTE), pa.array(["a"]))
+
+
+@pytest.mark.parametrize("word", ["<unk>", "<s>", "</s>"])
+def test_special_words_are_refused_in_training(word: str) -> None:
+    refuse_special_words(text_of_bytes(b"<UNK> <S> s> <unk>x\n", Unit.WORD))
+    data = f"a b\n\n b {word} <unk> <s> </s> a\n".encode()
+    with pytest.raises(BadInput, match=rf"text: line 3 has the word {word}, .* replace it"):
+        refuse_special_words(text_of_bytes(data, Unit.WORD))
+    with pytest.raises(BadInput, match=f"text: word 4 has the word {word}"):
+        refuse_special_words(text_of_bytes(data, Unit.WORD, sentences=STREAM))
+    refuse_special_words(text_of_bytes(data, Unit.BYTE))
+    refuse_special_words(text_of_bytes(data, Unit.CHAR))
+
+
+# --- tokens ----------------------------------------------------------------------------------------------------------
+
+ROWS = st.lists(st.lists(st.integers(0, 2**31 - 1), max_size=5), min_size=1, max_size=5)
+
+
+def codes_of_rows(rows: list[list[int]], end: list[int]) -> list[int]:
+    return [code for row in rows for code in (*row, *end)]
+
+
+@given(rows=ROWS, blank=st.sampled_from([" ", "\t", "  ", "\0", " \r"]), final=st.booleans())
+def test_tokens_of_a_text(rows: list[list[int]], blank: str, final: bool) -> None:
+    data = ("\n".join(blank.join(map(str, row)) for row in rows) + "\n" * final).encode()
+    lines = text_of_bytes(data, Unit.TOKEN)
+    expected = codes_of_rows(rows, [END_OF_LINE])
+    assert lines.codes.tolist() == (expected if final else expected[:-1])
+    assert lines.codes.dtype == np.uint32
+    stream = text_of_bytes(data, Unit.TOKEN, sentences=STREAM)
+    assert stream.codes.tolist() == codes_of_rows(rows, [])
+
+
+def test_leading_zeros_are_no_octal() -> None:
+    assert text_of_bytes(b"007 00000000002147483647", Unit.TOKEN).codes.tolist() == [7, 2**31 - 1]
+
+
+@pytest.mark.parametrize("bad", ["-5", "+5", "3.5", "1e3", "a", "12a", "2147483648", "99999999999999999999999", "1\v2"])
+def test_what_is_no_token_id_is_refused_with_its_line(bad: str) -> None:
+    message = rf"text: line 3 has {re.escape(repr(bad))} where a token id is needed; .* 0 to 2147483647, in decimal"
+    for sentences in Sentences:
+        with pytest.raises(BadInput, match=message):
+            text_of_bytes(f"1 2\n\n 3\t{bad}\n4 -1\n".encode(), Unit.TOKEN, sentences=sentences)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "uint32", "int64", ">i4", "uint64"])
+def test_tokens_of_a_numpy_array(tmp_path: Path, dtype: str) -> None:
+    path = tmp_path / "a.npy"
+    np.save(path, np.array([5, 0, 100, 5], dtype))
+    text = read_text(path, Unit.TOKEN)
+    assert (text.codes.tolist(), text.sentences) == ([5, 0, 100, 5], STREAM)
+    assert text.codes.dtype == np.uint32
+    assert text.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    with pytest.raises(BadInput, match=r"a\.npy holds one stream of tokens, without line ends"):
+        read_text(path, Unit.TOKEN, LINES)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.array([3, -5]), r"a\.npy: item 1 holds -5; a token id is a whole number from 0 to 2147483647"),
+        (np.array([3, 2**31], np.uint32), r"item 1 holds 2147483648"),
+        (np.array([3, 2**64 - 1], np.uint64), r"item 1 holds 18446744073709551615"),
+        (np.array([[1, 2]]), r"a\.npy holds int64 of shape \(1, 2\); token ids are integers, in one dimension"),
+        (np.array(7), r"holds int64 of shape \(\)"),
+        (np.array([1.0]), "holds float64"),
+        (np.array([True]), "holds bool"),
+        (np.array([], np.uint32), "empty, without a single token"),
+        (np.array([None]), r"a\.npy is not a readable NumPy array"),
+    ],
+)
+def test_other_arrays_are_refused(tmp_path: Path, values: Any, message: str) -> None:
+    np.save(tmp_path / "a.npy", values, allow_pickle=True)
+    with pytest.raises(BadInput, match=message):
+        read_text(tmp_path / "a.npy", Unit.TOKEN)
+
+
+@pytest.mark.parametrize("data", [b"", b"1 2 3\n", b"\x93NUMPY\x01\x00\x05\x00{'a':", b"\x93NUMPY\x01\x00"])
+def test_damaged_arrays_are_refused(tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(BadInput, match=r"a\.npy is not a readable NumPy array"):
+        read_text(write(tmp_path / "a.npy", data), Unit.TOKEN)
+
+
+@given(rows=ROWS, kind=st.sampled_from([pa.list_(pa.int64()), pa.large_list(pa.uint32()), pa.list_(pa.int32())]))
+def test_tokens_of_parquet_lists(tmp_path_factory: pytest.TempPathFactory, rows: list[list[int]], kind: Any) -> None:
+    path = tmp_path_factory.mktemp("parquet") / "a.parquet"
+    pq.write_table(pa.table({"text": pa.nulls(len(rows)), "x": pa.array(rows, kind)}), path, row_group_size=2)
+    if not any(rows):
+        assert read_text(path, Unit.TOKEN).codes.tolist() == [END_OF_LINE] * len(rows)
+        return
+    lines, stream = (read_text(path, Unit.TOKEN, sentences) for sentences in (None, STREAM))
+    assert (lines.sentences, stream.sentences) == (LINES, STREAM)
+    assert lines.codes.tolist() == codes_of_rows(rows, [END_OF_LINE])
+    assert stream.codes.tolist() == codes_of_rows(rows, [])
+    assert lines.codes.dtype == stream.codes.dtype == np.uint32
+    assert lines.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def parquet(path: Path, **columns: Any) -> Path:
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def test_tokens_of_parquet_columns(tmp_path: Path) -> None:
+    plain = read_text(parquet(tmp_path / "a.parquet", doc=pa.array(["x", "y"]), n=[7, 2**31 - 1]), Unit.TOKEN)
+    assert (plain.codes.tolist(), plain.sentences) == ([7, 2**31 - 1], STREAM)
+    fixed = parquet(tmp_path / "b.parquet", x=pa.array([[1, 2], [3, 4]], pa.list_(pa.int16(), 2)))
+    assert read_text(fixed, Unit.TOKEN).codes.tolist() == [1, 2, END_OF_LINE, 3, 4, END_OF_LINE]
+    for name in ("token", "tokens", "ids", "input_ids"):
+        path = parquet(tmp_path / "c.parquet", id=[8, 9], n=[0, 0], **{name: [1, 2]})
+        assert read_text(path, Unit.TOKEN).codes.tolist() == [1, 2]
+    assert read_text(parquet(tmp_path / "d.parquet", n=[0], id=[4]), Unit.TOKEN).codes.tolist() == [4]
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (
+            {"a": [1], "b": [2]},
+            r"a\.parquet has no column that must be the tokens \(columns: a \(int64\), b \(",
+        ),
+        ({"tokens": ["a"]}, r"columns: tokens \(string\)\); give it one column .* input_ids, tokens, token, ids, id\."),
+        ({"n": [1, -1]}, r"a\.parquet: column 'n', row 1 holds -1; a token id is a whole number from 0 to 2147483647"),
+        ({"n": [[1, 2], [], [3, 2**31]]}, r"column 'n', row 2 holds 2147483648"),
+        ({"n": [1, None]}, r"column 'n' has nulls"),
+        ({"n": [[1], None]}, r"column 'n' has nulls"),
+        ({"n": [[1], [None]]}, r"column 'n' has nulls"),
+        ({"n": pa.array([], pa.int64())}, "empty, without a single token"),
+    ],
+)
+def test_other_parquet_files_are_refused(tmp_path: Path, columns: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        read_text(parquet(tmp_path / "a.parquet", **columns), Unit.TOKEN)
+
+
+def test_rows_and_streams_are_not_mixed(tmp_path: Path) -> None:
+    rows, stream = parquet(tmp_path / "r.parquet", x=[[1], [2]]), parquet(tmp_path / "s.parquet", x=[3, 4])
+    text = write(tmp_path / "t.txt", b"5 6\n")
+    with pytest.raises(BadInput, match=r"s\.parquet is one stream of tokens, .*r\.parquet has a sentence a row"):
+        read_texts([rows, stream], Unit.TOKEN)
+    assert read_texts([rows, stream], Unit.TOKEN, STREAM).codes.tolist() == [1, 2, 3, 4]
+    with pytest.raises(BadInput, match=r"t\.txt is no \.npy or \.parquet as others"):
+        read_texts([rows, text], Unit.TOKEN)
+    both = read_texts([rows, rows], Unit.TOKEN)
+    assert both.codes.tolist() == [1, END_OF_LINE, 2, END_OF_LINE] * 2
+    assert both.sha256 == hashlib.sha256(rows.read_bytes() * 2).hexdigest()
+    with pytest.raises(BadInput, match="does not exist"):
+        read_text(tmp_path / "none.npy", Unit.TOKEN)
+
+
+# --- several files ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unit", list(Unit))
+def test_words_and_lines_do_not_run_from_file_to_file(tmp_path: Path, unit: Unit) -> None:
+    contents = [b"1 2\n3", b"", b"4\n", b"5"]
+    paths = [write(tmp_path / f"{name}.txt", data) for name, data in zip("abcd", contents, strict=True)]
+    lines = read_texts(paths, unit, LINES)
+    separate = b"1 2\n3\n4\n5"
+    assert lines.codes.tolist() == text_of_bytes(separate, unit, sentences=LINES).codes.tolist()
+    assert lines.sha256 == hashlib.sha256(separate).hexdigest()
+    stream = read_texts(paths, unit, STREAM)
+    joined = b"".join(contents) if unit in (Unit.BYTE, Unit.CHAR) else separate
+    assert stream.codes.tolist() == text_of_bytes(joined, unit, sentences=STREAM).codes.tolist()
+    assert read_texts([tmp_path], unit, LINES).codes.tolist() == lines.codes.tolist()
+
+
+def test_of_several_files_the_bad_one_is_named(tmp_path: Path) -> None:
+    good, bad = write(tmp_path / "a.txt", b"1 2\n3\n"), write(tmp_path / "b.txt", b"4\n\xe9\n")
+    with pytest.raises(BadInput, match=r"b\.txt: line 2 has '\\\\xe9'"):
+        read_texts([good, bad], Unit.TOKEN)
+    for unit in (Unit.WORD, Unit.CHAR):
+        with pytest.raises(BadInput, match=r"b\.txt is not UTF-8: byte 0xe9 at offset 2"):
+            read_texts([good, bad], unit)
+
+
+def test_stdin_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"to be\n")))
+    assert words_of(read_text(Path("-"), Unit.WORD)) == ["to", "be", EOL]
+
+
+@pytest.mark.parametrize(("unit", "data"), [(Unit.WORD, b" \r\0\t"), (Unit.TOKEN, b"  "), (Unit.CHAR, b"")])
+def test_texts_without_a_symbol_are_refused(tmp_path: Path, unit: Unit, data: bytes) -> None:
+    with pytest.raises(BadInput, match=rf"a\.txt is empty, without a single {unit}"):
+        read_text(write(tmp_path / "a.txt", data), unit)
+
+
+# --- what is shown ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unit", [Unit.WORD, Unit.TOKEN])
+def test_words_and_tokens_have_no_characters(unit: Unit) -> None:
+    with pytest.raises(BadInput, match=f"text is read in units of {unit}, without its characters; use --unit byte or"):
+        _ = text_of_bytes(b"1 2", unit).string
+
+
+def test_words_and_tokens_have_names() -> None:
+    words = pa.array(["cat", "a b"])
+    assert [symbol_name(code, Unit.WORD, words) for code in (0, 1)] == ["cat", "a b"]
+    assert [symbol_name(code, Unit.TOKEN) for code in (65, 2**31 - 1)] == ["65", "2147483647"]
+    for unit in (Unit.WORD, Unit.TOKEN):
+        assert [symbol_name(code, unit, words) for code in (END_OF_LINE, UNKNOWN)] == [EOL, "<unk>"]
+
+
+@given(string=PROSE, start=st.integers(0, 50), length=st.integers(0, 50))
+def test_columns_of_symbols(string: str, start: int, length: int) -> None:
+    data, part = string.encode(), slice(start, start + length)
+    expected: dict[Unit, list[Any]] = {
+        Unit.BYTE: [bytes([byte]) for byte in data],
+        Unit.CHAR: list(string),
+        Unit.WORD: naive_words(string, LINES),
+    }
+    for unit, symbols in expected.items():
+        column = symbol_column(text_of_bytes(data, unit), start, start + length)
+        assert column.to_pylist() == symbols[part]
+        assert column.type == (pa.binary() if unit is Unit.BYTE else pa.string())
+    assert symbol_column(text_of_bytes(b"5 0\n2147483647", Unit.TOKEN)).to_pylist() == ["5", "0", EOL, "2147483647"]
+
+
+# --- alphabets of large codes ----------------------------------------------------------------------------------------
+
+SPARSE = st.lists(st.sampled_from([0, 1, 2, 7, 2**21 - 1, 2**21, 2**31 - 1, UNKNOWN, END_OF_LINE]), max_size=20)
+
+
+@given(listed=SPARSE, known=SPARSE)
+def test_large_codes_are_as_small_ones(listed: list[int], known: list[int]) -> None:
+    codes, alphabet = np.array(listed, np.uint32), Alphabet(np.array(list(dict.fromkeys(known)), np.uint32))
+    assert Alphabet.sorted(codes).codes.tolist() == sorted(set(listed))
+    assert Alphabet.by_first_appearance(codes).codes.tolist() == list(dict.fromkeys(listed))
+    ids = {code: id for id, code in enumerate(alphabet.codes.tolist())}
+    assert alphabet.encode(codes).tolist() == [ids.get(code, -1) for code in listed]
+    assert alphabet.encode(codes, np.uint8, unknown=0, offset=3).tolist() == [ids.get(code, -3) + 3 for code in listed]
+
+
+def test_large_codes_need_no_large_tables() -> None:
+    codes = np.array([5, END_OF_LINE, 2**31 - 1, 5], np.uint32)
+    tracemalloc.start()
+    alphabet = Alphabet.by_first_appearance(codes)
+    assert alphabet.encode(codes).tolist() == [0, 1, 2, 0]
+    assert Alphabet(np.array([5], np.uint32)).encode(codes).tolist() == [0, -1, -1, 0]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
+
+
+def test_a_large_text_is_not_held_twice(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.txt", b"to be or not to be\n" * 40_000)
+    size = path.stat().st_size
+    read_text(write(tmp_path / "b.txt", b"1\n"), Unit.WORD)  # compile the kernels
+    for unit, most in ((Unit.BYTE, 1.1), (Unit.WORD, 3.0)):
+        tracemalloc.start()
+        read_text(path, unit)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < most * size
 
 
 def test_war_and_peace_is_the_papers(warpeace: bytes) -> None:
