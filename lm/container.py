@@ -1,8 +1,9 @@
 """One file of named arrays, memory-mapped on opening.
 
-Layout: 8 bytes magic, 8 bytes header length (little endian), 4 bytes CRC-32 of the header, the header (JSON), then
-the arrays, each at a multiple of 64.  The header names each array's dtype, shape, offset and CRC-32, and the size of
-them all: a cut file is refused on opening, a flipped byte is found by `damaged_arrays`.
+Layout: 64 bytes (8 magic, 8 offset and 8 length of the header, 4 CRC-32 of the header, all little endian, then zeros),
+the arrays, each at a multiple of 64, and the header (JSON).  The header names each array's dtype, shape, offset and
+CRC-32.  The first 64 bytes are written last: an unfinished or cut file is refused on opening, a flipped byte is found
+by `damaged_arrays`.  Arrays can be written piece by piece, so none has to be in memory as a whole.
 """
 
 import json
@@ -10,8 +11,9 @@ import mmap
 import struct
 import zlib
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,31 +21,87 @@ from numpy.typing import NDArray
 from errtax.lm.errors import BadInput
 from errtax.lm.files import replacing, require_input
 
-MAGIC = b"errtax\x00\x01"
-_PREFIX = struct.Struct("<8sQI")
+MAGIC = b"errtax\x00\x02"
+_PREFIX = struct.Struct("<8sQQI")
+_START = 64
+_PIECE = 1 << 24
+
+
+@dataclass
+class _Extent:
+    """Where an array stands, and how much of it is written."""
+
+    offset: int
+    dtype: Any  # as `json` can keep it
+    length: int = 0
+    crc32: int = 0
+
+
+class ContainerWriter:
+    """Writes arrays to an open file; `finish` makes it a container."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self.extents: dict[str, _Extent] = {}
+        self.end = _START
+
+    def reserve(self, name: str, dtype: Any, length: int | None) -> None:
+        """Make room for an array of `length` entries; None: as many as come, and nothing can be reserved after it."""
+        self.extents[name] = _Extent(self.end, np.lib.format.dtype_to_descr(np.dtype(dtype)))
+        if length is not None:
+            self.end = self.end + -(-length * np.dtype(dtype).itemsize // 64) * 64
+
+    def append(self, name: str, array: NDArray[Any]) -> None:
+        """The next entries of a reserved array."""
+        extent = self.extents[name]
+        self.file.seek(extent.offset + extent.length * array.dtype.itemsize)
+        step = max(_PIECE // max(array.dtype.itemsize, 1), 1)
+        for start in range(0, len(array), step):
+            piece = np.ascontiguousarray(array[start : start + step]).view(np.uint8).data
+            extent.crc32 = zlib.crc32(piece, extent.crc32)
+            self.file.write(piece)
+        extent.length += len(array)
+
+    def write(self, name: str, array: NDArray[Any]) -> None:
+        """A whole array."""
+        self.reserve(name, array.dtype, len(array))
+        self.append(name, array)
+
+    def finish(self, header: Mapping[str, Any]) -> None:
+        """Write `header` (anything that JSON takes), and then the mark that the file is whole."""
+        content = json.dumps({**header, "arrays": {name: asdict(extent) for name, extent in self.extents.items()}})
+        encoded = content.encode()
+        ends = (extent.offset + extent.length * _dtype(extent).itemsize for extent in self.extents.values())
+        offset = -(-max([self.end, *ends]) // 64) * 64
+        self.file.seek(offset)
+        self.file.write(encoded)
+        self.file.truncate()
+        self.file.seek(0)
+        self.file.write(_PREFIX.pack(MAGIC, offset, len(encoded), zlib.crc32(encoded)).ljust(_START, b"\0"))
+        self.file.flush()
+
+    def state(self) -> dict[str, Any]:
+        """How far the arrays are written, as JSON takes it."""
+        return {"end": self.end, "extents": {name: asdict(extent) for name, extent in self.extents.items()}}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where a writer of the same file had this state."""
+        self.end = state["end"]
+        self.extents = {name: _Extent(**extent) for name, extent in state["extents"].items()}
+
+
+def _dtype(extent: _Extent) -> np.dtype[Any]:
+    descr = extent.dtype
+    return np.dtype(descr if isinstance(descr, str) else [tuple(field) for field in descr])
 
 
 def write_container(path: Path, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], force: bool) -> None:
-    """Write `header` (anything that JSON takes) and `arrays` to one file, all or nothing."""
-    directory: dict[str, Any] = {}
-    offset = 0  # from the end of the header, so that the header's own length does not matter
-    for name, array in arrays.items():
-        little = array.dtype.newbyteorder("<").str
-        directory[name] = {
-            "dtype": little,
-            "shape": array.shape,
-            "offset": offset,
-            "crc32": zlib.crc32(array.data),
-        }
-        offset += -(-array.nbytes // 64) * 64
-    content = json.dumps({**header, "arrays": directory, "size": offset}).encode()
-    content += b" " * (-(_PREFIX.size + len(content)) % 64)
+    """Write `header` and one-dimensional `arrays` to one file, all or nothing."""
     with replacing(path, force) as temporary, temporary.open("wb") as file:
-        file.write(_PREFIX.pack(MAGIC, len(content), zlib.crc32(content)))
-        file.write(content)
-        for array in arrays.values():
-            file.write(array.data)
-            file.write(bytes(-array.nbytes % 64))
+        writer = ContainerWriter(file)
+        for name, array in arrays.items():
+            writer.write(name, array)
+        writer.finish(header)
 
 
 def read_container(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -51,35 +109,41 @@ def read_container(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDA
 
     Raises `BadInput`, naming the file as not being a `kind`, when it is foreign, cut or damaged in its header.
     """
+    header, extents, mapped = _open(path, kind)
+    return header, {
+        name: np.frombuffer(mapped, _dtype(extent), extent.length, extent.offset) for name, extent in extents.items()
+    }
+
+
+def _open(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, _Extent], mmap.mmap]:
     with require_input(path).open("rb") as file:
-        prefix = file.read(_PREFIX.size)
-        if len(prefix) < _PREFIX.size or prefix[:6] != MAGIC[:6]:
+        prefix = file.read(_START)
+        if len(prefix) < _START or prefix[:6] != MAGIC[:6]:
             raise BadInput(f"{path} is not {kind}; make one with errtax build-ngram.")
-        magic, length, checksum = _PREFIX.unpack(prefix)
-        content = file.read(length) if length < 1 << 32 else b""
+        magic, offset, length, checksum = _PREFIX.unpack(prefix[: _PREFIX.size])
         if magic != MAGIC:
             raise BadInput(f"{path} was written by another version of errtax; build it again.")
+        file.seek(0, 2)
+        found, due = file.tell(), offset + length
+        if found != due or any(prefix[_PREFIX.size :]):
+            raise BadInput(f"{path} is damaged: it has {found:,} bytes where {due:,} are due; build it again.")
+        file.seek(offset)
+        content = file.read(length)
         if zlib.crc32(content) != checksum:
             raise BadInput(f"{path} is damaged (its header's checksum is wrong); build it again.")
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     header = json.loads(content)
-    start = _PREFIX.size + length
-    if len(mapped) != start + header["size"]:
-        found, due = len(mapped), start + header["size"]
-        raise BadInput(f"{path} is damaged: it has {found:,} bytes where {due:,} are due; build it again.")
-    arrays = {
-        name: np.frombuffer(mapped, entry["dtype"], int(np.prod(entry["shape"])), start + entry["offset"]).reshape(
-            entry["shape"]
-        )
-        for name, entry in header.pop("arrays").items()
-    }
-    return header, arrays
+    return header, {name: _Extent(**entry) for name, entry in header.pop("arrays").items()}, mapped
 
 
 def damaged_arrays(path: Path, kind: str) -> list[str]:
     """The names of arrays whose bytes do not match their checksum (reads the whole file)."""
-    _, arrays = read_container(path, kind)
-    with path.open("rb") as file:
-        _, length, _ = _PREFIX.unpack(file.read(_PREFIX.size))
-        directory = json.loads(file.read(length))["arrays"]
-    return [name for name, array in arrays.items() if zlib.crc32(array.data) != directory[name]["crc32"]]
+    _, extents, mapped = _open(path, kind)
+    damaged = []
+    for name, extent in extents.items():
+        checksum, end = 0, extent.offset + extent.length * _dtype(extent).itemsize
+        for start in range(extent.offset, end, _PIECE):
+            checksum = zlib.crc32(memoryview(mapped)[start : min(start + _PIECE, end)], checksum)
+        if checksum != extent.crc32:
+            damaged.append(name)
+    return damaged

@@ -6,6 +6,12 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
+
+try:
+    import fcntl
+except ImportError:  # Windows: two builds of the same file are not kept apart there
+    fcntl = None  # type: ignore[assignment]
 
 from errtax.lm.errors import BadInput, UsageError
 
@@ -28,12 +34,37 @@ def require_absent(path: Path, force: bool) -> Path:
     return path
 
 
+def require_folder(path: Path) -> None:
+    """Raise `UsageError` unless the folder in which `path` is to be written exists."""
+    if not path.parent.is_dir():
+        raise UsageError(f"the folder {path.parent} does not exist; make it first, or give another name with -o.")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[BinaryIO]:
+    """Open `path` to read and write, made if need be, for this process alone; `UsageError` where another has it.
+
+    A file that still stands there after a failure is removed, unless `PATH.state` says that it can be gone on with.
+    """
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise UsageError(f"another process is writing {path}; wait for it, or give another name.") from None
+        try:
+            yield file
+        except BaseException:
+            if not path.with_name(path.name + ".state").exists():
+                path.unlink(missing_ok=True)
+            raise
+
+
 @contextmanager
 def replacing(path: Path, force: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any failure."""
     require_absent(path, force)
-    if path.parent != Path() and not path.parent.is_dir():
-        raise UsageError(f"the folder {path.parent} does not exist; make it first, or give another name with -o.")
+    require_folder(path)
     # the suffix stays last: plotting and Parquet libraries choose the format by it
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
     try:

@@ -5,62 +5,69 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from errtax.lm.container import damaged_arrays, read_container, write_container
+from errtax.lm import index_build
+from errtax.lm.container import damaged_arrays
 from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.index_file import KIND, MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, read_index, write_index
 from errtax.lm.kernels import parallel_map
-from errtax.lm.lcp_intervals import BOS, EOS, UNK
-from errtax.lm.ngram_query import Smoothing, distribution_of, prepare_smoothing, score_positions
-from errtax.lm.smoothing import FALLBACK, Discounts, estimate_discounts
-from errtax.lm.suffix_tree import Tree, build_tree, last_in_suffix_order
-from errtax.lm.text import Alphabet, Codes, Text, Unit, symbol_name
+from errtax.lm.ngram_query import (
+    Smoothing,
+    continuations_of,
+    count_strings,
+    distribution_of,
+    find_occurrences,
+    prepare_smoothing,
+)
+from errtax.lm.sequence import SPECIAL, encode
+from errtax.lm.smoothing import FALLBACK
+from errtax.lm.sorted_scores import score_span
+from errtax.lm.suffix_sort import BOS, END, EOS, UNK, plan_of
+from errtax.lm.text import END_OF_LINE, Codes, Sentences, Text, Unit, recode, symbol_name
 
+__all__ = ["MAX_ORDER", "SCHEMA", "NgramIndex"]
 logger = logging.getLogger("errtax")
-
-SCHEMA = "errtax.ngram/1"
-MAX_ORDER = 32
-_KIND = "an n-gram index"
-_SPECIAL = 3  # <unk>, <s>, </s>
-_PIECE = 4096  # positions one thread scores at a time: its output (order 20: 330 kB) stays in the cache
+_PIECE = 1 << 14
+"""Positions one thread scores at a time: with order 20 its coefficients take 5 MB, so they stay in the cache."""
 
 
-@dataclass(frozen=True)
-class IndexInfo:
-    """What an index says of itself."""
-
-    unit: str
-    order: int
-    kenlm_compat: bool
-    sentences: str
-    text: str
-    text_sha256: str
-    text_symbols: int
-    fallback_adjusted: list[int]
-    fallback_raw: list[int]
-
-
-@dataclass(frozen=True, eq=False)
 class NgramIndex:
-    """N-gram models of orders 1..`info.order` over one text.
+    """N-gram models of orders 1..`order` over one text: an `NgramModel`.
+
+    Codes are those of `text.Text`: bytes, code points, token ids, numbers of words in `words`.  All methods take and
+    give arrays; an index never changes, so threads may share it; pickled, an opened index is its path.
 
     >>> from errtax.lm.text import text_of_bytes
     >>> text = text_of_bytes(b"abracadabra", Unit.BYTE)
     >>> index = NgramIndex.build(text, order=3)
     >>> index.score(text.codes).shape
     (11, 3)
+    >>> index.count(np.array([list(b"ab"), list(b"br"), list(b"bb")]))
+    array([2, 2, 0])
+    >>> index.positions(list(b"bra"))
+    array([1, 8])
+    >>> codes, counts = index.continuations(list(b"a"))
+    >>> [(chr(code), count) for code, count in zip(codes.tolist(), counts.tolist())]
+    [('b', 2), ('c', 1), ('d', 1)]
     """
 
-    info: IndexInfo
-    alphabet: Alphabet
-    tree: Tree
-    discounts: Discounts
+    def __init__(self, info: IndexInfo, arrays: IndexArrays, path: Path | None = None) -> None:
+        self.info = info
+        self.arrays = arrays
+        self.path = path
+        self.alphabet = arrays.alphabet
+        self.words = arrays.words
+        self.tree = arrays.tree
+        self.discounts = arrays.discounts
+        self._plan = plan_of(self._n_ids, info.order)
+
+    # --- making, keeping ---------------------------------------------------------------------------------------------
 
     @classmethod
     def build(
@@ -69,86 +76,111 @@ class NgramIndex:
         order: int = 20,
         fallback: tuple[float, float, float] | None = FALLBACK,
         kenlm_compat: bool = True,
+        n_partitions: int = 1,
     ) -> "NgramIndex":
-        """The index of a text, taken as one sentence `<s> x1 ... xn </s>`.
+        """The index of a text, in memory.
 
         With `kenlm_compat` the counts of counts repeat lmplz's final flush (kpu/kenlm issues 405, 427): of each
         lower order, the n-gram that sorts last enters with its raw count.
 
         Raises `UsageError` for an order outside 1..32, `BadInput` where `fallback` is None and an order has no
-        discounts.  Time O(n order), about 50 bytes a symbol at peak.
+        discounts, and for a training text with the word `<s>`, `</s>` or `<unk>`.  Time O(n order).
         """
-        if not 1 <= order <= MAX_ORDER:
-            raise UsageError(f"order must lie in 1..{MAX_ORDER}, got {order}.")
-        alphabet = Alphabet.by_first_appearance(text.codes)
-        largest = len(alphabet) + _SPECIAL - 1
-        dtype = np.uint8 if largest < 2**8 else np.uint16 if largest < 2**16 else np.uint32
-        symbols = np.empty(len(text) + 2, dtype)
-        symbols[0], symbols[-1] = BOS, EOS
-        symbols[1:-1] = alphabet.encode(text.codes, dtype, unknown=UNK, offset=_SPECIAL)
-        tree, adjusted, raw = build_tree(symbols, order)
-        logger.debug("Suffix tree: %s nodes, %s leaves.", f"{len(tree.depth):,}", f"{len(tree.leaf_label):,}")
-        if kenlm_compat:
-            _repeat_final_flush(tree, adjusted)
-        discounts = estimate_discounts(adjusted, raw, fallback)
-        info = IndexInfo(
-            str(text.unit),
-            order,
-            kenlm_compat,
-            "stream",
-            " + ".join(Path(part).name for part in text.name.split(" + ")),
-            text.sha256,
-            len(text),
-            discounts.fallback_adjusted,
-            discounts.fallback_raw,
-        )
-        for column in tree:
-            column.setflags(write=False)
-        return cls(info, alphabet, tree, discounts)
+        return cls(*index_build.build(text, order, fallback, kenlm_compat, n_partitions))
+
+    @classmethod
+    def build_file(
+        cls,
+        text: Text,
+        path: Path,
+        order: int = 20,
+        fallback: tuple[float, float, float] | None = FALLBACK,
+        kenlm_compat: bool = True,
+        memory: int | None = None,
+    ) -> "NgramIndex":
+        """The index of a text, built into a file in partitions that keep this process below `memory` bytes.
+
+        None: four fifths of what is free.  The bytes do not depend on the partitions.  A build that was interrupted
+        left `PATH.partial`, and goes on from there; nothing unfinished ever stands at `path`.
+        """
+        index_build.build_file(text, path, order, fallback, kenlm_compat, memory)
+        return cls.open(path)
 
     def save(self, path: Path, force: bool = True) -> None:
         """Write the index to one file, all or nothing."""
-        arrays = {
-            "alphabet": self.alphabet.codes,
-            "discounts_adjusted": self.discounts.adjusted,
-            "discounts_raw": self.discounts.raw,
-            **self.tree._asdict(),
-        }
-        write_container(path, {"schema": SCHEMA, "info": asdict(self.info)}, arrays, force)
+        write_index(path, self.info, self.arrays, force)
 
     @classmethod
     def open(cls, path: Path) -> "NgramIndex":
         """The index in a file, memory-mapped: opening takes no time, pages are read when they are needed."""
-        header, arrays = read_container(path, _KIND)
-        names = {"alphabet", "discounts_adjusted", "discounts_raw", *Tree._fields}
-        if header.get("schema") != SCHEMA or set(arrays) != names:
-            raise BadInput(f"{path} is not {_KIND} of this version ({header.get('schema')}); build it again.")
-        info = IndexInfo(**header["info"])
-        discounts = Discounts(
-            arrays.pop("discounts_adjusted"),
-            arrays.pop("discounts_raw"),
-            info.fallback_adjusted,
-            info.fallback_raw,
-        )
-        return cls(info, Alphabet(arrays.pop("alphabet")), Tree(**arrays), discounts)
+        return cls(*read_index(Path(path)), Path(path))
 
     @staticmethod
     def problems(path: Path) -> list[str]:
         """What is wrong with an index file, one line per problem (reads all of it)."""
-        return [f"array {name!r}: its checksum is wrong" for name in damaged_arrays(path, _KIND)]
+        return [f"array {name!r}: its checksum is wrong" for name in damaged_arrays(path, KIND)]
 
-    @cached_property
-    def smoothing(self) -> Smoothing:
-        """Tables for the query kernels, made at first use in milliseconds."""
-        n_ids = len(self.alphabet) + _SPECIAL
-        return prepare_smoothing(self.tree, n_ids, self.discounts.adjusted, self.discounts.raw)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (NgramIndex.open, (self.path.absolute(),)) if self.path else (NgramIndex, (self.info, self.arrays))
 
-    def encode(self, codes: Codes) -> NDArray[Any]:
-        """`<s>` and the ids of a text's symbols; `<unk>` for one that the index has never seen."""
-        ids = np.empty(len(codes) + 1, self.tree.symbols.dtype)
-        ids[0] = BOS
-        ids[1:] = self.alphabet.encode(codes, ids.dtype.type, unknown=UNK, offset=_SPECIAL)
-        return ids
+    # --- what it is --------------------------------------------------------------------------------------------------
+
+    @property
+    def unit(self) -> Unit:
+        """What one symbol is."""
+        return Unit(self.info.unit)
+
+    @property
+    def sentences(self) -> Sentences:
+        """Whether the text is one sentence or each of its lines is."""
+        return Sentences(self.info.sentences)
+
+    @property
+    def order(self) -> int:
+        """The highest order."""
+        return self.info.order
+
+    @property
+    def text_sha256(self) -> str:
+        """Of the training text's bytes."""
+        return self.info.text_sha256
+
+    @property
+    def description(self) -> str:
+        """What a signature says of the index, for example `mkn,order=21,compat`."""
+        lines = ",lines" if self.sentences is Sentences.LINES else ""
+        return f"mkn,order={self.info.order},{'compat' if self.info.kenlm_compat else 'corrected'}{lines}"
+
+    @property
+    def end_of_line(self) -> int | None:
+        """The code that is `</s>`, where each line is a sentence."""
+        if self.sentences is Sentences.STREAM:
+            return None
+        return ord("\n") if self.unit in (Unit.BYTE, Unit.CHAR) else END_OF_LINE
+
+    def describe_fallback(self) -> str | None:
+        """One sentence on the orders that took fallback discounts, or None."""
+        orders = self.info.fallback_adjusted
+        if not orders:
+            return None
+        listed = ", ".join(map(str, orders))
+        return f"Fallback discounts for order {listed}: the counts of so few distinct n-grams give none."
+
+    def symbol_names(self) -> list[str]:
+        """Visible names of the columns of `distribution`."""
+        names = (symbol_name(int(code), self.unit, self.words) for code in self.alphabet.codes)
+        return ["<unk>", "<s>", "</s>", *names]
+
+    # --- scoring -----------------------------------------------------------------------------------------------------
+
+    def codes_of(self, text: Text) -> Codes:
+        """The codes of a text in the index's own numbering; raises `BadInput` when the text has another unit."""
+        if text.unit is not self.unit or text.sentences is not self.sentences:
+            raise BadInput(
+                f"{text.name} is read as {text.unit}, {text.sentences}, the index as {self.unit}, {self.sentences}; "
+                f"build one with errtax build-ngram --unit {text.unit} --sentences {text.sentences}."
+            )
+        return recode(text, self.words) if self.unit is Unit.WORD else text.codes
 
     def score(self, codes: Codes) -> NDArray[np.float32]:
         """`logp[i, n - 1]`: natural log-probability of symbol i given the n - 1 before it; shape (len, order)."""
@@ -161,93 +193,92 @@ class NgramIndex:
 
         `unknown`: positions to take as `<unk>` whatever stands there, so that no context reaches across them.
         """
-        smoothing = self.smoothing
-        ids = self.encode(codes)
-        if unknown is not None:
-            ids[1 + unknown] = UNK
-        for start in range(1, len(ids), block):
-            stop = min(start + block, len(ids))
+        ids = encode(np.asarray(codes), self.alphabet, self.end_of_line, after=(END,))
+        if unknown is not None and len(unknown):
+            ids[(1 + unknown) if self.end_of_line is None else np.flatnonzero(ids[:-1] != BOS)[unknown]] = UNK
+        for start in range(1, len(ids) - 1, block):
+            stop = min(start + block, len(ids) - 1)
             out = np.empty((stop - start, self.info.order), np.float32)
 
             def score_piece(first: int, start: int = start, stop: int = stop, out: NDArray[Any] = out) -> None:
                 last = min(first + _PIECE, stop)
                 piece = out[first - start : last - start]
-                score_positions(self.tree, smoothing, ids, first, last, piece)
+                score_span(self.tree, self.smoothing, self._plan, ids, (first, last), piece)
                 np.log(piece, out=piece)
 
             parallel_map(score_piece, range(start, stop, _PIECE))
-            yield out
+            yield out if self.end_of_line is None else out[ids[start:stop] != BOS]
 
-    def distribution(self, context: Codes | Sequence[int]) -> NDArray[np.float64]:
-        """`p[n - 1, s]`: the probability of each next symbol by the model of order n; shape (order, K + 3).
+    def distribution(self, contexts: ArrayLike) -> NDArray[np.float64]:
+        """`p[..., n - 1, s]`: the probability of each next symbol by the model of order n.
 
-        Columns: `<unk>`, `<s>` (always 0), `</s>`, then `alphabet`.  `context`: the codes before, from the text's
-        start (`<s>` is put before them when they are fewer than order - 1).
+        contexts: the codes before, shape (L,) or (contexts, L), from the sentence's start: `<s>` is put before them
+        where they are fewer than order - 1.  Columns: `<unk>`, `<s>` (always 0), `</s>`, then `alphabet`.
         """
-        codes = np.asarray(context, np.uint32)
-        ids = self.encode(codes)
-        ids = ids[max(len(ids) - self.info.order + 1, 0) :]
-        out = np.empty((self.info.order, len(self.alphabet) + _SPECIAL))
-        distribution_of(self.tree, self.smoothing, ids, out)
+        codes = np.asarray(contexts, np.uint32)
+        if codes.ndim > 1:
+            return np.stack([self.distribution(row) for row in codes])
+        ids = encode(codes, self.alphabet, self.end_of_line)
+        starts = np.flatnonzero(ids == BOS)
+        ids = ids[max(len(ids) - self.info.order + 1, int(starts[-1])) :]
+        out = np.empty((self.info.order, self._n_ids))
+        symbols, counts = np.empty(self._n_ids, np.int64), np.empty((self._n_ids, 2), np.int64)
+        distribution_of(self.tree, self.smoothing, ids, symbols, counts, out)
         return out
 
-    def require_unit(self, unit: Unit, name: str) -> None:
-        """Raise `BadInput` when the index counts other units than a text or log does."""
-        if self.info.unit != unit:
-            raise BadInput(
-                f"{name} is in units of {unit}, the index in units of {self.info.unit}; "
-                f"build one with errtax build-ngram --unit {unit}."
+    # --- counts ------------------------------------------------------------------------------------------------------
+
+    def count(self, ngrams: ArrayLike, adjusted: bool = False) -> NDArray[np.int64]:
+        """How often each n-gram occurs, or after how many distinct symbols (`adjusted`: Kneser-Ney's count).
+
+        ngrams: codes, shape (n,) or (..., n), 1 <= n <= order; returns shape (...).  `</s>` is `end_of_line`.
+        """
+        ids = self._ids_of(ngrams)
+        flat = ids.reshape(-1, ids.shape[-1])
+        counts = np.empty((len(flat), 2), np.int64)
+        count_strings(self.tree, self.smoothing, flat, np.full(len(flat), flat.shape[1], np.int64), counts)
+        return counts[:, int(adjusted)].reshape(ids.shape[:-1])
+
+    def positions(self, ngram: ArrayLike) -> NDArray[np.int64]:
+        """Where an n-gram begins in the training text (index of its first symbol), in ascending order."""
+        first, last = find_occurrences(self.tree, self.smoothing, self._ids_of(ngram).reshape(-1))
+        places = np.sort(self.tree.leaf_position[first:last]).astype(np.int64)
+        if self.end_of_line is None:
+            return places - 1
+        starts = np.flatnonzero(self.tree.symbols[:-1] == BOS)
+        return places - np.searchsorted(starts, places)
+
+    def continuations(self, context: ArrayLike, adjusted: bool = False) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """The codes that follow a context of 0 to order - 1 symbols in the training text, and their counts.
+
+        In the order of the alphabet; `</s>` has the code END_OF_LINE.
+        """
+        codes = np.asarray(context)
+        ids = self._ids_of(codes) if codes.size else np.empty(0, self.tree.symbols.dtype)
+        symbols, counts = np.empty(self._n_ids, np.int64), np.empty((self._n_ids, 2), np.int64)
+        n = continuations_of(self.tree, self.smoothing, ids, symbols, counts)
+        order = np.argsort(symbols[:n])
+        names = np.concatenate([np.full(SPECIAL, END_OF_LINE, np.uint32), self.alphabet.codes])
+        return names[symbols[:n][order]], counts[:n][order, int(adjusted)]
+
+    def _ids_of(self, ngrams: ArrayLike) -> NDArray[Any]:
+        codes = np.asarray(ngrams, np.uint32)
+        if codes.ndim == 0 or not 1 <= codes.shape[-1] <= self.info.order:
+            raise UsageError(
+                f"n-grams of 1 to {self.info.order} symbols are in the index; got the shape {codes.shape}."
             )
+        flat = np.ascontiguousarray(codes).reshape(-1)
+        ids = self.alphabet.encode(flat, self.tree.symbols.dtype.type, unknown=UNK, offset=SPECIAL)
+        ids[flat == END_OF_LINE] = EOS
+        if self.end_of_line is not None:
+            ids[flat == self.end_of_line] = EOS
+        return ids.reshape(codes.shape)
 
     @property
-    def description(self) -> str:
-        """What a signature says of the index, for example `mkn,order=21,compat`."""
-        return f"mkn,order={self.info.order},{'compat' if self.info.kenlm_compat else 'corrected'}"
+    def _n_ids(self) -> int:
+        return len(self.alphabet) + SPECIAL
 
-    def describe_fallback(self) -> str | None:
-        """One sentence on the orders that took fallback discounts, or None."""
-        orders = self.info.fallback_adjusted
-        if not orders:
-            return None
-        listed = ", ".join(map(str, orders))
-        return f"Fallback discounts for order {listed}: the counts of so few distinct n-grams give none."
-
-    def symbol_names(self) -> list[str]:
-        """Visible names of the columns of `distribution`."""
-        unit = Unit(self.info.unit)
-        return ["<unk>", "<s>", "</s>", *(symbol_name(int(code), unit) for code in self.alphabet.codes)]
-
-
-def _repeat_final_flush(tree: Tree, adjusted: NDArray[np.int64]) -> None:
-    """Let the n-grams that lmplz flushes last enter the counts of counts with their raw counts.
-
-    lm/builder/adjust_counts.cc, `stats.Add(s - streams.begin(), lower_count, ...)` after the main loop.
-    """
-    last = last_in_suffix_order(tree.symbols, len(adjusted) - 1)
-    for k in range(1, len(last) + 1):
-        left, count = count_of(tree, last[len(last) - k :])
-        if left < 5:
-            adjusted[k, left] -= 1
-        if count < 5:
-            adjusted[k, count] += 1
-
-
-def count_of(tree: Tree, ids: NDArray[Any]) -> tuple[int, int]:
-    """Adjusted and raw count of an n-gram, by search for its suffixes in plain Python; (0, 0) if it is not there."""
-    node, n = 0, 0
-    while n < len(ids):
-        c, d = int(tree.child[node]), int(tree.child[node + 1])
-        k = c + int(np.searchsorted(tree.label[c:d], ids[n]))
-        if k < d and tree.label[k] == ids[n]:
-            node, position, n_edge = k, int(tree.position[k]), int(tree.depth[k])
-        else:
-            c, d = int(tree.leaf[node]), int(tree.leaf[node + 1])
-            k = c + int(np.searchsorted(tree.leaf_label[c:d], ids[n]))
-            if k == d or tree.leaf_label[k] != ids[n]:
-                return 0, 0
-            node, position, n_edge = -1, int(tree.leaf_position[k]), len(ids)
-        n_next = min(n_edge, len(ids))
-        if not np.array_equal(tree.symbols[position + n : position + n_next], ids[n:n_next]):
-            return 0, 0
-        n = n_next
-    return (1, 1) if node < 0 else (int(tree.left[node]), int(tree.frequency[node]))
+    @cached_property
+    def smoothing(self) -> Smoothing:
+        """Tables for the kernels, made at first use in milliseconds."""
+        return prepare_smoothing(self.tree, self._n_ids, self.discounts)

@@ -1,17 +1,20 @@
-"""Kernels that read probabilities off a `Tree`: all orders of each position, and next-symbol distributions."""
+"""Kernels that read counts and probabilities off a `Tree`, one string at a time.
+
+A *place* is where a string that occurs ends in the tree: `node` is the node at or below it, or LEAF for a leaf, and
+`begin` the first leaf below that node, or the leaf itself.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.kernels import kernel
-from errtax.lm.lcp_intervals import BOS, EOS
-from errtax.lm.suffix_tree import Tree
+from errtax.lm.kernels import inlined, kernel, tight
+from errtax.lm.smoothing import Discounts
+from errtax.lm.suffix_sort import BOS, END, EOS
+from errtax.lm.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING, Tree
 
-TRUNK = 1 << 16
-"""Nodes near the root whose context masses are computed once.  They have many children and are met at each step; a
-deeper node has few, and summing over them anew costs less than 12 more bytes a node."""
+NOWHERE, LEAF = -2, -1
 
 
 class Smoothing(NamedTuple):
@@ -21,69 +24,56 @@ class Smoothing(NamedTuple):
     raw: NDArray[np.float64]  # (N + 1, 4) discounts of the highest order
     unigram_adjusted: NDArray[np.float64]  # (V + 1,) p_1 by id; 0 for <s>
     unigram_raw: NDArray[np.float64]  # (V + 1,) the same as the model of order 1
-    root_child: NDArray[np.int64]  # (V + 1,) child of the root by first symbol: node v, leaf -1 - l, or 0
-    trunk: NDArray[np.float64]  # (TRUNK, 3) denominator, gamma, gamma as the highest order
+    root_node: NDArray[np.int64]  # (V + 1,) child of the root by first symbol, or NOWHERE
+    root_begin: NDArray[np.int64]  # (V + 1,) its first leaf
 
 
-def prepare_smoothing(tree: Tree, n_ids: int, adjusted: NDArray[np.float64], raw: NDArray[np.float64]) -> Smoothing:
+def prepare_smoothing(tree: Tree, n_ids: int, discounts: Discounts) -> Smoothing:
     """The tables above for ids 0 .. n_ids - 1 (`<unk>`, `<s>`, `</s>`, alphabet)."""
     smoothing = Smoothing(
-        adjusted,
-        raw,
+        np.ascontiguousarray(discounts.adjusted),
+        np.ascontiguousarray(discounts.raw),
         np.zeros(n_ids),
         np.zeros(n_ids),
+        np.full(n_ids, NOWHERE, np.int64),
         np.zeros(n_ids, np.int64),
-        np.zeros((min(TRUNK, len(tree.depth)), 3)),
     )
     _fill_smoothing(tree, smoothing)
     return smoothing
 
 
 @kernel
-def _masses(tree, smoothing, v):
-    """Denominator and gamma (eq. 25) of the context at node v below the top, and gamma as the highest order."""
-    n = tree.depth[v] + 1
-    adjusted, raw = smoothing.adjusted[n], smoothing.raw[n]
-    leaves = np.int64(tree.leaf[v + 1]) - np.int64(tree.leaf[v])
-    denominator, mass, raw_mass = float(leaves), leaves * adjusted[1], leaves * raw[1]
-    for c in range(tree.child[v], tree.child[v + 1]):
-        denominator += tree.left[c]
-        mass += adjusted[min(tree.left[c], 3)]
-        raw_mass += raw[min(tree.frequency[c], 3)]
-    return denominator, mass / denominator, raw_mass / tree.frequency[v]
-
-
-@kernel
 def _fill_smoothing(tree, smoothing):
-    for v in range(1, len(smoothing.trunk)):
-        if tree.child[v + 1] > tree.child[v] or tree.leaf[v + 1] > tree.leaf[v]:
-            d, g, h = _masses(tree, smoothing, v)
-            smoothing.trunk[v, 0], smoothing.trunk[v, 1], smoothing.trunk[v, 2] = d, g, h
-    # p_1 (eq. 24 at k = 1, interpolated with 1/V); <s> is never predicted and counts nowhere
-    n_ids = len(smoothing.root_child)
-    counts = np.zeros((2, n_ids))
-    for c in range(tree.child[0], tree.child[1]):
-        smoothing.root_child[tree.label[c]] = c
-        counts[0, tree.label[c]], counts[1, tree.label[c]] = tree.left[c], tree.frequency[c]
-    for c in range(tree.leaf[0], tree.leaf[1]):
-        smoothing.root_child[tree.leaf_label[c]] = -1 - c
-        counts[0, tree.leaf_label[c]] = counts[1, tree.leaf_label[c]] = 1
+    n_ids = len(smoothing.root_node)
+    counts = np.zeros((2, n_ids), np.int64)
+    begin = 0
+    c = np.int64(tree.nodes[len(tree.nodes) - 1]["child"])
+    while True:
+        node = tree.nodes[c]
+        symbol, end = node["label"], np.int64(node["end"])
+        smoothing.root_node[symbol], smoothing.root_begin[symbol] = c, begin
+        if symbol != BOS:  # never predicted, counts nowhere
+            counts[0, symbol], counts[1, symbol] = node["left"], end - begin
+        begin = end
+        c += 1
+        if node["shape"] & LAST_SIBLING:
+            break
+    # p_1 (eq. 24 at k = 1, interpolated with 1/V)
     for top in range(2):
         discounts = smoothing.raw[1] if top else smoothing.adjusted[1]
         table = smoothing.unigram_raw if top else smoothing.unigram_adjusted
-        counts[top, BOS] = 0
         denominator, mass = 0.0, 0.0
         for s in range(n_ids):
             denominator += counts[top, s]
-            mass += discounts[min(int(counts[top, s]), 3)]
+            mass += discounts[min(counts[top, s], 3)]
         for s in range(n_ids):
             if s != BOS:
-                discounted = counts[top, s] - discounts[min(int(counts[top, s]), 3)]
+                discounted = counts[top, s] - discounts[min(counts[top, s], 3)]
                 table[s] = discounted / denominator + mass / denominator / (n_ids - 1)
 
 
-@kernel
-def _find(labels, low, high, symbol):
+@inlined
+def find_label(labels, low, high, symbol):
     """The index of `symbol` in the sorted labels[low:high], or -1."""
     while high - low > 8:
         middle = (low + high) // 2
@@ -97,131 +87,138 @@ def _find(labels, low, high, symbol):
     return -1
 
 
-@kernel
-def score_positions(tree, smoothing, ids, begin, end, out):  # noqa: PLR0912, PLR0915
-    """out[i - begin, n - 1]: P_n of ids[i] given the n - 1 ids before it, for positions begin <= i < end.
-
-    Start j, read down the tree, meets position i = j + n - 1 at order n.  Starts are taken from right to left, so
-    when start j comes to position i, p[i] already holds p_{n-1} from start j + 1: no memory but one number a
-    position.  P_n differs from p_n in that order n, as the highest, uses raw counts.
-    """
-    order = out.shape[1]
-    adjusted, raw = smoothing.adjusted, smoothing.raw
-    p = np.empty(end - begin)
-    for j in range(end - 1, max(begin - order, -1), -1):
-        limit = min(order, end - j)
-        symbol = ids[j]
-        if j >= begin:
-            p[j - begin] = smoothing.unigram_adjusted[symbol]
-            out[j - begin, 0] = smoothing.unigram_raw[symbol]
-        node = smoothing.root_child[symbol]  # the node below the string read so far; negative: a leaf
-        n = 2
-        while n <= limit and node != 0 and symbol != EOS:
-            i = j + n - 1
-            symbol = ids[i]
-            hit, next_node = False, 0
-            if node < 0:  # inside the edge of a leaf: one continuation, seen once
-                a, count, denominator, total = 1, 1, 1.0, 1.0
-                gamma, raw_gamma = adjusted[n, 1], raw[n, 1]
-                if tree.symbols[np.int64(tree.leaf_position[-1 - node]) + n - 1] == symbol:
-                    hit, next_node = True, node
-            elif n - 1 < tree.depth[node]:  # inside an edge: one continuation
-                a, count = np.int64(tree.left[node]), np.int64(tree.frequency[node])
-                denominator, total = float(a), float(count)
-                gamma, raw_gamma = adjusted[n, min(a, 3)] / denominator, raw[n, min(count, 3)] / total
-                if tree.symbols[np.int64(tree.position[node]) + n - 1] == symbol:
-                    hit, next_node = True, node
-            else:
-                a, count, total = 1, 1, float(tree.frequency[node])
-                if node < len(smoothing.trunk):
-                    denominator = smoothing.trunk[node, 0]
-                    gamma, raw_gamma = smoothing.trunk[node, 1], smoothing.trunk[node, 2]
-                else:
-                    denominator, gamma, raw_gamma = _masses(tree, smoothing, node)
-                c = _find(tree.label, np.int64(tree.child[node]), np.int64(tree.child[node + 1]), symbol)
-                if c >= 0:
-                    a, count = np.int64(tree.left[c]), np.int64(tree.frequency[c])
-                    hit, next_node = True, c
-                else:
-                    c = _find(tree.leaf_label, np.int64(tree.leaf[node]), np.int64(tree.leaf[node + 1]), symbol)
-                    if c >= 0:
-                        hit, next_node = True, -1 - c
-            if i >= begin:
-                lower = p[i - begin]
-                p[i - begin] = gamma * lower
-                out[i - begin, n - 1] = raw_gamma * lower
-                if hit:
-                    p[i - begin] += (a - adjusted[n, min(a, 3)]) / denominator
-                    out[i - begin, n - 1] = raw_gamma * lower + (count - raw[n, min(count, 3)]) / total
-            node = next_node
-            n += 1
-        # the context of these orders was never seen: back off with weight 1
-        while n <= limit and ids[j + n - 1] != BOS:
-            i = j + n - 1
-            if i >= begin:
-                out[i - begin, n - 1] = p[i - begin]
-            n += 1
-        if ids[j] == BOS:  # no context reaches beyond the sentence's start
-            for i in range(j + 1, min(j + order, end)):
-                if ids[i] == BOS:
-                    break
-                for k in range(i - j + 1, order):
-                    if i >= begin:
-                        out[i - begin, k] = p[i - begin]
+@inlined
+def step(tree, place, length, symbol):
+    """The place of a string of `length` >= 1 symbols, which ends at `place`, with one more symbol."""
+    node, begin = place
+    if node == LEAF or length < (tree.nodes[node]["shape"] & DEPTH):  # inside an edge
+        there = tree.symbols[np.int64(tree.leaf_position[begin]) + length] == symbol and symbol != END
+        return place if there else (NOWHERE, 0)
+    shape = tree.nodes[node]["shape"]
+    own = begin
+    if shape & HAS_CHILDREN:
+        c = np.int64(tree.nodes[node]["child"])
+        while True:
+            child = tree.nodes[c]
+            if child["label"] == symbol and symbol != END:
+                return c, own
+            own = np.int64(child["end"])
+            if child["shape"] & LAST_SIBLING:
+                break
+            c += 1
+    if symbol != END:
+        leaf = find_label(tree.leaf_label, own, np.int64(tree.nodes[node]["end"]), symbol)
+        if leaf >= 0:
+            return LEAF, leaf
+    return NOWHERE, 0
 
 
-@kernel
-def _locate(tree, smoothing, ids):
-    """The node at or below the string `ids` (negative: a leaf), or 0 where it does not occur."""
-    node = smoothing.root_child[ids[0]]
+@inlined
+def locate(tree, smoothing, ids):
+    """The place of the string `ids` (at least one symbol), or NOWHERE."""
+    place = smoothing.root_node[ids[0]], smoothing.root_begin[ids[0]]
     for n in range(1, len(ids)):
-        symbol = ids[n]
-        if node == 0:
-            break
-        if node < 0:
-            if tree.symbols[np.int64(tree.leaf_position[-1 - node]) + n] != symbol:
-                node = 0
-        elif n < tree.depth[node]:
-            if tree.symbols[np.int64(tree.position[node]) + n] != symbol:
-                node = 0
-        else:
-            c = _find(tree.label, np.int64(tree.child[node]), np.int64(tree.child[node + 1]), symbol)
-            if c < 0:
-                c = -1 - _find(tree.leaf_label, np.int64(tree.leaf[node]), np.int64(tree.leaf[node + 1]), symbol)
-            node = c
-    return node
+        if place[0] == NOWHERE or ids[n - 1] == EOS:
+            return NOWHERE, 0
+        place = step(tree, place, n, ids[n])
+    return place
+
+
+@inlined
+def occurrences_at(tree, place):
+    """The first and one past the last of the leaves below a place."""
+    node, begin = place
+    return (begin, begin + 1) if node == LEAF else (begin, np.int64(tree.nodes[node]["end"]))
+
+
+@tight
+def count_strings(tree, smoothing, strings, n_symbols, counts):
+    """counts[b]: (count, adjusted count) of the first n_symbols[b] ids of strings[b]; 0, 0 where it does not occur."""
+    for b in range(len(strings)):
+        ids = strings[b, : n_symbols[b]]
+        place = locate(tree, smoothing, ids)
+        counts[b, 0] = counts[b, 1] = 0
+        if place[0] != NOWHERE:
+            first, last = occurrences_at(tree, place)
+            counts[b, 0] = last - first
+            counts[b, 1] = last - first if ids[0] == BOS or place[0] == LEAF else tree.nodes[place[0]]["left"]
+
+
+@tight
+def find_occurrences(tree, smoothing, ids):
+    """The first and one past the last of the leaves of the string `ids`."""
+    place = locate(tree, smoothing, ids)
+    return occurrences_at(tree, place) if place[0] != NOWHERE else (np.int64(0), np.int64(0))
+
+
+@tight
+def continuations_of(tree, smoothing, ids, symbols, counts):
+    """Fill symbols[k], counts[k] = (count, adjusted count) with what follows the string `ids`; return how many.
+
+    The empty string is followed by all symbols but `<s>`.
+    """
+    n = 0
+    is_bos = len(ids) > 0 and ids[0] == BOS
+    node, begin = len(tree.nodes) - 1, np.int64(0)
+    if len(ids):
+        node, begin = locate(tree, smoothing, ids)
+        if node == NOWHERE or ids[len(ids) - 1] == EOS:
+            return 0
+        if node == LEAF or len(ids) < (tree.nodes[node]["shape"] & DEPTH):
+            symbol = tree.symbols[np.int64(tree.leaf_position[begin]) + len(ids)]
+            if symbol == END:
+                return 0
+            first, last = occurrences_at(tree, (node, begin))
+            symbols[0], counts[0, 0] = symbol, last - first
+            counts[0, 1] = last - first if is_bos or node == LEAF else tree.nodes[node]["left"]
+            return 1
+    own = begin
+    if tree.nodes[node]["shape"] & HAS_CHILDREN:
+        c = np.int64(tree.nodes[node]["child"])
+        while True:
+            child = tree.nodes[c]
+            end = np.int64(child["end"])
+            if child["label"] != END and not (child["label"] == BOS and len(ids) == 0):
+                symbols[n], counts[n, 0] = child["label"], end - own
+                counts[n, 1] = end - own if is_bos else child["left"]
+                n += 1
+            own = end
+            if child["shape"] & LAST_SIBLING:
+                break
+            c += 1
+    for leaf in range(own, np.int64(tree.nodes[node]["end"])):
+        if tree.leaf_label[leaf] != END:
+            symbols[n], counts[n, 0], counts[n, 1] = tree.leaf_label[leaf], 1, 1
+            n += 1
+    return n
 
 
 @kernel
-def distribution_of(tree, smoothing, context, out):
-    """out[n - 1, s]: P_n(s | the last n - 1 ids of `context`) for all ids s and orders n = 1..N."""
-    adjusted, raw = smoothing.adjusted, smoothing.raw
+def distribution_of(tree, smoothing, context, symbols, counts, out):
+    """out[n - 1, s]: P_n(s | the last n - 1 ids of `context`) for all ids s and orders n = 1..N.
+
+    symbols, counts: room for the continuations of one context (number of ids).
+    """
     p = smoothing.unigram_adjusted.copy()
     out[0] = smoothing.unigram_raw
     for n in range(2, len(out) + 1):
         out[n - 1] = p
-        node = _locate(tree, smoothing, context[len(context) - n + 1 :]) if n - 1 <= len(context) else 0
-        if node == 0:
+        if n - 1 > len(context):
             continue
-        if node < 0 or n - 1 < tree.depth[node]:  # one continuation
-            a = 1 if node < 0 else np.int64(tree.left[node])
-            count = 1 if node < 0 else np.int64(tree.frequency[node])
-            start = np.int64(tree.leaf_position[-1 - node]) if node < 0 else np.int64(tree.position[node])
-            symbol = tree.symbols[start + n - 1]
-            d, e = adjusted[n, min(a, 3)] / a, raw[n, min(count, 3)] / count
-            out[n - 1] = e * p
-            out[n - 1, symbol] += 1 - e
-            p *= d
-            p[symbol] += 1 - d
-        else:
-            denominator, gamma, raw_gamma = _masses(tree, smoothing, node)
-            total = tree.frequency[node]
-            out[n - 1] = raw_gamma * p
-            p *= gamma
-            for c in range(tree.child[node], tree.child[node + 1]):
-                a, count = np.int64(tree.left[c]), np.int64(tree.frequency[c])
-                p[tree.label[c]] += (a - adjusted[n, min(a, 3)]) / denominator
-                out[n - 1, tree.label[c]] += (count - raw[n, min(count, 3)]) / total
-            for c in range(tree.leaf[node], tree.leaf[node + 1]):
-                p[tree.leaf_label[c]] += (1 - adjusted[n, 1]) / denominator
-                out[n - 1, tree.leaf_label[c]] += (1 - raw[n, 1]) / total
+        m = continuations_of(tree, smoothing, context[len(context) - n + 1 :], symbols, counts)
+        if m == 0:  # a context that never occurred: back off with weight 1
+            continue
+        for top in range(2):
+            discounts = smoothing.raw[n] if top else smoothing.adjusted[n]
+            column = 0 if top else 1
+            denominator, mass = 0.0, 0.0
+            for k in range(m):
+                denominator += counts[k, column]
+                mass += discounts[min(counts[k, column], 3)]
+            row = out[n - 1] if top else p
+            if top == 0:
+                lower = p.copy()
+            for s in range(len(p)):
+                row[s] = mass / denominator * lower[s]
+            for k in range(m):
+                row[symbols[k]] += (counts[k, column] - discounts[min(counts[k, column], 3)]) / denominator

@@ -1,15 +1,14 @@
 """The suffix tree of a symbol sequence, cut at depth N: the counts of all n-grams of orders 1..N at once.
 
 An n-gram that ends inside an edge has one continuation, hence the same occurrences as the node below it.  So all
-that modified Kneser-Ney smoothing needs lives on the nodes (Kärkkäinen, Kempa & Puglisi 2009 for the LCP intervals;
-Shareghi et al. 2016 for Kneser-Ney on suffix trees):
+that modified Kneser-Ney smoothing needs lives on the nodes (Shareghi et al. 2016 for Kneser-Ney on suffix trees):
 
-    count(v)   occurrences of v's string                               = suffixes in v's LCP interval
+    count(v)   occurrences of v's string                               = suffixes below v
     left(v)    distinct symbols before it (Kneser-Ney's adjusted count) = sum over children - duplicates
 
-In: the sequence S (ids; sentences `<s> ... </s>`).  Out: a `Tree`, nodes in breadth-first order, the children of a
-node adjacent and sorted by their first symbol.  Strings never cross a sentence's end.
-Time O(n N), memory at peak about 50 bytes a symbol.
+In: the suffixes of a bucket.  Out: the bucket's nodes and leaves, children before their parents, in one pass over the
+sorted suffixes with a stack of open nodes (Abouelhoda, Kurtz & Ohlebusch 2004).  At the end `close_top` joins the
+buckets' roots under the nodes that are shorter than a bucket's prefix.  Time O(n N).
 """
 
 from typing import Any, NamedTuple
@@ -17,176 +16,335 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.kernels import kernel, parallel_map
-from errtax.lm.lcp_intervals import BOS, MAX_DEPTH, Intervals, Suffixes, Symbols, Uint32, find_intervals
+from errtax.lm.kernels import inlined, kernel, tight
+from errtax.lm.suffix_sort import BOS, END, EOS, Plan, Scratch, Symbols, scratch_of, sort_suffixes
+
+HAS_CHILDREN, LAST_SIBLING, DEPTH = 64, 128, 63
+"""Bits of a node's `shape`; the lowest six are the length of its string."""
 
 
 class Tree(NamedTuple):
-    """The truncated suffix tree.  Inner nodes v = 0 (root), 1, ...; a leaf is a string that occurs once.
+    """The truncated suffix tree.  A node is a record of `node_dtype`; the root is the last one.
 
-    The inner children of v are `child[v]:child[v+1]`, its leaves `leaf[v]:leaf[v+1]`.  A node that ends at depth N or
-    with `</s>` has neither.
+    Siblings stand together, sorted by label.  The leaves below a node are begin:end, where begin is the end of the
+    sibling before it, or else the begin of its parent; the leaves of its children come first, then its own: strings
+    that occur once, sorted by label.  A string that ends at depth N or with its sentence has no children, and its
+    own leaves are all its occurrences, in the order of the text.
     """
 
-    symbols: Symbols  # (n,) the sequence S
-    child: Uint32  # (nodes + 1,) first inner child
-    leaf: Uint32  # (nodes + 1,) first leaf
-    label: Symbols  # (nodes,) first symbol of the edge from the parent
-    depth: NDArray[np.uint8]  # (nodes,) length of the node's string, in symbols
-    position: Uint32  # (nodes,) where in S the string occurs (one of its occurrences)
-    frequency: Uint32  # (nodes,) its occurrences: count(v)
-    left: Uint32  # (nodes,) distinct symbols before it; = frequency where the string starts with <s>
-    leaf_label: Symbols  # (leaves,) first symbol of the edge
-    leaf_position: Uint32  # (leaves,) where in S the string occurs
+    symbols: Symbols  # (n + 1,) the sequence S, and 0
+    nodes: NDArray[Any]
+    leaf_position: NDArray[Any]  # (leaves,) where in S the suffix begins
+    leaf_label: Symbols  # (leaves,) the symbol after the parent's string; 0 where that ends
 
 
-def build_tree(symbols: Symbols, order: int) -> tuple[Tree, NDArray[np.int64], NDArray[np.int64]]:
-    """The tree of depth `order`, and the counts of counts of all orders as `find_intervals` gives them."""
-    suffixes, intervals, adjusted, raw = find_intervals(symbols, order)
-    parts = parallel_map(
-        lambda item: _number_range(symbols, suffixes, item[0], item[1]),
-        list(zip(intervals, suffixes.ranges, strict=True)),
-    )
-    return _merge_levels(symbols, parts), adjusted, raw
-
-
-def _empty_tree(symbols: Symbols, n_nodes: int, n_leaves: int) -> Tree:
-    return Tree(
-        symbols=symbols,
-        child=np.empty(n_nodes + 1, np.uint32),
-        leaf=np.empty(n_nodes + 1, np.uint32),
-        label=np.zeros(n_nodes, symbols.dtype),
-        depth=np.empty(n_nodes, np.uint8),
-        position=np.empty(n_nodes, np.uint32),
-        frequency=np.empty(n_nodes, np.uint32),
-        left=np.empty(n_nodes, np.uint32),
-        leaf_label=np.empty(n_leaves, symbols.dtype),
-        leaf_position=np.empty(n_leaves, np.uint32),
+def node_dtype(symbol: Any, offset: Any) -> Any:
+    """A node's record for these types of symbols and offsets: 11 bytes with uint8 and uint32."""
+    return np.dtype(
+        [
+            ("child", offset),  # its first child, where it has one
+            ("end", offset),  # one past its last leaf
+            ("label", symbol),  # the first symbol of the edge from its parent
+            ("left", symbol),  # distinct symbols before its string; 0 where that begins with <s>
+            ("shape", np.uint8),  # length of its string, HAS_CHILDREN, LAST_SIBLING
+        ]
     )
 
 
-def _number_range(
-    symbols: Symbols, suffixes: Suffixes, intervals: Intervals, ends: tuple[int, int]
-) -> tuple[Tree, NDArray[np.int64]]:
-    """The part of the tree below one range, under a root of its own, and the first node of each of its levels."""
-    room, ranks = suffixes.room, suffixes.ranks
-    size = len(intervals.depth) + 1
-    root = (0, ends[0], ends[1], 0, size)
-    columns: list[Any] = list(intervals)
-    rooted = Intervals(*(np.append(a, a.dtype.type(x)) for a, x in zip(columns, root, strict=True)))
-    n_leaves = ends[1] - ends[0] - _suffixes_in_deepest(room, ranks, rooted)
-    tree = _empty_tree(symbols, size, n_leaves)
-    levels = np.zeros(MAX_DEPTH + 3, np.int64)
-    widest = int(symbols.max()) + 1
-    n_levels = _breadth_first(room, ranks, rooted, tree, np.empty(size, np.uint32), np.empty(widest, np.int64), levels)
-    return tree, levels[: n_levels + 1]
+class Counts(NamedTuple):
+    """Sums over the n-grams of order k that are on nodes, as differences: row k less row k - 1."""
+
+    adjusted: NDArray[np.int64]  # [k, c]: n-grams with adjusted count c = 1..4
+    raw: NDArray[np.int64]  # [k, c]: n-grams with count c
+    covered: NDArray[np.int64]  # [k]: their occurrences
 
 
-def _merge_levels(symbols: Symbols, parts: list[tuple[Tree, NDArray[np.int64]]]) -> Tree:
-    """One tree from the parts, whose roots become one.
+class Task(NamedTuple):
+    """Some neighbouring buckets to sort and grow."""
 
-    Within a level the nodes of one part follow those of the part before, so numbers in a part and level all shift
-    by the same amount, and the children of neighbours still touch.  (Numbering the whole tree in one go took 0.30 s
-    of a build of 1.0 s on 2.6 MB: it cannot use two cores, and jumps about in the suffix array.)
+    symbols: Symbols
+    plan: Plan
+    starts: NDArray[np.int64]  # the suffixes of bucket b are starts[b]:starts[b + 1] of `Growth.leaf_position`
+    first_leaf: int  # how many suffixes of S sort before all of these
+
+
+class Growth(NamedTuple):
+    """What the buckets grow into; there is room for all that can come."""
+
+    nodes: NDArray[Any]
+    leaf_position: NDArray[Any]  # first the suffixes in the order of the text: no leaf is written before it is read
+    leaf_label: Symbols
+    roots: NDArray[Any]  # (buckets,) the buckets' top nodes, whose parents are not known yet
+    counts: Counts
+
+
+class Frames(NamedTuple):
+    """The open nodes, from the bucket's root down; at most one a depth."""
+
+    depth: NDArray[np.int64]
+    begin: NDArray[np.int64]  # first suffix
+    position: NDArray[np.int64]  # where in S that is
+    left: NDArray[np.int64]
+    n_children: NDArray[np.int64]  # closed children that wait for it
+    n_leaves: NDArray[np.int64]  # own leaves that wait for it
+
+
+class Pending(NamedTuple):
+    """The children and leaves of the open nodes, as stacks."""
+
+    nodes: NDArray[Any]
+    leaf_position: NDArray[Any]
+    leaf_label: Symbols
+    sizes: NDArray[np.int64]  # nodes grown, leaves grown, nodes pending, leaves pending
+
+
+NODES, LEAVES, PENDING_NODES, PENDING_LEAVES = range(4)
+
+
+class Work(NamedTuple):
+    """One thread's room for growing buckets."""
+
+    scratch: Scratch
+    common: NDArray[np.uint8]  # common prefixes of the bucket's suffixes
+    previous: NDArray[np.int64]  # the last suffix with each left symbol
+    frames: Frames
+    pending: Pending
+
+
+def new_counts(order: int) -> Counts:
+    """No n-grams yet."""
+    return Counts(np.zeros((order + 2, 5), np.int64), np.zeros((order + 2, 5), np.int64), np.zeros(order + 2, np.int64))
+
+
+def work_of(plan: Plan, n_ids: int, size: int, node: Any) -> Work:
+    """Room for buckets of at most `size` suffixes: 21 bytes each and the symbols' type twice."""
+    offset, symbol = node["end"], node["label"]
+    n_nodes = min(size + 1, (plan.order + 2) * (n_ids + 1))
+    pending = Pending(np.empty(n_nodes, node), np.empty(size, offset), np.empty(size, symbol), np.zeros(4, np.int64))
+    frames = Frames(*(np.zeros(plan.order + 2, np.int64) for _ in range(6)))
+    previous = np.full(n_ids, -1, np.int64)
+    return Work(scratch_of(size, plan.order, offset), np.empty(size, np.uint8), previous, frames, pending)
+
+
+@tight
+def grow_buckets(task, work, growth):
+    """Sort and grow the task's buckets one by one; returns the number of nodes.  Children are counted from 0."""
+    sizes = work.pending.sizes
+    for k in range(4):
+        sizes[k] = 0
+    sizes[LEAVES] = task.starts[0]
+    for b in range(len(task.starts) - 1):
+        first, last = task.starts[b], task.starts[b + 1]
+        if first < last:
+            positions = growth.leaf_position[first:last]
+            shared = _common_start(task.symbols, np.int64(positions[0]), task.plan, last - first == 1)
+            if shared < 0:
+                for r in range(last - first):
+                    work.common[r] = -shared
+            elif last - first > 1:
+                sort_suffixes(task.symbols, positions, work.common, shared, task.plan, work.scratch)
+            _grow(task, first, last, abs(shared), work, growth)
+            growth.roots[b] = work.pending.nodes[0]
+            sizes[PENDING_NODES] = 0
+    return sizes[NODES]
+
+
+@inlined
+def _common_start(symbols, p, plan, alone):
+    """How far the suffixes of the bucket of suffix p surely agree; negative where they end there.
+
+    A suffix that is alone in its bucket agrees with itself to its end.
     """
-    n_levels = max(len(levels) for _, levels in parts)
-    # first[p, l], first_leaf[p, l]: number of the first node and leaf of level l in part p
-    first = np.array([[*levels, *[levels[-1]] * (n_levels + 1 - len(levels))] for _, levels in parts])
-    first_leaf = np.array([tree.leaf[row] for (tree, _), row in zip(parts, first, strict=True)], np.int64)
-    sizes, leaf_sizes = np.diff(first, axis=1), np.diff(first_leaf, axis=1)
-    sizes[1:, 0] = 0  # one root for all
-    total, total_leaves = int(sizes.sum()), int(leaf_sizes.sum())
-    out = _empty_tree(symbols, total, total_leaves)
-    start = np.append(0, np.cumsum(sizes.T)).astype(np.int64)  # levels outside, parts inside
-    start_leaf = np.append(0, np.cumsum(leaf_sizes.T)).astype(np.int64)
-    for level in range(n_levels):
-        for p, (tree, _) in enumerate(parts):
-            here, there = level * len(parts) + p, (level + 1) * len(parts) + p
-            a, z = start[here], start_leaf[here]
-            source = slice(first[p, level], first[p, level] + sizes[p, level])
-            leaves = slice(first_leaf[p, level], first_leaf[p, level + 1])
-            target = slice(a, a + sizes[p, level])
-            child_shift = (start[there] if there < len(start) else total) - first[p, min(level + 1, n_levels)]
-            out.child[target] = tree.child[source].astype(np.int64) + child_shift
-            out.leaf[target] = tree.leaf[source].astype(np.int64) + z - first_leaf[p, level]
-            for name in ("label", "depth", "position", "frequency", "left"):
-                getattr(out, name)[target] = getattr(tree, name)[source]
-            for name in ("leaf_label", "leaf_position"):
-                getattr(out, name)[z : z + leaf_sizes[p, level]] = getattr(tree, name)[leaves]
-    out.child[total], out.leaf[total] = total, total_leaves
-    out.frequency[0], out.position[0] = len(symbols), 0
-    return out
+    limit = plan.order if alone else plan.prefix
+    for t in range(limit):
+        if symbols[p + t] in (EOS, END):
+            return -(t + 1)
+    return -limit if limit == plan.order else limit
+
+
+@inlined
+def _grow(task, first, last, alone, work, growth):
+    """Turn the sorted suffixes first..last-1 into nodes; their top node is left as the first pending one.
+
+    Each leaf brings one left symbol; if that symbol was seen before (at suffix `previous`), the two are duplicates
+    in every open node that holds both: one is charged to the deepest, and travels up with its sum.
+    """
+    symbols, order = task.symbols, task.plan.order
+    frames, pending, sizes = work.frames, work.pending, work.pending.sizes
+    depth, begin = frames.depth, frames.begin
+    top = -1
+    is_bos = symbols[np.int64(growth.leaf_position[first])] == BOS
+    for r in range(first, last):
+        # --- the suffix r belongs to the deeper of the nodes on its two sides
+        leaf = np.int64(growth.leaf_position[r])
+        shared = np.int64(work.common[r + 1 - first]) if r + 1 < last else 0
+        if top < 0 or shared > depth[top]:
+            top += 1
+            depth[top] = alone if last - first == 1 else shared
+            begin[top], frames.position[top] = r, leaf
+            frames.left[top], frames.n_children[top], frames.n_leaves[top] = 0, 0, 0
+        ended = depth[top] == order or symbols[leaf + depth[top] - 1] in (EOS, END)
+        pending.leaf_position[sizes[PENDING_LEAVES]] = leaf
+        pending.leaf_label[sizes[PENDING_LEAVES]] = END if ended else symbols[leaf + depth[top]]
+        sizes[PENDING_LEAVES] += 1
+        frames.n_leaves[top] += 1
+        if not is_bos:
+            frames.left[top] += 1
+            seen = work.previous[symbols[leaf - 1]] - task.first_leaf
+            if seen >= first:
+                frame = top
+                while begin[frame] > seen:
+                    frame -= 1
+                frames.left[frame] -= 1
+            work.previous[symbols[leaf - 1]] = r + task.first_leaf
+        # --- close the nodes that end here
+        while depth[top] > shared and (top > 0 or r + 1 < last):
+            parent = max(depth[top - 1], shared) if top > 0 else shared
+            _close(task, top, parent, work, growth)
+            _count_edge(growth.counts, parent, depth[top], r + 1 - begin[top], frames.left[top], is_bos)
+            if top == 0 or depth[top - 1] < shared:
+                depth[top] = shared  # its parent opens here and inherits begin, position and left
+                frames.n_children[top], frames.n_leaves[top] = 1, 0
+            else:
+                frames.left[top - 1] += frames.left[top]
+                frames.n_children[top - 1] += 1
+                top -= 1
+    _close(task, 0, 0, work, growth)
+
+
+@inlined
+def _close(task, top, parent, work, growth):
+    """Move what waits for the open node `top` out, and let the node itself wait for its parent."""
+    frames, pending, sizes = work.frames, work.pending, work.pending.sizes
+    n, shape = frames.n_children[top], frames.depth[top]
+    child = 0
+    if n > 0:
+        child = sizes[NODES]
+        sizes[PENDING_NODES] -= n
+        for k in range(n):
+            growth.nodes[child + k] = pending.nodes[sizes[PENDING_NODES] + k]
+        growth.nodes[child + n - 1]["shape"] |= np.uint8(LAST_SIBLING)
+        sizes[NODES] += n
+        shape |= HAS_CHILDREN
+    n = frames.n_leaves[top]
+    sizes[PENDING_LEAVES] -= n
+    for k in range(n):
+        growth.leaf_position[sizes[LEAVES] + k] = pending.leaf_position[sizes[PENDING_LEAVES] + k]
+        growth.leaf_label[sizes[LEAVES] + k] = pending.leaf_label[sizes[PENDING_LEAVES] + k]
+    sizes[LEAVES] += n
+    node = pending.nodes[sizes[PENDING_NODES]]
+    node["child"] = child
+    node["end"] = task.first_leaf + sizes[LEAVES]
+    node["label"] = task.symbols[frames.position[top] + parent]
+    node["left"] = frames.left[top]
+    node["shape"] = shape
+    sizes[PENDING_NODES] += 1
+
+
+@inlined
+def _count_edge(counts, parent, depth, count, left, is_bos):
+    """Enter the n-grams of the orders parent + 1 .. depth, which all have these counts."""
+    low = max(parent, 1) if is_bos else parent  # <s> by itself is no n-gram
+    adjusted = count if is_bos else left
+    if adjusted < 5:
+        counts.adjusted[low + 1, adjusted] += 1
+        counts.adjusted[depth + 1, adjusted] -= 1
+    if count < 5:
+        counts.raw[low + 1, count] += 1
+        counts.raw[depth + 1, count] -= 1
+    counts.covered[low + 1] += count
+    counts.covered[depth + 1] -= count
+
+
+@tight
+def shift_children(nodes, by):
+    """Count children from `by` instead of 0."""
+    for v in range(len(nodes)):
+        if nodes[v]["shape"] & HAS_CHILDREN:
+            nodes[v]["child"] += by
 
 
 @kernel
-def _suffixes_in_deepest(room, ranks, intervals):
-    """How many suffixes lie in nodes that end at depth N or with `</s>`; all others are leaves."""
+def close_top(plan, codes, sizes, roots, first_node, top, counts):  # noqa: PLR0914, PLR0915, PLR0917
+    """Join the buckets' roots: fill `top` with them and the nodes above them, and return how many there are.
+
+    codes, sizes, roots: the first m symbols of each bucket that is not empty, its suffixes and its top node.
+    top: (2 * buckets + 1,) nodes; they are numbered from `first_node`.  The last is the tree's root.
+    """
+    lefts = _lefts_of_prefixes(plan, codes)
+    depth = np.zeros(plan.prefix + 2, np.int64)
+    count = np.zeros(plan.prefix + 2, np.int64)
+    n_children = np.zeros(plan.prefix + 2, np.int64)
+    pending = np.empty(len(codes), roots.dtype)
+    level, n_pending, n = 0, 0, 0
+    for b in range(len(codes)):
+        shared = _n_shared_digits(codes[b], codes[b + 1], plan) if b + 1 < len(codes) else 0
+        is_bos = _digit(codes[b], 0, plan) == BOS
+        if shared > depth[level]:
+            level += 1
+            depth[level], count[level], n_children[level] = shared, 0, 0
+        pending[n_pending] = roots[b]
+        pending[n_pending]["label"] = _digit(codes[b], depth[level], plan)
+        n_pending += 1
+        n_children[level] += 1
+        count[level] += sizes[b]
+        _count_edge(counts, depth[level], roots[b]["shape"] & DEPTH, sizes[b], np.int64(roots[b]["left"]), is_bos)
+        while depth[level] > shared:
+            parent = max(depth[level - 1], shared)
+            prefix = codes[b] >> (plan.bits * (plan.prefix - depth[level]))
+            left = 0 if is_bos else lefts[depth[level], prefix]
+            n_pending -= n_children[level]
+            _emit_top(pending, n_pending, n_children[level], top, n)
+            node = pending[n_pending]
+            node["child"], node["end"], node["left"] = first_node + n, roots[b]["end"], left
+            node["label"] = _digit(codes[b], parent, plan)
+            node["shape"] = depth[level] | HAS_CHILDREN
+            n += n_children[level]
+            n_pending += 1
+            _count_edge(counts, parent, depth[level], count[level], left, is_bos)
+            if depth[level - 1] < shared:
+                depth[level], n_children[level] = shared, 1
+            else:
+                n_children[level - 1] += 1
+                count[level - 1] += count[level]
+                level -= 1
+    _emit_top(pending, 0, n_pending, top, n)
+    root = top[n + n_pending]
+    root["child"], root["end"], root["label"], root["left"] = first_node + n, roots[len(roots) - 1]["end"], 0, 0
+    root["shape"] = HAS_CHILDREN | LAST_SIBLING
+    return n + n_pending + 1
+
+
+@kernel
+def _emit_top(pending, first, n, top, at):
+    for k in range(n):
+        top[at + k] = pending[first + k]
+    top[at + n - 1]["shape"] |= np.uint8(LAST_SIBLING)
+
+
+@inlined
+def _digit(code, k, plan):
+    """Symbol k of a bucket's prefix."""
+    return (code >> (plan.bits * (plan.prefix - 1 - k))) & ((1 << plan.bits) - 1)
+
+
+@inlined
+def _n_shared_digits(a, b, plan):
     n = 0
-    for v in range(len(intervals.depth)):
-        if intervals.depth[v] == room[ranks[intervals.begin[v]]]:
-            n += intervals.end[v] - intervals.begin[v]
+    while _digit(a, n, plan) == _digit(b, n, plan):
+        n += 1
     return n
 
 
 @kernel
-def _breadth_first(room, ranks, intervals, tree, source, children, levels):
-    """Fill `tree` and `levels` (first node of each level, then their number); returns the number of levels.
-
-    source[v]: the interval of node v.
-    """
-    last = len(intervals.depth) - 1
-    source[0] = last
-    n_nodes, n_leaves, n_levels, level_end = 1, 0, 1, 1
-    for v in range(last + 1):
-        if v == level_end:
-            levels[n_levels] = v
-            n_levels += 1
-            level_end = n_nodes
-        q = np.int64(source[v])
-        p = ranks[intervals.begin[q]]
-        depth = intervals.depth[q]
-        tree.child[v], tree.leaf[v] = n_nodes, n_leaves
-        tree.depth[v], tree.position[v] = depth, p
-        tree.frequency[v], tree.left[v] = intervals.end[q] - intervals.begin[q], intervals.left[q]
-        if depth == room[p]:
-            continue
-        # in post-order the last child stands just before its parent, its sibling before the child's subtree
-        n_children = 0
-        c = q - 1
-        while c > q - np.int64(intervals.nodes[q]):
-            children[n_children] = c
-            n_children += 1
-            c -= np.int64(intervals.nodes[c])
-        r = np.int64(intervals.begin[q])
-        for k in range(n_children, -1, -1):  # k = 0 stands for the leaves after the last child
-            c = children[k - 1]
-            stop = intervals.begin[c] if k > 0 else intervals.end[q]
-            while r < stop:
-                tree.leaf_position[n_leaves] = ranks[r]
-                tree.leaf_label[n_leaves] = tree.symbols[ranks[r] + depth]
-                n_leaves += 1
-                r += 1
-            if k > 0:
-                source[n_nodes] = c
-                tree.label[n_nodes] = tree.symbols[ranks[r] + depth]
-                n_nodes += 1
-                r = np.int64(intervals.end[c])
-    tree.child[last + 1], tree.leaf[last + 1] = n_nodes, n_leaves
-    levels[n_levels] = n_nodes
-    return n_levels
-
-
-def last_in_suffix_order(symbols: Symbols, order: int) -> NDArray[Any]:
-    """The longest n-gram (at most `order` symbols) whose suffixes sort last, compared from their ends.
-
-    It is the last n-gram in the order in which lmplz counts: by the last word's id, then the word before it, ...;
-    it begins with `<s>` where the sentence is shorter than `order`.
-    """
-    ends = np.flatnonzero(symbols == symbols.max())
-    length = 1
-    while length < order and symbols[ends[0] - length + 1] != BOS:
-        before = symbols[ends - length]
-        ends = ends[before == before.max()]
-        length += 1
-    result: NDArray[Any] = symbols[ends[0] - length + 1 : ends[0] + 1]
-    return result
+def _lefts_of_prefixes(plan, codes):
+    """lefts[d, w]: distinct symbols before the string w of d < m symbols: the strings of d + 1 that end with it."""
+    lefts = np.zeros((plan.prefix, 1 << (plan.bits * (plan.prefix - 1))), np.int64)
+    for d in range(1, plan.prefix):
+        seen = -1
+        for b in range(len(codes)):
+            longer = codes[b] >> (plan.bits * (plan.prefix - d - 1))
+            if longer != seen:
+                lefts[d, longer & ((1 << (plan.bits * d)) - 1)] += 1
+                seen = longer
+    return lefts

@@ -38,14 +38,30 @@ def discounted(count: int, discount: Discount) -> float:
     return discount[min(count, 3) - 1] if count else 0.0
 
 
+def sentences_of(codes: Sequence[int], end_of_line: int | None) -> list[Gram]:
+    """The sentences of a training text; the last line has no `</s>` where it has no end."""
+    if end_of_line is None:
+        return [(BOS, *codes, EOS)]
+    sentences: list[Gram] = []
+    line: list[int] = []
+    for code in codes:
+        if code == end_of_line:
+            sentences.append((BOS, *line, EOS))
+            line = []
+        else:
+            line.append(code)
+    return [*sentences, (BOS, *line)] if line else sentences
+
+
 @dataclass
 class KneserNey:
-    """Models of the orders 1..N over `<s> text </s>`."""
+    """Models of the orders 1..N over `<s> text </s>`, or over each of its lines."""
 
     text: Sequence[int]
     order: int
     kenlm_compat: bool = True
     fallback: Discount = (0.5, 1.0, 1.5)
+    end_of_line: int | None = None
     raw: dict[Gram, int] = field(default_factory=dict)
     adjusted: dict[Gram, int] = field(default_factory=dict)
     raw_discounts: dict[int, Discount] = field(default_factory=dict)
@@ -53,17 +69,18 @@ class KneserNey:
     followers: dict[Gram, set[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        sequence = (BOS, *self.text, EOS)
         raw: Counter[Gram] = Counter()
         left: defaultdict[Gram, set[int]] = defaultdict(set)
         followers: defaultdict[Gram, set[int]] = defaultdict(set)
-        for start in range(len(sequence)):
-            for stop in range(start + 1, min(start + self.order, len(sequence)) + 1):
-                gram = sequence[start:stop]
-                raw[gram] += 1
-                if start:
-                    left[gram].add(sequence[start - 1])
-                followers[gram[:-1]].add(gram[-1])
+        sentences = sentences_of(self.text, self.end_of_line)
+        for sequence in sentences:
+            for start in range(len(sequence)):
+                for stop in range(start + 1, min(start + self.order, len(sequence)) + 1):
+                    gram = sequence[start:stop]
+                    raw[gram] += 1
+                    if start:
+                        left[gram].add(sequence[start - 1])
+                    followers[gram[:-1]].add(gram[-1])
         del raw[(BOS,)]  # <s> is never predicted
         followers[()].discard(BOS)
         self.raw = dict(raw)
@@ -72,26 +89,29 @@ class KneserNey:
         for k in range(1, self.order + 1):
             self.raw_discounts[k] = discount_of(Counter(n for g, n in raw.items() if len(g) == k), self.fallback)
             statistic = Counter(n for g, n in self.adjusted.items() if len(g) == k)
-            last = self._last_flushed(sequence, k)
+            last = self._last_flushed(sentences, k)
             if self.kenlm_compat and last is not None:
                 statistic[self.adjusted[last]] -= 1
                 statistic[raw[last]] += 1
             self.adjusted_discounts[k] = discount_of(statistic, self.fallback)
 
-    def _last_flushed(self, sequence: Gram, k: int) -> Gram | None:
+    def _last_flushed(self, sentences: Sequence[Gram], k: int) -> Gram | None:
         """The last k-gram of lmplz's last N-gram: N-grams are padded with <s> on the left, sorted from their ends."""
         ids = {UNK: 0, BOS: 1, EOS: 2}
-        for symbol in sequence:
-            ids.setdefault(symbol, len(ids))
-        padded = (BOS,) * (self.order - 1) + sequence
-        grams = [padded[i - self.order + 1 : i + 1] for i in range(self.order, len(padded))]
+        for sequence in sentences:
+            for symbol in sequence:
+                ids.setdefault(symbol, len(ids))
+        grams = []
+        for sequence in sentences:
+            padded = (BOS,) * (self.order - 1) + sequence
+            grams += [padded[i - self.order + 1 : i + 1] for i in range(self.order, len(padded))]
         last = max(grams, key=lambda gram: [ids[symbol] for symbol in reversed(gram)])
         tail = last[self.order - k :]
         return None if tail[:2] == (BOS, BOS) or tail == (BOS,) else tail
 
     @property
     def vocabulary(self) -> list[int]:
-        return [UNK, EOS, *sorted(set(self.text))]
+        return [UNK, EOS, *sorted(set(self.text) - {self.end_of_line})]
 
     def probability(self, context: Gram, symbol: int, top: int) -> float:
         """P of the model whose highest order is `top`; `context` is its last top - 1 symbols or fewer."""
@@ -107,15 +127,16 @@ class KneserNey:
         return (n - discounted(n, discount)) / sum(after) + mass * lower
 
     def scores(self, text: Sequence[int]) -> list[list[float]]:
-        """`[i][n - 1]`: natural log-probability of symbol i by the model of order n."""
+        """`[i][n - 1]`: natural log-probability of symbol i by the model of order n; a line's end is `</s>`."""
         known = set(self.text)
         history: Gram = (BOS,)
         rows = []
         for code in text:
-            symbol = code if code in known else UNK
+            is_end = self.end_of_line is not None and code == self.end_of_line
+            symbol = EOS if is_end else code if code in known else UNK
             contexts = [history[max(len(history) - n + 1, 0) :] for n in range(1, self.order + 1)]
             rows.append([math.log(self.probability(h, symbol, n)) for n, h in enumerate(contexts, 1)])
-            history = (*history, symbol)
+            history = (BOS,) if is_end else (*history, symbol)
         return rows
 
 

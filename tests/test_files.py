@@ -91,7 +91,11 @@ def test_expected_errors_have_their_exit_codes() -> None:
 
 def test_a_container_gives_back_what_was_put_in(tmp_path: Path) -> None:
     path = tmp_path / "x.bin"
-    arrays: dict[str, NDArray[Any]] = {"a": np.arange(5, dtype=np.uint16), "b": np.empty((0, 3)), "c": np.eye(3)}
+    arrays: dict[str, NDArray[Any]] = {
+        "a": np.arange(5, dtype=np.uint16),
+        "b": np.empty(0),
+        "c": np.zeros(3, np.dtype([("x", "<u4"), ("y", "u1")])),
+    }
     write_container(path, {"schema": "é"}, arrays, force=False)
     header, found = read_container(path, "a container")
     assert header["schema"] == "é"

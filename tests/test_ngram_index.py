@@ -1,7 +1,11 @@
-"""The n-gram index against its slow twin, its invariants, and its file."""
+"""The n-gram index against its slow twin, its invariants, its partitions, and its file."""
 
 import math
-from itertools import pairwise
+import pickle
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,15 +13,18 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from errtax.lm import index_build
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.ngram_index import MAX_ORDER, NgramIndex, count_of
-from errtax.lm.suffix_tree import build_tree
-from errtax.lm.text import Codes, Text, Unit, text_of_bytes
-from naive import BOS, EOS, UNK, KneserNey
+from errtax.lm.files import locked
+from errtax.lm.ngram_index import MAX_ORDER, NgramIndex
+from errtax.lm.ngram_model import require_unit
+from errtax.lm.partitions import PartitionedBuild
+from errtax.lm.sequence import occurrences, tail_strings
+from errtax.lm.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING
+from errtax.lm.text import END_OF_LINE, Codes, Sentences, Text, Unit, read_text, text_of_bytes
+from naive import BOS, EOS, UNK, Gram, KneserNey
 
-SPECIAL = {UNK: 0, BOS: 1, EOS: 2}
-
-alphabets = st.sampled_from(["a", "ab", "abc", "abcd", "aé", "猫犬a", "\n a"])
+alphabets = st.sampled_from(["a", "ab", "abc", "abcd", "aé", "猫犬a", "\n a", "ab\n", "1 \n", "12 \n"])
 
 
 @st.composite
@@ -28,27 +35,46 @@ def texts(draw: st.DrawFn) -> str:
     return draw(st.sampled_from([piece, piece * 2, piece[:3] * 6, piece + piece[::-1]]))
 
 
-def text_of(string: str, unit: Unit) -> Text:
-    return text_of_bytes(string.encode(), unit)
+def text_of(string: str, unit: Unit, sentences: Sentences | None = None) -> Text:
+    return text_of_bytes(string.encode(), unit, sentences=sentences)
 
 
 def codes_of(string: str, unit: Unit) -> Codes:
     return text_of(string, unit).codes
 
 
+def readable(string: str, unit: Unit) -> str:
+    """The string itself, or its symbols as words or token ids between the blanks that it has."""
+    if unit in (Unit.WORD, Unit.TOKEN):
+        return "".join(c if c in " \n" else f"{ord(c) if unit is Unit.TOKEN else c} " for c in string) or "1"
+    return string
+
+
+def twin_of(text: Text, order: int, compat: bool = True) -> KneserNey:
+    return KneserNey(text.codes.tolist(), order, compat, end_of_line=text.end_of_line)
+
+
+def largest_difference(index: NgramIndex, twin: KneserNey, codes: Codes) -> float:
+    scores = index.score(codes)
+    return float(np.abs(scores - np.array(twin.scores(codes.tolist())).reshape(scores.shape)).max(initial=0))
+
+
 @given(
     text=texts(),
-    scored=st.text("abcdé猫犬\n xz", max_size=15),
+    scored=st.text("abcdé猫犬\n xz12", max_size=15),
     order=st.integers(1, 8),
     unit=st.sampled_from(list(Unit)),
+    sentences=st.sampled_from(list(Sentences)),
     compat=st.booleans(),
 )
-def test_scores_are_those_of_the_slow_twin(text: str, scored: str, order: int, unit: Unit, compat: bool) -> None:
-    scored = text[:10] + scored + text[-6:]
-    index = NgramIndex.build(text_of(text, unit), order, kenlm_compat=compat)
-    codes = codes_of(scored, unit)
-    naive = KneserNey(codes_of(text, unit).tolist(), order, compat)
-    assert np.abs(index.score(codes) - np.array(naive.scores(codes.tolist()))).max() < 1e-5
+def test_scores_are_those_of_the_slow_twin(  # noqa: PLR0917
+    text: str, scored: str, order: int, unit: Unit, sentences: Sentences, compat: bool
+) -> None:
+    source = text_of(readable(text, unit), unit, sentences)
+    assume(len(source))
+    index = NgramIndex.build(source, order, kenlm_compat=compat)
+    other = text_of(readable(text[:10] + scored + text[-6:], unit), unit, sentences)
+    assert largest_difference(index, twin_of(source, order, compat), index.codes_of(other)) < 1e-5
 
 
 @pytest.mark.parametrize("compat", [True, False])
@@ -105,42 +131,89 @@ def test_distributions_sum_to_one_and_agree_with_scores(text: str, context: str,
             assert np.abs(np.log(p[:, column]) - scored).max() < 1e-5
 
 
-@given(text=texts(), order=st.integers(1, 7))
-def test_counts_are_those_of_the_slow_twin(text: str, order: int) -> None:
-    naive = KneserNey([ord(c) for c in text], order)
-    index = NgramIndex.build(text_of(text, Unit.CHAR), order)
-    ids = SPECIAL | {int(code): 3 + k for k, code in enumerate(index.alphabet.codes)}
-    for gram, count in naive.raw.items():
-        found = count_of(index.tree, np.array([ids[symbol] for symbol in gram]))
-        assert found == (naive.adjusted[gram], count), gram
-    known = sorted(set(text))
+def gram_codes(gram: Gram, end_of_line: int | None) -> list[int]:
+    return [END_OF_LINE if symbol == EOS and end_of_line is None else symbol for symbol in gram]
+
+
+@given(text=texts(), order=st.integers(1, 7), sentences=st.sampled_from(list(Sentences)))
+def test_counts_are_those_of_the_slow_twin(text: str, order: int, sentences: Sentences) -> None:
+    source = text_of(text, Unit.CHAR, sentences)
+    twin = twin_of(source, order)
+    index = NgramIndex.build(source, order)
+    for gram, count in twin.raw.items():
+        if gram[0] != BOS:
+            codes = [END_OF_LINE if symbol == EOS else symbol for symbol in gram]
+            assert (index.count(codes), index.count([codes], adjusted=True)) == (count, twin.adjusted[gram]), gram
+            symbols = source.codes.tolist() + ([END_OF_LINE] if source.end_of_line is None else [])
+            target = [source.end_of_line if c == END_OF_LINE and source.end_of_line else c for c in codes]
+            starts = [p for p in range(len(symbols)) if symbols[p : p + len(codes)] == target]
+            assert index.positions(codes).tolist() == starts
+    for context, followers in twin.followers.items():
+        if BOS not in context and EOS not in context and len(context) < order:
+            found, counts = index.continuations(list(context))
+            expected = {END_OF_LINE if s == EOS else s: twin.raw[*context, s] for s in followers}
+            assert dict(zip(found.tolist(), counts.tolist(), strict=True)) == expected
+    known = sorted(set(text) - {"\n"})
     for a in known:
         for b in known:
-            gram = (ord(a), ord(b), ord(a))
-            if order >= 3 and gram not in naive.raw:
-                assert count_of(index.tree, np.array([ids[symbol] for symbol in gram])) == (0, 0)
+            if order >= 3 and (ord(a), ord(b), ord(a)) not in twin.raw:
+                assert index.count([ord(a), ord(b), ord(a)]) == 0
+                assert len(index.positions([ord(a), ord(b), ord(a)])) == 0
 
 
-@given(text=texts(), order=st.integers(1, 7))
-def test_counts_of_counts_are_those_of_the_slow_twin(text: str, order: int) -> None:
-    naive = KneserNey([ord(c) for c in text], order)
-    index = NgramIndex.build(text_of(text, Unit.CHAR), order)
-    _, adjusted, raw = build_tree(index.tree.symbols.copy(), order)
+@given(text=texts(), order=st.integers(1, 7), sentences=st.sampled_from(list(Sentences)), wide=st.booleans())
+def test_counts_of_counts_are_those_of_the_slow_twin(
+    text: str, order: int, sentences: Sentences, wide: bool
+) -> None:
+    source = text_of(text, Unit.CHAR, sentences)
+    twin = twin_of(source, order)
+    symbols = NgramIndex.build(source, order).tree.symbols.copy()
+    build = PartitionedBuild(symbols, int(symbols.max()) + 1, order, wide)
+    build.grow(0, len(build.sizes))
+    _, adjusted, raw, covered = build.finish()
+    once = occurrences(symbols, order) - covered
+    for k in tail_strings(symbols, order):
+        once[k] -= 1
     for k in range(1, order + 1):
         for c in range(1, 5):
-            assert adjusted[k, c] == sum(n == c for gram, n in naive.adjusted.items() if len(gram) == k)
-            assert raw[k, c] == sum(n == c for gram, n in naive.raw.items() if len(gram) == k)
+            more = once[k] if c == 1 else 0
+            assert adjusted[k, c] + more == sum(n == c for gram, n in twin.adjusted.items() if len(gram) == k)
+            assert raw[k, c] + more == sum(n == c for gram, n in twin.raw.items() if len(gram) == k)
 
 
-@given(text=texts(), order=st.integers(2, 6))
-def test_children_never_count_more_than_their_parent(text: str, order: int) -> None:
-    tree = NgramIndex.build(text_of(text, Unit.CHAR), order).tree
-    assert (tree.left <= tree.frequency)[1:].all()
-    for v, (first, last) in enumerate(pairwise(tree.child.tolist())):
-        leaves = int(tree.leaf[v + 1]) - int(tree.leaf[v])
-        assert int(tree.frequency[first:last].sum()) + leaves in (0, tree.frequency[v])
-        labels = tree.label[first:last].tolist() + tree.leaf_label[tree.leaf[v] : tree.leaf[v + 1]].tolist()
-        assert len(set(labels)) == len(labels)
+@given(text=texts(), order=st.integers(2, 6), sentences=st.sampled_from(list(Sentences)))
+def test_the_tree_is_sound(text: str, order: int, sentences: Sentences) -> None:
+    """Children are sorted and marked, parts add up to the whole, and each leaf is below one node."""
+    tree = NgramIndex.build(text_of(text, Unit.CHAR, sentences), order).tree
+    assert sorted(tree.leaf_position.tolist()) == list(range(len(tree.symbols) - 1))
+    nodes = tree.nodes.tolist()
+    seen = 0
+    stack = [(len(nodes) - 1, 0)]
+    while stack:
+        v, begin = stack.pop()
+        seen += 1
+        child, end, _, left, shape = nodes[v]
+        depth = shape & DEPTH
+        assert left <= end - begin
+        strings = {tuple(tree.symbols[p : p + depth].tolist()) for p in tree.leaf_position[begin:end]}
+        assert len(strings) == 1
+        labels, own = [], begin
+        while shape & HAS_CHILDREN:
+            assert child < v
+            assert (nodes[child][4] & DEPTH) > depth
+            labels.append(nodes[child][2])
+            stack.append((child, own))
+            own = nodes[child][1]
+            if nodes[child][4] & LAST_SIBLING:
+                break
+            child += 1
+        assert labels == sorted(set(labels))
+        leaves = tree.leaf_label[own:end].tolist()
+        if depth == order or 2 in next(iter(strings)):
+            assert leaves == [0] * (end - begin)
+        else:
+            assert leaves == sorted(set(leaves) - set(labels))
+    assert seen == len(nodes)
 
 
 @given(text=texts(), order=st.integers(2, 6))
@@ -157,6 +230,7 @@ def test_many_symbols_and_long_repeats() -> None:
     string = "".join(map(chr, rng.integers(0x4E00, 0x4E00 + 400, 700))) + "啊" * 50
     index = NgramIndex.build(text_of(string, Unit.CHAR), 6)
     assert index.tree.symbols.dtype == np.uint16
+    assert index.tree.nodes.dtype.itemsize == 13
     scored = text_of(string[600:] + "x" + string[:40], Unit.CHAR).codes
     naive = KneserNey([ord(c) for c in string], 6)
     assert np.abs(index.score(scored) - np.array(naive.scores(scored.tolist()))).max() < 1e-5
@@ -185,14 +259,197 @@ def test_an_opened_index_is_the_saved_one(
     tmp_path_factory: pytest.TempPathFactory, text: str, order: int, unit: Unit
 ) -> None:
     path = tmp_path_factory.mktemp("index") / "x.ngram"
-    index = NgramIndex.build(text_of(text, unit), order)
+    source = text_of(readable(text, unit), unit)
+    assume(len(source))
+    index = NgramIndex.build(source, order)
     index.save(path)
     again = NgramIndex.open(path)
     assert again.info == index.info
     assert NgramIndex.problems(path) == []
-    codes = codes_of(text + "z" + text, unit)
+    other = text_of(readable(text + "z" + text, unit), unit)
+    codes = again.codes_of(other)
+    assert np.array_equal(codes, index.codes_of(other))
     assert np.array_equal(again.score(codes), index.score(codes))
-    assert np.array_equal(again.distribution(codes.tolist()), index.distribution(codes.tolist()))
+    assert np.array_equal(again.distribution(codes[:9]), index.distribution(codes[:9]))
+    assert again.symbol_names() == index.symbol_names()
+    streamed = path.with_name("streamed.ngram")
+    NgramIndex.build_file(source, streamed, order)
+    assert streamed.read_bytes() == path.read_bytes()
+    assert sorted(p.name for p in path.parent.iterdir()) == ["streamed.ngram", "x.ngram"]
+
+
+# --- partitions ------------------------------------------------------------------------------------------------------
+
+
+def zipf(n: int, seed: int = 0) -> Text:
+    """Three sizes of alphabet in one: bytes of words that are drawn by Zipf's law."""
+    words = np.random.default_rng(seed).zipf(1.3, n)
+    return text_of(" ".join(f"w{w % 997:x}" for w in words), Unit.BYTE)
+
+
+def bytes_of(index: NgramIndex, path: Path) -> bytes:
+    index.save(path)
+    return path.read_bytes()
+
+
+@given(text=texts(), order=st.integers(1, 6), unit=st.sampled_from(list(Unit)), n=st.sampled_from([2, 7, 16]))
+def test_partitions_do_not_show(
+    tmp_path_factory: pytest.TempPathFactory, text: str, order: int, unit: Unit, n: int
+) -> None:
+    path = tmp_path_factory.mktemp("index") / "x.ngram"
+    source = text_of(readable(text, unit), unit)
+    assume(len(source))
+    whole = bytes_of(NgramIndex.build(source, order), path)
+    assert bytes_of(NgramIndex.build(source, order, n_partitions=n), path) == whole
+
+
+@pytest.mark.parametrize("n", [2, 7, 16])
+def test_partitions_do_not_show_in_a_larger_text(tmp_path: Path, n: int) -> None:
+    source = zipf(60_000)  # long enough for pieces and tasks on several threads
+    whole = bytes_of(NgramIndex.build(source, 8), tmp_path / "x.ngram")
+    assert bytes_of(NgramIndex.build(source, 8, n_partitions=n), tmp_path / "x.ngram") == whole
+
+
+def test_little_memory_makes_partitions_of_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = zipf(60_000)
+    whole = bytes_of(NgramIndex.build(source, 8), tmp_path / "x.ngram")
+    monkeypatch.setattr(index_build, "memory_in_use", lambda: 0)
+    kept: list[int] = []
+    keep = index_build.Journal.keep
+    monkeypatch.setattr(index_build.Journal, "keep", lambda *args: kept.append(1) or keep(*args))  # type: ignore[func-returns-value]
+    NgramIndex.build_file(source, tmp_path / "y.ngram", 8, memory=2_000_000)
+    assert len(kept) > 2
+    assert (tmp_path / "y.ngram").read_bytes() == whole
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["x.ngram", "y.ngram"]
+    with pytest.raises(UsageError, match=r"--memory of at least 0\.\d+ GB"):
+        NgramIndex.build_file(source, tmp_path / "z.ngram", 8, memory=20_000)
+    assert not (tmp_path / "z.ngram.partial").exists()
+
+
+def test_wide_offsets_score_alike() -> None:
+    source = zipf(2000)
+    index = NgramIndex.build(source, 6)
+    build = PartitionedBuild(index.tree.symbols, int(index.tree.symbols.max()) + 1, 6, wide=True)
+    part = build.grow(0, len(build.sizes))
+    nodes = np.concatenate([part.nodes, build.finish()[0]])
+    assert nodes.dtype.itemsize == index.tree.nodes.dtype.itemsize + 8
+    tree = index.tree._replace(nodes=nodes, leaf_position=part.leaf_position)
+    wide = NgramIndex(index.info, index.arrays._replace(tree=tree))
+    assert np.array_equal(wide.score(source.codes[:500]), index.score(source.codes[:500]))
+
+
+class Stopped(Exception):
+    """Stands for whatever ends a process."""
+
+
+def test_an_interrupted_build_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, path = zipf(60_000), tmp_path / "x.ngram"
+    monkeypatch.setattr(index_build, "memory_in_use", lambda: 0)
+    grow, grown = PartitionedBuild.grow, []
+
+    def stop_at_third(build: PartitionedBuild, first: int, last: int) -> object:
+        grown.append(first)
+        if len(grown) == 3:
+            raise Stopped
+        return grow(build, first, last)
+
+    with monkeypatch.context() as patched, pytest.raises(Stopped):
+        patched.setattr(PartitionedBuild, "grow", stop_at_third)
+        NgramIndex.build_file(source, path, 8, memory=2_000_000)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["x.ngram.partial", "x.ngram.partial.state"]
+    with monkeypatch.context() as patched:
+        patched.setattr(PartitionedBuild, "grow", stop_at_third)
+        NgramIndex.build_file(source, path, 8, memory=3_000_000)
+    assert grown[3] == grown[2] > 0
+    assert path.read_bytes() == bytes_of(NgramIndex.build(source, 8), tmp_path / "y.ngram")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["x.ngram", "y.ngram"]
+
+
+def test_what_another_build_left_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.ngram"
+    monkeypatch.setattr(index_build, "memory_in_use", lambda: 0)
+    with monkeypatch.context() as patched, pytest.raises(Stopped):
+        patched.setattr(index_build, "_finish", lambda *args: (_ for _ in ()).throw(Stopped))
+        NgramIndex.build_file(zipf(60_000), path, 8, memory=2_000_000)
+    assert (tmp_path / "x.ngram.partial.state").exists()
+    NgramIndex.build_file(zipf(50_000), path, 8)
+    assert path.read_bytes() == bytes_of(NgramIndex.build(zipf(50_000), 8), tmp_path / "y.ngram")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="files are not locked there")
+def test_two_builds_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    path = tmp_path / "x.ngram"
+    with locked(path.with_name("x.ngram.partial")), pytest.raises(UsageError, match="another process is writing"):
+        NgramIndex.build_file(zipf(100), path, 3)
+
+
+def test_killed_builds_leave_nothing_under_the_name(tmp_path: Path) -> None:
+    """SIGKILL at random moments; the builds after it go on or start clean, and give the same bytes."""
+    source, text, path = zipf(60_000), tmp_path / "text", tmp_path / "x.ngram"
+    text.write_bytes(source.codes.tobytes())
+    expected = bytes_of(NgramIndex.build(read_text(text, Unit.BYTE), 8), tmp_path / "y.ngram")
+    program = f"""
+from pathlib import Path
+from errtax.lm import index_build
+from errtax.lm.ngram_index import NgramIndex
+from errtax.lm.text import Unit, read_text
+index_build.memory_in_use = lambda: 0
+print("ready", flush=True)
+NgramIndex.build_file(read_text(Path({str(text)!r}), Unit.BYTE), Path({str(path)!r}), 8, memory=2_000_000)
+"""
+    rng = np.random.default_rng()
+    for _ in range(4):
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(rng.uniform(0, 0.5))
+            process.kill()
+        assert not path.exists() or path.read_bytes() == expected
+        path.unlink(missing_ok=True)
+    subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
+    assert path.read_bytes() == expected
+
+
+# --- as an object ----------------------------------------------------------------------------------------------------
+
+
+def test_an_index_can_be_pickled(tmp_path: Path) -> None:
+    index = NgramIndex.build(zipf(200), 4)
+    codes = zipf(20, seed=1).codes
+    assert np.array_equal(pickle.loads(pickle.dumps(index)).score(codes), index.score(codes))
+    index.save(tmp_path / "x.ngram")
+    opened = pickle.dumps(NgramIndex.open(tmp_path / "x.ngram"))
+    assert len(opened) < 1000
+    assert np.array_equal(pickle.loads(opened).score(codes), index.score(codes))
+
+
+def test_threads_may_share_an_index() -> None:
+    index = NgramIndex.build(zipf(3000), 6)
+    pieces = [zipf(300, seed=k).codes for k in range(8)]
+    alone = [index.score(piece) for piece in pieces]
+    with ThreadPoolExecutor(8) as pool:
+        for found, expected in zip(pool.map(index.score, pieces), alone, strict=True):
+            assert np.array_equal(found, expected)
+
+
+def test_batches_are_rows() -> None:
+    index = NgramIndex.build(text_of("abracadabra", Unit.BYTE), 4)
+    contexts = np.array([list(b"ab"), list(b"br"), list(b"zz")])
+    batch = index.distribution(contexts)
+    assert batch.shape == (3, 4, 8)
+    assert all(np.array_equal(row, index.distribution(context)) for row, context in zip(batch, contexts, strict=True))
+    assert index.count(contexts.reshape(1, 3, 2)).tolist() == [[2, 2, 0]]
+    assert index.count(contexts, adjusted=True).tolist() == [2, 1, 0]
+
+
+@pytest.mark.parametrize("ngram", [[], 97, [97] * 5])
+def test_what_is_no_ngram_of_the_index_is_refused(ngram: object) -> None:
+    index = NgramIndex.build(text_of("abracadabra", Unit.BYTE), 4)
+    with pytest.raises(UsageError, match="1 to 4 symbols"):
+        index.count(ngram)  # type: ignore[arg-type]
+
+
+# --- damage ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -216,7 +473,7 @@ def test_a_file_with_a_byte_too_many_is_refused(saved: Path) -> None:
         NgramIndex.open(saved)
 
 
-@pytest.mark.parametrize("offset", [0, 3, 7, 9, 17, 40, 200])
+@pytest.mark.parametrize("offset", [0, 3, 7, 9, 17, 27, 40, 63, -1, -40, -300])
 def test_a_flipped_byte_in_the_header_is_refused(saved: Path, offset: int) -> None:
     data = bytearray(saved.read_bytes())
     data[offset] ^= 0x41
@@ -284,9 +541,9 @@ def test_without_fallback_only_sound_discounts_pass(text: str, order: int) -> No
 
 def test_an_index_of_another_unit_is_refused() -> None:
     index = NgramIndex.build(text_of_bytes(b"abc", Unit.BYTE), 2)
-    index.require_unit(Unit.BYTE, "log")
+    require_unit(index, Unit.BYTE, "log")
     with pytest.raises(BadInput, match="--unit char"):
-        index.require_unit(Unit.CHAR, "log")
+        require_unit(index, Unit.CHAR, "log")
 
 
 def test_symbol_names_are_visible() -> None:

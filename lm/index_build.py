@@ -1,0 +1,185 @@
+"""From a text to an index: sequence, partitions of the tree, counts of counts, discounts; in memory or into a file."""
+
+import json
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from errtax.lm.container import ContainerWriter
+from errtax.lm.errors import UsageError
+from errtax.lm.files import locked, require_folder
+from errtax.lm.index_file import MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, begin_index, end_index
+from errtax.lm.machine import free_memory, memory_in_use
+from errtax.lm.partitions import Partition, PartitionedBuild
+from errtax.lm.sequence import SPECIAL, occurrences, repeat_final_flush, tail_strings, training_sequence
+from errtax.lm.smoothing import Discounts, estimate_discounts
+from errtax.lm.suffix_tree import Counts, Tree
+from errtax.lm.text import Alphabet, Text, refuse_special_words
+
+logger = logging.getLogger("errtax")
+Fallback = tuple[float, float, float] | None
+
+
+@dataclass
+class _Source:
+    """A text made ready: its alphabet, its sequence, and the build that grows the tree."""
+
+    text: Text
+    order: int
+    alphabet: Alphabet
+    tree: PartitionedBuild
+
+
+def _prepare(text: Text, order: int) -> _Source:
+    if not 1 <= order <= MAX_ORDER:
+        raise UsageError(f"order must lie in 1..{MAX_ORDER}, got {order}.")
+    refuse_special_words(text)
+    alphabet = Alphabet.by_first_appearance(text.codes)
+    if text.end_of_line is not None:
+        alphabet = Alphabet(alphabet.codes[alphabet.codes != text.end_of_line])
+    symbols = training_sequence(text.codes, alphabet, text.end_of_line)
+    return _Source(text, order, alphabet, PartitionedBuild(symbols, len(alphabet) + SPECIAL, order))
+
+
+def build(
+    text: Text, order: int, fallback: Fallback, kenlm_compat: bool, n_partitions: int = 1
+) -> tuple[IndexInfo, IndexArrays]:
+    """The index of a text, in memory; see `NgramIndex.build`."""
+    source = _prepare(text, order)
+    tree = source.tree
+    parts = [tree.grow(*ends) for ends in tree.even_ranges(n_partitions)]
+    top, discounts = _finish(source, fallback, kenlm_compat)
+    nodes = np.concatenate([*(part.nodes for part in parts), top])
+    positions, labels = (
+        columns[0] if len(columns) == 1 else np.concatenate(columns)
+        for columns in ([part.leaf_position for part in parts], [part.leaf_label for part in parts])
+    )
+    arrays = Tree(tree.symbols, nodes, positions, labels)
+    for array in arrays:
+        array.setflags(write=False)
+    words = None if text.words is None else text.words
+    return _info(source, kenlm_compat, discounts), IndexArrays(source.alphabet, words, discounts, arrays)
+
+
+def _finish(source: _Source, fallback: Fallback, kenlm_compat: bool) -> tuple[Any, Discounts]:
+    """The top of the tree, and the discounts from the counts of counts of the whole."""
+    top, adjusted, raw, covered = source.tree.finish()
+    symbols, order = source.tree.symbols, source.order
+    once = occurrences(symbols, order) - covered  # n-grams on no node occur once
+    for k in tail_strings(symbols, order):
+        once[k] -= 1
+    for counts in (adjusted, raw):
+        counts[:, 1] += once
+    if kenlm_compat:
+        repeat_final_flush(symbols, adjusted)
+    return top, estimate_discounts(adjusted, raw, fallback)
+
+
+def _info(source: _Source, kenlm_compat: bool, discounts: Discounts) -> IndexInfo:
+    text = source.text
+    return IndexInfo(
+        str(text.unit),
+        source.order,
+        kenlm_compat,
+        str(text.sentences),
+        " + ".join(Path(part).name for part in text.name.split(" + ")),
+        text.sha256,
+        len(text),
+        discounts.fallback_adjusted,
+        discounts.fallback_raw,
+    )
+
+
+# --- into a file -----------------------------------------------------------------------------------------------------
+
+
+def build_file(
+    text: Text, path: Path, order: int, fallback: Fallback, kenlm_compat: bool, memory: int | None = None
+) -> None:
+    """Build the index of a text into `path`; see `NgramIndex.build_file`."""
+    require_folder(path)
+    partial = path.with_name(path.name + ".partial")
+    # with a journal beside it, an unfinished build stays to be gone on with
+    with locked(partial) as file:
+        source = _prepare(text, order)
+        journal = Journal(partial, file, source)
+        writer = journal.resume() or journal.begin()
+        used = memory_in_use()
+        ranges = source.tree.ranges(used, memory or used + int(0.8 * free_memory()))
+        if len(ranges) > 1:
+            logger.info("Building in %d partitions.", len(ranges))
+        for k, ends in enumerate(ranges):
+            part = source.tree.grow(*ends)
+            for name in ("leaf_position", "leaf_label", "nodes"):
+                writer.append(name, getattr(part, name))
+            del part
+            if len(ranges) > 1:
+                journal.keep(writer)
+                logger.info("Partition %d of %d is done.", k + 1, len(ranges))
+        top, discounts = _finish(source, fallback, kenlm_compat)
+        writer.append("nodes", top)
+        end_index(writer, _info(source, kenlm_compat, discounts), discounts)
+        os.fsync(file.fileno())
+        journal.forget()
+        os.replace(partial, path)
+
+
+class Journal:
+    """Keeps what an interrupted build needs to go on: beside `X.partial`, a file that says how far it is whole."""
+
+    def __init__(self, partial: Path, file: BinaryIO, source: _Source) -> None:
+        self.path = partial.with_name(partial.name + ".state")
+        self.file = file
+        self.source = source
+        text = source.text
+        self.key = [SCHEMA, text.sha256, str(text.unit), str(text.sentences), source.order, text.name]
+
+    def begin(self) -> ContainerWriter:
+        """Start clean."""
+        self.forget()
+        self.file.seek(0)
+        self.file.truncate()
+        source = self.source
+        tree = source.tree
+        return begin_index(self.file, source.alphabet, source.text.words, tree.symbols, source.order, tree.node)
+
+    def keep(self, writer: ContainerWriter) -> None:
+        """Put on disk what is done, then word of it."""
+        self.file.flush()
+        os.fsync(self.file.fileno())
+        progress = self.source.tree.progress
+        sizes = {"next_bucket": progress.next_bucket, "n_nodes": progress.n_nodes, "n_leaves": progress.n_leaves}
+        written = self.file.seek(0, os.SEEK_END)
+        header = json.dumps({"key": self.key, "sizes": sizes, "writer": writer.state(), "written": written})
+        temporary = self.path.with_name(self.path.name + ".new")
+        with temporary.open("wb") as out:
+            np.savez(out, header=np.array(header), roots=progress.roots, **progress.counts._asdict())
+            out.flush()
+            os.fsync(out.fileno())
+        os.replace(temporary, self.path)
+
+    def resume(self) -> ContainerWriter | None:
+        """A writer that goes on after the last partition kept, if there is one of the same build."""
+        if not self.path.exists():
+            return None
+        with np.load(self.path) as state:
+            header = json.loads(str(state["header"]))
+            if header["key"] != self.key or self.file.seek(0, os.SEEK_END) < header["written"]:
+                return None
+            progress = self.source.tree.progress
+            progress.roots = state["roots"]
+            progress.counts = Counts(*(state[name] for name in Counts._fields))
+        for name, value in header["sizes"].items():
+            setattr(progress, name, value)
+        writer = ContainerWriter(self.file)
+        writer.restore(header["writer"])
+        logger.info("Going on with a build that was interrupted: %d%% is done.", 100 * progress.n_leaves // len(self.source.tree.symbols))
+        return writer
+
+    def forget(self) -> None:
+        """Nothing to go on with."""
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,29 @@
+"""What the machine has to give: memory."""
+
+import os
+import sys
+from pathlib import Path
+
+
+def free_memory() -> int:
+    """Bytes that this process could still use: what is available, and not more than its control group allows."""
+    available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 4 << 30
+    meminfo = Path("/proc/meminfo")
+    if meminfo.exists():
+        fields = dict(line.split(":", 1) for line in meminfo.read_text(encoding="ascii").splitlines())
+        available = int(fields["MemAvailable"].split()[0]) * 1024
+    limit, used = Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory.current")
+    if limit.exists() and used.exists() and (allowed := limit.read_text(encoding="ascii").strip()) != "max":
+        available = min(available, max(int(allowed) - int(used.read_text(encoding="ascii")), 0))
+    return available
+
+
+def memory_in_use() -> int:
+    """Bytes of memory that this process holds now."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    import resource  # noqa: PLC0415  # not on Windows
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
