@@ -1,0 +1,198 @@
+"""All n-grams of a tree with their probabilities and back-off weights, order by order: what an ARPA file lists.
+
+The recursion runs over the training text itself: p[i] holds p_{k-1} of the (k-1)-gram that ends at position i, and each
+k-gram of the tree turns it, at all the places where it occurs, into p_k (Chen & Goodman, eq. 24).
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errtax.lm.kernels import inlined, tight
+from errtax.lm.suffix_sort import BOS, END, EOS
+from errtax.lm.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING, Tree
+
+
+class Ngrams(NamedTuple):
+    """The n-grams of one order, as many as there is room for."""
+
+    position: NDArray[Any]  # where in S it begins
+    p: NDArray[np.float64]  # its probability by a model of order N
+    backoff: NDArray[np.float64]  # gamma of it as a context; 1 where nothing follows
+
+
+class Stack(NamedTuple):
+    """Nodes to visit."""
+
+    node: NDArray[np.int64]
+    begin: NDArray[np.int64]
+
+
+def stack_of(tree: Tree, n_ids: int, order: int) -> Stack:
+    """Room for the children of all nodes on one path."""
+    size = min((order + 1) * n_ids, len(tree.nodes)) + 1
+    return Stack(np.empty(size, np.int64), np.empty(size, np.int64))
+
+
+@tight
+def count_ngrams(tree, stack, counts):
+    """counts[k]: distinct n-grams of order k = 1..N, N at most the tree's depth; `<s>` is one of them."""
+    order = len(counts) - 1
+    top = _push(stack, 0, len(tree.nodes) - 1, 0)
+    while top > 0:
+        top -= 1
+        node, begin = tree.nodes[stack.node[top]], stack.begin[top]
+        depth = np.int64(node["shape"] & DEPTH)
+        if node["shape"] & HAS_CHILDREN:
+            c = np.int64(node["child"])
+            while True:
+                child = tree.nodes[c]
+                if child["label"] != END:
+                    start = np.int64(tree.leaf_position[begin])
+                    last = _length(tree.symbols, start, depth, min(np.int64(child["shape"] & DEPTH), order))
+                    _count_orders(counts, depth, last)
+                    if np.int64(child["shape"] & DEPTH) < order:
+                        top = _push(stack, top, c, begin)
+                begin = np.int64(child["end"])
+                if child["shape"] & LAST_SIBLING:
+                    break
+                c += 1
+        for leaf in range(begin, np.int64(node["end"])):
+            if tree.leaf_label[leaf] != END:
+                _count_orders(counts, depth, _length(tree.symbols, np.int64(tree.leaf_position[leaf]), depth, order))
+    for k in range(1, order + 1):
+        counts[k] += counts[k - 1]
+
+
+@inlined
+def _count_orders(counts, depth, last):
+    if last > depth:
+        counts[depth + 1] += 1
+        if last + 1 < len(counts):
+            counts[last + 1] -= 1
+
+
+@inlined
+def _length(symbols, start, depth, limit):
+    """How many symbols, at most `limit`, the n-grams have that begin at `start`; the first `depth` are known."""
+    n = depth
+    while n < limit and symbols[start + n] != END:
+        n += 1
+        if symbols[start + n - 1] == EOS:
+            break
+    return n
+
+
+@inlined
+def _push(stack, top, node, begin):
+    stack.node[top], stack.begin[top] = node, begin
+    return top + 1
+
+
+@tight
+def list_ngrams(tree, smoothing, k, order, stack, p, out):  # noqa: PLR0917
+    """Fill `out` with the n-grams of order k of the model of that order, and turn `p` into p_k; return how many.
+
+    p[i]: p_{k-1} at position i of S; for k = 1 it is not read.
+    """
+    n = 0
+    top = _push(stack, 0, len(tree.nodes) - 1, 0)
+    while top > 0:
+        top -= 1
+        v, begin = stack.node[top], stack.begin[top]
+        node = tree.nodes[v]
+        depth = np.int64(node["shape"] & DEPTH)
+        first = np.int64(tree.leaf_position[begin])
+        is_bos = depth > 0 and tree.symbols[first] == BOS
+        denominator, gamma = 1.0, 1.0
+        if 0 < depth == k - 1:
+            denominator, gamma = _sum_up(tree, smoothing, v, begin, k, order, is_bos)
+        if node["shape"] & HAS_CHILDREN:
+            c = np.int64(node["child"])
+            while True:
+                child = tree.nodes[c]
+                end, child_depth = np.int64(child["end"]), np.int64(child["shape"] & DEPTH)
+                if child["label"] != END:
+                    start = np.int64(tree.leaf_position[begin])
+                    if child_depth < k:
+                        top = _push(stack, top, c, begin)
+                    elif tree.symbols[start + k - 1] != END:
+                        bos = is_bos or tree.symbols[start] == BOS
+                        a = end - begin if k == order or bos else np.int64(child["left"])
+                        for leaf in range(begin, end):
+                            i = np.int64(tree.leaf_position[leaf]) + k - 1
+                            p[i] = _probability(smoothing, tree.symbols, i, p[i], a, k, order, depth, denominator, gamma)
+                        out.position[n], out.p[n] = start, p[start + k - 1]
+                        out.backoff[n] = _backoff(tree, smoothing, c, begin, start, k, order, bos)
+                        n += 1
+                begin = end
+                if child["shape"] & LAST_SIBLING:
+                    break
+                c += 1
+        for leaf in range(begin, np.int64(node["end"])):
+            start = np.int64(tree.leaf_position[leaf])
+            if tree.leaf_label[leaf] != END and _length(tree.symbols, start, depth, k) == k:
+                i = start + k - 1
+                p[i] = _probability(smoothing, tree.symbols, i, p[i], 1, k, order, depth, denominator, gamma)
+                out.position[n], out.p[n] = start, p[i]
+                out.backoff[n] = 1.0
+                if k < order and tree.symbols[i] != EOS and tree.symbols[i + 1] != END:
+                    out.backoff[n] = smoothing.raw[k + 1, 1] if k + 1 == order else smoothing.adjusted[k + 1, 1]
+                n += 1
+    return n
+
+
+@inlined
+def _probability(smoothing, symbols, i, lower, a, k, order, depth, denominator, gamma):  # noqa: PLR0917
+    """p_k of an n-gram with count a; its context ends at a node of `depth`, or inside the edge below it."""
+    if k == 1:
+        return smoothing.unigram_raw[symbols[i]] if order == 1 else smoothing.unigram_adjusted[symbols[i]]
+    discount = smoothing.raw[k, min(a, 3)] if k == order else smoothing.adjusted[k, min(a, 3)]
+    if depth < k - 1:  # inside an edge: one continuation
+        return (a - discount) / a + discount / a * lower
+    return (a - discount) / denominator + gamma * lower
+
+
+@inlined
+def _backoff(tree, smoothing, c, begin, start, k, order, is_bos):  # noqa: PLR0917
+    """gamma of the n-gram of order k that is on the edge to node c, or ends at c."""
+    if k == order or tree.symbols[start + k - 1] == EOS:
+        return 1.0
+    if k == (tree.nodes[c]["shape"] & DEPTH):
+        denominator, gamma = _sum_up(tree, smoothing, c, begin, k + 1, order, is_bos)
+        return gamma if denominator > 0 else 1.0
+    if tree.symbols[start + k] == END:
+        return 1.0
+    a = np.int64(tree.nodes[c]["end"]) - begin if k + 1 == order or is_bos else np.int64(tree.nodes[c]["left"])
+    return (smoothing.raw[k + 1, min(a, 3)] if k + 1 == order else smoothing.adjusted[k + 1, min(a, 3)]) / a
+
+
+@inlined
+def _sum_up(tree, smoothing, v, begin, k, order, is_bos):  # noqa: PLR0917
+    """Denominator and gamma (eq. 25) of the context that ends at node v, for the n-grams of order k."""
+    discounts = smoothing.raw if k == order else smoothing.adjusted
+    denominator, mass, own = 0.0, 0.0, begin
+    if tree.nodes[v]["shape"] & HAS_CHILDREN:
+        c = np.int64(tree.nodes[v]["child"])
+        while True:
+            child = tree.nodes[c]
+            end = np.int64(child["end"])
+            if child["label"] != END:
+                a = end - own if k == order or is_bos else np.int64(child["left"])
+                denominator += a
+                mass += discounts[k, min(a, 3)]
+            own = end
+            if child["shape"] & LAST_SIBLING:
+                break
+            c += 1
+    n_leaves = np.int64(tree.nodes[v]["end"]) - own
+    if n_leaves > 0 and tree.leaf_label[own] == END:
+        n_leaves -= 1
+    denominator += n_leaves
+    return denominator, (mass + n_leaves * discounts[k, 1]) / denominator if denominator > 0 else 1.0
+
+
+def ngram_room(n: int, offset: Any) -> Ngrams:
+    """Room for n n-grams."""
+    return Ngrams(np.empty(n, offset), np.empty(n), np.empty(n))
