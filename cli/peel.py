@@ -7,12 +7,13 @@ import click
 
 from errtax.cli.frame import FILE, emit, force_option
 from errtax.cli.frame import command as declare
-from errtax.cli.types import FLOATS, INTEGERS, NAMES
+from errtax.cli.types import ENGINE, FLOATS, INTEGERS, NAMES
 
 
 @declare("peel", "errtax peel --preds preds.parquet --ngram train.ngram --train-text train.txt")
 @click.option("--preds", type=FILE, required=True, help="Prediction log (Parquet).")
-@click.option("--ngram", type=FILE, help="Index made by errtax build-ngram [default: built from --train-text].")
+@click.option("--ngram", type=FILE, help="Index made by errtax build-ngram, or a model of KenLM [default: built from --train-text].")
+@click.option("--engine", type=ENGINE, help="What reads an .arpa file as --ngram [default: native].")
 @click.option("--train-text", type=FILE, help="The model's training text.")
 @click.option("--text", type=FILE, help="The text under test, to check that the log is of it.")
 @click.option("-o", "--output", type=FILE, help="Peel to write [default: PREDS.peel.parquet].")
@@ -47,6 +48,7 @@ def command(
     ngram: Path | None,
     train_text: Path | None,
     text: Path | None,
+    engine: str | None,
     output: Path | None,
     preset: str,
     criterion: str,
@@ -67,7 +69,7 @@ def command(
     require_absent(output, force)
     given = {name: value for name, value in thresholds.items() if value is not None}
     settings = replace(PRESETS[preset], criterion=Criterion(criterion), **given)
-    peel = peel_files(PeelInputs(preds, ngram, train_text, text), settings)
+    peel = peel_files(PeelInputs(preds, ngram, train_text, text, engine), settings)
     write_peel(output, peel, force)
     summary = summarise(peel)
     emit({**summary.to_json(), "peel": str(output)}, summary_table(summary), peel.signature, str(output))

@@ -6,31 +6,43 @@ import click
 
 from errtax.cli.frame import FILE, emit, force_option, progress
 from errtax.cli.frame import command as declare
-from errtax.cli.types import RANGE
+from errtax.cli.types import ANY_UNIT, ENGINE, RANGE, SENTENCES
 
 
 @declare("score", "errtax score test.txt --ngram train.ngram --orders 1-20")
 @click.argument("text", type=FILE)
-@click.option("--ngram", type=FILE, required=True, help="Index made by errtax build-ngram.")
+@click.option("--ngram", type=FILE, required=True, help="Index made by errtax build-ngram, or a model of KenLM (folder, .arpa, .binary).")
 @click.option("-o", "--output", type=FILE, help="Scores to write [default: TEXT.scores.parquet].")
 @click.option("--orders", type=RANGE, help="Orders, in KenLM's meaning: n - 1 symbols of context [default: all].")
+@click.option("--unit", type=ANY_UNIT, help="What one symbol is, where the model does not say it (.arpa, .binary).")
+@click.option("--sentences", type=SENTENCES, help="Likewise: one sentence, or one a line.")
+@click.option("--engine", type=ENGINE, help="What reads an .arpa file [default: native].")
 @force_option
-def command(text: Path, ngram: Path, output: Path | None, orders: tuple[int, ...] | None, force: bool) -> None:
+def command(
+    text: Path,
+    ngram: Path,
+    output: Path | None,
+    orders: tuple[int, ...] | None,
+    unit: str | None,
+    sentences: str | None,
+    engine: str | None,
+    force: bool,
+) -> None:
     """Write the log-probability of each symbol of TEXT by every order; print the cross-entropies."""
     from rich.table import Table
 
     from errtax.lm.files import require_absent
-    from errtax.lm.ngram_index import NgramIndex
+    from errtax.lm.open_model import open_model
     from errtax.lm.scores import SCORES_NAME, score_text, scores_signature
-    from errtax.lm.text import Unit, read_text
+    from errtax.lm.text import Sentences, Unit, read_text
 
     output = output or Path(f"{'stdin' if str(text) == '-' else text.stem}.scores.parquet")
     require_absent(output, force)
-    index = NgramIndex.open(ngram)
-    symbols = read_text(text, Unit(index.info.unit))
+    model = open_model(ngram, unit and Unit(unit), sentences and Sentences(sentences), engine)
+    symbols = read_text(text, model.unit, model.sentences)
     with progress("scoring") as update:
         entropies = score_text(
-            symbols, index, output, orders, force, on_block=lambda done, total: update(done, total, "")
+            symbols, model, output, orders, force, on_block=lambda done, total: update(done, total, "")
         )
     rows = [
         {"order": n, "context": n - 1, "nats": nats, "bits": nats / 0.6931471805599453} for n, nats in entropies.items()
@@ -40,6 +52,6 @@ def command(text: Path, ngram: Path, output: Path | None, orders: tuple[int, ...
         table.add_column(name, justify="right")
     for row in rows:
         table.add_row(str(row["order"]), str(row["context"]), f"{row['nats']:.4f}", f"{row['bits']:.4f}")
-    signature = scores_signature(symbols, index)
+    signature = scores_signature(symbols, model)
     document = {"schema": SCORES_NAME, "signature": signature, "scores": str(output), "symbols": len(symbols)}
     emit({**document, "cross_entropy": rows}, table, signature, str(output))

@@ -1,5 +1,6 @@
 """Option types: lists of numbers and names."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -43,8 +44,27 @@ class Range(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
         return tuple(sorted(found))
 
 
+class Memory(click.ParamType):  # type: ignore[type-arg,unused-ignore]
+    """`4G`, `500M` or a number of bytes as an integer."""
+
+    name = "4G"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Bytes; K, M, G and T are powers of 1000, with an i (4GiB) of 1024."""
+        if isinstance(value, int):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", str(value).strip(), re.IGNORECASE)
+        if found is None or float(found[1]) == 0:
+            self.fail(f"{value!r} is not an amount of memory such as 4G or 500M.", param, ctx)
+        return int(float(found[1]) * (1024 if found[3] else 1000) ** " KMGT".index(found[2].upper() or " "))
+
+
 INTEGERS = Listed(int, "0,1,2")
 FLOATS = Listed(float, "0.1,0.2")
 NAMES = Listed(str, "ngram,memory")
 RANGE = Range()
+MEMORY = Memory()
 UNIT = click.Choice(["byte", "char"])
+ANY_UNIT = click.Choice(["byte", "char", "word", "token"])
+SENTENCES = click.Choice(["stream", "lines"])
+ENGINE = click.Choice(["native", "kenlm"])

@@ -1,4 +1,4 @@
-"""Scores of a text by all orders of an n-gram index (errtax.scores/1)."""
+"""Scores of a text by all orders of an n-gram model (errtax.scores/1)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +9,8 @@ import pyarrow as pa
 
 import errtax
 from errtax.lm.errors import UsageError
-from errtax.lm.ngram_index import NgramIndex
-from errtax.lm.prediction_log import encode_symbols
+from errtax.lm.ngram_model import NgramModel
+from errtax.lm.symbols import symbol_column
 from errtax.lm.table import Column, TableSchema, arrow_of, numpy_of, open_parquet, table_writer
 from errtax.lm.text import Text, Unit
 
@@ -33,7 +33,7 @@ def scores_schema(orders: tuple[int, ...]) -> TableSchema:
 
 def score_text(
     text: Text,
-    index: NgramIndex,
+    model: NgramModel,
     output: Path,
     orders: tuple[int, ...] | None = None,
     force: bool = False,
@@ -43,11 +43,11 @@ def score_text(
 
     Streamed: memory does not grow with the text beyond the text itself.
     """
-    index.require_unit(text.unit, text.name)
-    orders = orders or tuple(range(1, index.info.order + 1))
-    if not 1 <= orders[0] <= orders[-1] <= index.info.order:
+    codes = model.codes_of(text)
+    orders = orders or tuple(range(1, model.order + 1))
+    if not 1 <= orders[0] <= orders[-1] <= model.order:
         raise UsageError(
-            f"orders must lie in 1..{index.info.order}, the orders of the index; got {orders[0]}-{orders[-1]}."
+            f"orders must lie in 1..{model.order}, the orders of the model; got {orders[0]}-{orders[-1]}."
         )
     symbol = pa.binary() if text.unit is Unit.BYTE else pa.string()
     schema = scores_schema(orders).arrow(symbol=symbol)
@@ -56,16 +56,16 @@ def score_text(
         "errtax.schema": SCORES_NAME,
         "unit": str(text.unit),
         "text_sha256": text.sha256,
-        "train_sha256": index.info.text_sha256,
-        "signature": scores_signature(text, index),
+        "train_sha256": model.text_sha256,
+        "signature": scores_signature(text, model),
     }
     total, start = np.zeros(len(orders)), 0
     with table_writer(output, schema, metadata, force) as writer:
-        for block in index.score_blocks(text.codes):
+        for block in model.score_blocks(codes):
             stop = start + len(block)
             arrays: list[Any] = [
                 arrow_of(np.arange(start, stop)),
-                encode_symbols(text.codes[start:stop], text.unit),
+                symbol_column(text, start, stop),
             ]
             arrays += [arrow_of(np.ascontiguousarray(block[:, column])) for column in columns]
             writer.write_batch(pa.record_batch(arrays, schema=schema))
@@ -75,10 +75,10 @@ def score_text(
     return {n: float(-total[k] / len(text)) for k, n in enumerate(orders)}
 
 
-def scores_signature(text: Text, index: NgramIndex) -> str:
+def scores_signature(text: Text, model: NgramModel) -> str:
     """How the scores were made, for example `errtax:0.1.0|unit:byte|n:330000|ngram:mkn,order=21,compat|...`."""
-    made = f"errtax:{errtax.__version__}|unit:{text.unit}|n:{len(text)}|ngram:{index.description}"
-    return f"{made}|text:{text.sha256[:8]}|train:{index.info.text_sha256[:8]}"
+    made = f"errtax:{errtax.__version__}|unit:{text.unit}|n:{len(text)}|ngram:{model.description}"
+    return f"{made}|text:{text.sha256[:8]}|train:{model.text_sha256[:8]}"
 
 
 def scores_problems(path: Path) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.ngram_index import NgramIndex
+from errtax.lm.ngram_model import NgramModel
 from errtax.oracle.memory import distances_to_earlier
 from errtax.oracle.ngram import smallest_context
 from errtax.oracle.rarity import counts_in_training
@@ -35,10 +35,10 @@ class Evidence(NamedTuple):
         return Evidence(*columns)
 
 
-def collect_evidence(view: TextView, index: NgramIndex | None, training_words: Counter[str] | None) -> Evidence:
+def collect_evidence(view: TextView, model: NgramModel | None, training_words: Counter[str] | None) -> Evidence:
     """The evidence on every row of a log; an oracle without its model or counts leaves None.
 
-    Time O(n) times the order of the index; about 60 bytes a symbol.
+    Time O(n) times the order of the model; about 60 bytes a symbol.
     """
     word_of = view.word_of
     inside = word_of >= 0
@@ -53,7 +53,7 @@ def collect_evidence(view: TextView, index: NgramIndex | None, training_words: C
     distances = distances_to_earlier(view)
     counts = None if training_words is None else of_word(counts_in_training(view, training_words))
     evidence = Evidence(
-        ngram_context=None if index is None else smallest_context(index, view),
+        ngram_context=None if model is None else smallest_context(model, view),
         memory_distance=of_word(np.where(distances > 0, distances, NONE)),
         word_length=of_word(view.words.characters),
         word_offset=_offsets(view, inside, place),

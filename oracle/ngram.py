@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.ngram_index import NgramIndex
+from errtax.lm.ngram_model import NgramModel
 from errtax.oracle.text_view import TextView
 
 
-def smallest_context(index: NgramIndex, view: TextView) -> NDArray[np.uint8]:
+def smallest_context(model: NgramModel, view: TextView) -> NDArray[np.uint8]:
     """The smallest n >= 1 such that the model with n symbols of context gives the symbol p > 0.5; 0 where none does.
 
     Karpathy et al. 2015, section 4.3: "n-gram error".  n symbols of context are order n + 1.  Shape (len(view),).
@@ -15,7 +15,7 @@ def smallest_context(index: NgramIndex, view: TextView) -> NDArray[np.uint8]:
     contexts = np.empty(len(view), np.uint8)
     half = np.float32(np.log(0.5))
     start = 0
-    for logprobs in index.score_blocks(view.codes, unknown=view.gaps):
+    for logprobs in model.score_blocks(view.codes, unknown=view.gaps):
         knows = logprobs[:, 1:] > half
         found = knows.argmax(axis=1) + 1 if knows.shape[1] else np.zeros(len(knows), np.int64)
         contexts[start : start + len(knows)] = np.where(knows.any(axis=1), found, 0)

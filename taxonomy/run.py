@@ -6,9 +6,12 @@ from pathlib import Path
 
 from errtax.lm.errors import BadInput
 from errtax.lm.files import sha256_of_file
+from errtax.lm.kenlm_tools import MANIFEST
 from errtax.lm.ngram_index import NgramIndex
+from errtax.lm.ngram_model import NgramModel, require_unit
+from errtax.lm.open_model import Kind, kind_of, open_model
 from errtax.lm.prediction_log import PredictionLog, read_log
-from errtax.lm.text import Text, read_text
+from errtax.lm.text import Sentences, Text, Unit, read_text
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.rarity import count_words
 from errtax.oracle.text_view import TextView
@@ -27,6 +30,12 @@ class PeelInputs:
     ngram: Path | None = None
     train_text: Path | None = None
     text: Path | None = None  # if given, the log must be a log of it
+    engine: str | None = None  # for an ARPA file: native or kenlm
+
+    def model_options(self, unit: Unit) -> tuple[Unit | None, Sentences | None, str | None]:
+        """How to open the model: a file of KenLM's does not say its unit, so it is taken to be the log's."""
+        says = self.ngram is None or kind_of(self.ngram) in (Kind.INDEX, Kind.FOLDER)
+        return (None, None, self.engine) if says else (unit, Sentences.STREAM, self.engine)
 
 
 def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
@@ -37,43 +46,47 @@ def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
     train = None if inputs.train_text is None else read_text(inputs.train_text, log.unit)
     _announce_missing(inputs, settings)
     logger.debug("Read %s rows of %s.", f"{len(log):,}", log.name)
-    index = _index(inputs, train, log, settings)
+    model = _model(inputs, train, log, settings)
     view = TextView.of_log(log)
     words = count_words(train) if train is not None and "rare" in settings.layers else None
-    peel = peel_log(log, collect_evidence(view, index, words), settings)
+    peel = peel_log(log, collect_evidence(view, model, words), settings)
     logger.debug("Peeled: %s errors.", f"{int(peel.error.sum()):,}")
-    train_sha256 = train.sha256 if train else index.info.text_sha256 if index else ""
-    described = index.description if index else ""
+    train_sha256 = train.sha256 if train else model.text_sha256 if model else ""
+    described = model.description if model else ""
     signature = make_signature(str(log.unit), len(log), peel.settings, described, log.text_sha256, train_sha256)
     sources = {
         "text_sha256": log.text_sha256,
         "preds_sha256": sha256_of_file(inputs.preds),
         **({"train_sha256": train_sha256} if train_sha256 else {}),
-        **({"ngram_sha256": sha256_of_file(inputs.ngram)} if inputs.ngram else {}),
+        **({"ngram_sha256": _sha256_of_model(inputs.ngram)} if inputs.ngram else {}),
         **({"parameters": log.metadata["parameters"]} if "parameters" in log.metadata else {}),
     }
     return replace(peel, signature=signature, sources=sources)
 
 
-def _index(inputs: PeelInputs, train: Text | None, log: PredictionLog, settings: Settings) -> NgramIndex | None:
+def _model(inputs: PeelInputs, train: Text | None, log: PredictionLog, settings: Settings) -> NgramModel | None:
     if "ngram" not in settings.layers:
         return None
     if inputs.ngram is not None:
-        index = NgramIndex.open(inputs.ngram)
-        index.require_unit(log.unit, log.name)
-        if index.info.order <= settings.ngram_max:
-            found = f"{inputs.ngram} has order {index.info.order}, so contexts of up to {index.info.order - 1} symbols"
+        model = open_model(inputs.ngram, *inputs.model_options(log.unit))
+        require_unit(model, log.unit, log.name)
+        if model.order <= settings.ngram_max:
+            found = f"{inputs.ngram} has order {model.order}, so contexts of up to {model.order - 1} symbols"
             raise BadInput(
                 f"{found}; the n-gram layer asks for {settings.ngram_max}. "
                 f"Build it with --order {settings.ngram_max + 1}, or lower --ngram-max."
             )
-        if train is not None and index.info.text_sha256 != train.sha256:
-            logger.warning("The index %s was built from another text than %s.", inputs.ngram, inputs.train_text)
-        return index
+        if train is not None and model.text_sha256 and model.text_sha256 != train.sha256:
+            logger.warning("The model %s was built from another text than %s.", inputs.ngram, inputs.train_text)
+        return model
     if train is None:
         return None
     logger.info("No --ngram: building an index of order %d in memory.", settings.ngram_max + 1)
     return NgramIndex.build(train, settings.ngram_max + 1)
+
+
+def _sha256_of_model(path: Path) -> str:
+    return sha256_of_file(path / MANIFEST if path.is_dir() else path)
 
 
 def _announce_missing(inputs: PeelInputs, settings: Settings) -> None:

@@ -88,7 +88,7 @@ def logprob(p: float | None) -> float:
 
 @st.composite
 def logs(draw: st.DrawFn) -> PredictionLog:
-    unit = draw(st.sampled_from(list(Unit)))
+    unit = draw(st.sampled_from([Unit.BYTE, Unit.CHAR]))
     content = draw(data(25)) if unit is Unit.BYTE else draw(strings(25)).encode()
     n = len(text_of_bytes(content, unit))
     gaps = draw(st.booleans())
@@ -101,7 +101,7 @@ def logs(draw: st.DrawFn) -> PredictionLog:
     return replace(log, argmax_codes=best)
 
 
-INDICES = {unit: NgramIndex.build(text_of_bytes(TRAIN.encode(), unit), 8) for unit in Unit}
+INDICES = {unit: NgramIndex.build(text_of_bytes(TRAIN.encode(), unit), 8) for unit in (Unit.BYTE, Unit.CHAR)}
 
 
 def evidence_of(log: PredictionLog) -> Any:

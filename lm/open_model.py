@@ -1,0 +1,87 @@
+"""Opening a model of whichever kind a path names."""
+
+import zlib
+from enum import StrEnum
+from pathlib import Path
+
+from errtax.lm import container, kenlm_model
+from errtax.lm.arpa import ArpaModel
+from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.files import require_input
+from errtax.lm.kenlm_model import KenlmModel
+from errtax.lm.kenlm_tools import MANIFEST
+from errtax.lm.ngram_index import NgramIndex
+from errtax.lm.ngram_model import NgramModel
+from errtax.lm.text import Sentences, Unit
+
+
+class Kind(StrEnum):
+    """What a file or folder holds."""
+
+    INDEX = "an index of errtax build-ngram"
+    FOLDER = "a folder of errtax build-ngram --engine kenlm"
+    BINARY = "a binary file of KenLM's build_binary"
+    ARPA = "an ARPA file (.gz or not)"
+
+
+ENGINES = ("native", "kenlm")
+_HEAD = 1 << 20  # any text may stand before \data\, but not a book
+
+
+def open_model(
+    path: Path, unit: Unit | None = None, sentences: Sentences | None = None, engine: str | None = None
+) -> NgramModel:
+    """The model at `path`: see `Kind` for what can be opened.
+
+    `unit` and `sentences` are what a single KenLM or ARPA file does not say; where a model says it, they must agree
+    with it.  `engine`: `kenlm` scores an ARPA file through KenLM's Python module, otherwise it is read natively; an
+    index is always native, KenLM's own formats always KenLM's.
+
+    Raises `BadInput` for anything else, `UsageError` for arguments that do not fit.
+    """
+    kind = kind_of(path)
+    if engine not in (None, *ENGINES):
+        raise UsageError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}.")
+    fits = {Kind.INDEX: ("native",), Kind.ARPA: ENGINES}.get(kind, ("kenlm",))
+    if engine not in (None, *fits):
+        raise UsageError(f"{path} is {kind}, which only --engine {fits[0]} can read.")
+    if kind is Kind.INDEX:
+        return _open_index(path, unit, sentences)
+    if kind is Kind.ARPA and engine != "kenlm":
+        return ArpaModel.open(path, unit, sentences)
+    return KenlmModel.open(path, unit, sentences)
+
+
+def kind_of(path: Path) -> Kind:
+    """What a path holds, by its first bytes; `BadInput` with a list of what can be opened for anything else."""
+    if path.is_dir():
+        if (path / MANIFEST).is_file():
+            return Kind.FOLDER
+    else:
+        with require_input(path).open("rb") as file:
+            head = file.read(_HEAD)
+        if head.startswith(container.MAGIC[:6]):
+            return Kind.INDEX
+        if head.startswith(kenlm_model.MAGIC):
+            return Kind.BINARY
+        if b"\\data\\" in _unzipped(head):
+            return Kind.ARPA
+    raise BadInput(f"{path} is no model; {', '.join(Kind)} can be opened.")
+
+
+def _unzipped(head: bytes) -> bytes:
+    if not head.startswith(b"\x1f\x8b"):
+        return head
+    try:
+        return zlib.decompressobj(wbits=31).decompress(head, _HEAD)
+    except zlib.error:
+        return b""
+
+
+def _open_index(path: Path, unit: Unit | None, sentences: Sentences | None) -> NgramModel:
+    index = NgramIndex.open(path)
+    found = index.unit, index.sentences
+    for asked, due in zip((unit, sentences), found, strict=True):
+        if asked not in (None, due):
+            raise UsageError(f"{path} is a model of units of {' and '.join(found)}; {asked} was asked for.")
+    return index
