@@ -80,14 +80,14 @@ def command(
         raise click.UsageError("--arpa is written by --engine native; with kenlm, the folder keeps binary models.")
     if arpa_order is not None and not 1 <= arpa_order <= options["order"]:
         raise click.UsageError(f"--arpa-order must lie in 1..{options['order']}, the orders of the index.")
-    read = partial(read_texts, texts, Unit(unit), sentences and Sentences(sentences))
+    read = partial(read_texts, texts, Unit(unit), Sentences(sentences) if sentences else None)
     if engine == "kenlm":
         _build_kenlm(read, output, force, **options)
     else:
         _build_index(read, output, arpa, arpa_order, force, **options)
 
 
-def _build_index(  # noqa: PLR0917
+def _build_index(
     read: Callable[[], Any],
     output: Path,
     arpa: Path | None,

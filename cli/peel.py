@@ -12,7 +12,11 @@ from errtax.cli.types import ENGINE, FLOATS, INTEGERS, NAMES
 
 @declare("peel", "errtax peel --preds preds.parquet --ngram train.ngram --train-text train.txt")
 @click.option("--preds", type=FILE, required=True, help="Prediction log (Parquet).")
-@click.option("--ngram", type=FILE, help="Index made by errtax build-ngram, or a model of KenLM [default: built from --train-text].")
+@click.option(
+    "--ngram",
+    type=FILE,
+    help="Index made by errtax build-ngram, or a model of KenLM [default: built from --train-text].",
+)
 @click.option("--engine", type=ENGINE, help="What reads an .arpa file as --ngram [default: native].")
 @click.option("--train-text", type=FILE, help="The model's training text.")
 @click.option("--text", type=FILE, help="The text under test, to check that the log is of it.")

@@ -11,7 +11,12 @@ from errtax.cli.types import ANY_UNIT, ENGINE, RANGE, SENTENCES
 
 @declare("score", "errtax score test.txt --ngram train.ngram --orders 1-20")
 @click.argument("text", type=FILE)
-@click.option("--ngram", type=FILE, required=True, help="Index made by errtax build-ngram, or a model of KenLM (folder, .arpa, .binary).")
+@click.option(
+    "--ngram",
+    type=FILE,
+    required=True,
+    help="Index made by errtax build-ngram, or a model of KenLM (folder, .arpa, .binary).",
+)
 @click.option("-o", "--output", type=FILE, help="Scores to write [default: TEXT.scores.parquet].")
 @click.option("--orders", type=RANGE, help="Orders, in KenLM's meaning: n - 1 symbols of context [default: all].")
 @click.option("--unit", type=ANY_UNIT, help="What one symbol is, where the model does not say it (.arpa, .binary).")
@@ -38,7 +43,8 @@ def command(
 
     output = output or Path(f"{'stdin' if str(text) == '-' else text.stem}.scores.parquet")
     require_absent(output, force)
-    model = open_model(ngram, unit and Unit(unit), sentences and Sentences(sentences), engine)
+    chosen = Unit(unit) if unit else None, Sentences(sentences) if sentences else None
+    model = open_model(ngram, *chosen, engine)
     symbols = read_text(text, model.unit, model.sentences)
     with progress("scoring") as update:
         entropies = score_text(

@@ -91,7 +91,7 @@ def _push(stack, top, node, begin):
 
 
 @tight
-def list_ngrams(tree, smoothing, k, order, stack, p, out):  # noqa: PLR0917
+def list_ngrams(tree, smoothing, k, order, stack, p, out):
     """Fill `out` with the n-grams of order k of the model of that order, and turn `p` into p_k; return how many.
 
     p[i]: p_{k-1} at position i of S; for k = 1 it is not read.
@@ -122,7 +122,9 @@ def list_ngrams(tree, smoothing, k, order, stack, p, out):  # noqa: PLR0917
                         a = end - begin if k == order or bos else np.int64(child["left"])
                         for leaf in range(begin, end):
                             i = np.int64(tree.leaf_position[leaf]) + k - 1
-                            p[i] = _probability(smoothing, tree.symbols, i, p[i], a, k, order, depth, denominator, gamma)
+                            p[i] = _probability(
+                                smoothing, tree.symbols, i, p[i], a, k, order, depth, denominator, gamma
+                            )
                         out.position[n], out.p[n] = start, p[start + k - 1]
                         out.backoff[n] = _backoff(tree, smoothing, c, begin, start, k, order, bos)
                         n += 1
@@ -144,7 +146,7 @@ def list_ngrams(tree, smoothing, k, order, stack, p, out):  # noqa: PLR0917
 
 
 @inlined
-def _probability(smoothing, symbols, i, lower, a, k, order, depth, denominator, gamma):  # noqa: PLR0917
+def _probability(smoothing, symbols, i, lower, a, k, order, depth, denominator, gamma):
     """p_k of an n-gram with count a; its context ends at a node of `depth`, or inside the edge below it."""
     if k == 1:
         return smoothing.unigram_raw[symbols[i]] if order == 1 else smoothing.unigram_adjusted[symbols[i]]
@@ -155,7 +157,7 @@ def _probability(smoothing, symbols, i, lower, a, k, order, depth, denominator, 
 
 
 @inlined
-def _backoff(tree, smoothing, c, begin, start, k, order, is_bos):  # noqa: PLR0917
+def _backoff(tree, smoothing, c, begin, start, k, order, is_bos):
     """gamma of the n-gram of order k that is on the edge to node c, or ends at c."""
     if k == order or tree.symbols[start + k - 1] == EOS:
         return 1.0
@@ -169,7 +171,7 @@ def _backoff(tree, smoothing, c, begin, start, k, order, is_bos):  # noqa: PLR09
 
 
 @inlined
-def _sum_up(tree, smoothing, v, begin, k, order, is_bos):  # noqa: PLR0917
+def _sum_up(tree, smoothing, v, begin, k, order, is_bos):
     """Denominator and gamma (eq. 25) of the context that ends at node v, for the n-grams of order k."""
     discounts = smoothing.raw if k == order else smoothing.adjusted
     denominator, mass, own = 0.0, 0.0, begin
@@ -196,3 +198,32 @@ def _sum_up(tree, smoothing, v, begin, k, order, is_bos):  # noqa: PLR0917
 def ngram_room(n: int, offset: Any) -> Ngrams:
     """Room for n n-grams."""
     return Ngrams(np.empty(n, offset), np.empty(n), np.empty(n))
+
+
+@inlined
+def _append(source, first, last, out, size):
+    if len(out):
+        for k in range(first, last):
+            out[size + k - first] = source[k]
+    return size + last - first
+
+
+@tight
+def fill_lines(positions, symbols, k, content, ends, p, backoff, out):
+    """Fill `out` with the lines, or only return how many bytes they take where it is empty."""
+    size = 0
+    for r in range(len(positions)):
+        size = _append(p[0], p[1][r], p[1][r + 1], out, size)
+        for t in range(k):
+            if len(out):
+                out[size] = 9 if t == 0 else 32
+            symbol = np.int64(symbols[np.int64(positions[r]) + t])
+            size = _append(content, ends[symbol], ends[symbol + 1], out, size + 1)
+        if len(backoff[1]) > 1:
+            if len(out):
+                out[size] = 9
+            size = _append(backoff[0], backoff[1][r], backoff[1][r + 1], out, size + 1)
+        if len(out):
+            out[size] = 10
+        size += 1
+    return size

@@ -11,10 +11,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from errtax.lm.arpa_ngrams import Ngrams, count_ngrams, list_ngrams, ngram_room, stack_of
+from errtax.lm.arpa_ngrams import Ngrams, count_ngrams, fill_lines, list_ngrams, ngram_room, stack_of
 from errtax.lm.errors import UsageError
 from errtax.lm.files import replacing
-from errtax.lm.kernels import kernel
 from errtax.lm.ngram_index import NgramIndex
 from errtax.lm.sequence import SPECIAL
 from errtax.lm.suffix_sort import BOS
@@ -41,7 +40,8 @@ def write_arpa(index: NgramIndex, path: Path, order: int | None = None, force: b
         file.write(b"\\data\\\n" + b"".join(b"ngram %d=%d\n" % (k, counts[k]) for k in range(1, order + 1)))
         _write_sections(index, order, counts, _Names(names), file)
         file.write(b"\n\\end\\\n")
-    return counts[1:].tolist()
+    found: list[int] = counts[1:].tolist()
+    return found
 
 
 class _Names:
@@ -84,9 +84,9 @@ def _lines(ngrams: Ngrams, symbols: NDArray[Any], k: int, with_backoff: bool, na
     """The lines of some n-grams: log10 p, the symbols' names, log10 of the back-off weight."""
     p = _decimals(np.minimum(np.log10(ngrams.p.astype(np.float32)), 0))
     backoff = _decimals(np.log10(ngrams.backoff.astype(np.float32)) if with_backoff else np.zeros(0, np.float32))
-    size = _fill_lines(ngrams.position, symbols, k, names.content, names.ends, p, backoff, np.empty(0, np.uint8))
+    size = fill_lines(ngrams.position, symbols, k, names.content, names.ends, p, backoff, np.empty(0, np.uint8))
     out = np.empty(size, np.uint8)
-    _fill_lines(ngrams.position, symbols, k, names.content, names.ends, p, backoff, out)
+    fill_lines(ngrams.position, symbols, k, names.content, names.ends, p, backoff, out)
     return out.data
 
 
@@ -96,32 +96,3 @@ def _decimals(values: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray[n
     _, ends, content = column.buffers()
     offsets = np.frombuffer(ends, np.int32, len(values) + 1) if len(values) else np.zeros(1, np.int32)
     return np.frombuffer(content or b"", np.uint8), offsets
-
-
-@kernel
-def _fill_lines(positions, symbols, k, content, ends, p, backoff, out):  # noqa: PLR0917
-    """Fill `out` with the lines, or only return how many bytes they take where it is empty."""
-    size = 0
-    for r in range(len(positions)):
-        size = _append(p[0], p[1][r], p[1][r + 1], out, size)
-        for t in range(k):
-            if len(out):
-                out[size] = 9 if t == 0 else 32
-            symbol = np.int64(symbols[np.int64(positions[r]) + t])
-            size = _append(content, ends[symbol], ends[symbol + 1], out, size + 1)
-        if len(backoff[1]) > 1:
-            if len(out):
-                out[size] = 9
-            size = _append(backoff[0], backoff[1][r], backoff[1][r + 1], out, size + 1)
-        if len(out):
-            out[size] = 10
-        size += 1
-    return size
-
-
-@kernel
-def _append(source, first, last, out, size):
-    if len(out):
-        for k in range(first, last):
-            out[size + k - first] = source[k]
-    return size + last - first

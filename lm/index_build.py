@@ -14,7 +14,7 @@ from errtax.lm.errors import UsageError
 from errtax.lm.files import locked, require_folder
 from errtax.lm.index_file import MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, begin_index, end_index
 from errtax.lm.machine import free_memory, memory_in_use
-from errtax.lm.partitions import Partition, PartitionedBuild
+from errtax.lm.partitions import PartitionedBuild
 from errtax.lm.sequence import SPECIAL, occurrences, repeat_final_flush, tail_strings, training_sequence
 from errtax.lm.smoothing import Discounts, estimate_discounts
 from errtax.lm.suffix_tree import Counts, Tree
@@ -177,7 +177,10 @@ class Journal:
             setattr(progress, name, value)
         writer = ContainerWriter(self.file)
         writer.restore(header["writer"])
-        logger.info("Going on with a build that was interrupted: %d%% is done.", 100 * progress.n_leaves // len(self.source.tree.symbols))
+        logger.info(
+            "Going on with a build that was interrupted: %d%% is done.",
+            100 * progress.n_leaves // len(self.source.tree.symbols),
+        )
         return writer
 
     def forget(self) -> None:

@@ -4,7 +4,7 @@
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,7 @@ from errtax.lm.sequence import SPECIAL, encode
 from errtax.lm.smoothing import FALLBACK
 from errtax.lm.sorted_scores import score_span
 from errtax.lm.suffix_sort import BOS, END, EOS, UNK, plan_of
-from errtax.lm.text import END_OF_LINE, Codes, Sentences, Text, Unit, recode, symbol_name
+from errtax.lm.text import END_OF_LINE, UNKNOWN, Codes, Sentences, Text, Unit, recode, symbol_name
 
 __all__ = ["MAX_ORDER", "SCHEMA", "NgramIndex"]
 logger = logging.getLogger("errtax")
@@ -193,9 +193,13 @@ class NgramIndex:
 
         `unknown`: positions to take as `<unk>` whatever stands there, so that no context reaches across them.
         """
-        ids = encode(np.asarray(codes), self.alphabet, self.end_of_line, after=(END,))
-        if unknown is not None and len(unknown):
-            ids[(1 + unknown) if self.end_of_line is None else np.flatnonzero(ids[:-1] != BOS)[unknown]] = UNK
+        gaps = np.empty(0, np.int64) if unknown is None else unknown
+        if len(gaps) and self.end_of_line is not None:  # what stands there may be a line's end
+            codes = codes.astype(np.uint32)
+            codes[gaps] = UNKNOWN
+        ids = encode(codes, self.alphabet, self.end_of_line, after=(END,))
+        if self.end_of_line is None:
+            ids[1 + gaps] = UNK
         for start in range(1, len(ids) - 1, block):
             stop = min(start + block, len(ids) - 1)
             out = np.empty((stop - start, self.info.order), np.float32)

@@ -46,9 +46,7 @@ def score_text(
     codes = model.codes_of(text)
     orders = orders or tuple(range(1, model.order + 1))
     if not 1 <= orders[0] <= orders[-1] <= model.order:
-        raise UsageError(
-            f"orders must lie in 1..{model.order}, the orders of the model; got {orders[0]}-{orders[-1]}."
-        )
+        raise UsageError(f"orders must lie in 1..{model.order}, the orders of the model; got {orders[0]}-{orders[-1]}.")
     symbol = pa.binary() if text.unit is Unit.BYTE else pa.string()
     schema = scores_schema(orders).arrow(symbol=symbol)
     columns = [n - 1 for n in orders]

@@ -45,7 +45,7 @@ def training_sequence(codes: Codes, alphabet: Alphabet, end_of_line: int | None)
 
 
 @kernel
-def _insert_starts(ids, n, ends):
+def _insert_starts(ids: Symbols, n: int, ends: NDArray[np.int64]) -> None:
     """Move ids[1 : n + 1] apart, from the right, so that `<s>` stands before and after each of the `ends`."""
     last = n - 1
     for k in range(len(ends) - 1, -1, -1):

@@ -45,12 +45,14 @@ class Rows(NamedTuple):
 
 def new_walk(order: int) -> Walk:
     """Nothing read yet."""
-    n = order + 2
-    integers, floats = [np.zeros(n, np.int64) for _ in range(5)], [np.zeros(n) for _ in range(4)]
-    return Walk(integers[0], integers[1], *floats, *integers[2:])
+    floats = {"denominator", "total", "gamma", "raw_gamma"}
+    columns: list[Any] = [np.zeros(order + 2, np.float64 if name in floats else np.int64) for name in Walk._fields]
+    return Walk(*columns)
 
 
-def score_span(tree: Tree, smoothing: Smoothing, plan: Plan, ids: NDArray[Any], span: tuple[int, int], out: Any) -> None:
+def score_span(
+    tree: Tree, smoothing: Smoothing, plan: Plan, ids: NDArray[Any], span: tuple[int, int], out: Any
+) -> None:
     """out[i - span[0], n - 1]: P_n of ids[i] given the n - 1 ids before it, for positions span[0] <= i < span[1].
 
     `ids` must end with a 0 that is not scored.
@@ -86,14 +88,14 @@ def _walk(tree, smoothing, ids, starts, common, walk, rows):
 
 
 @inlined
-def _descend(tree, smoothing, ids, j, n, order, walk, weights):  # noqa: PLR0917
+def _descend(tree, smoothing, ids, j, n, order, walk, weights):
     """Read on from the string of n >= 1 symbols at j; returns up to which order the contexts occurred."""
     if n == 1 and (walk.node[1] != smoothing.root_node[ids[j]] or walk.begin[1] != smoothing.root_begin[ids[j]]):
         walk.node[1], walk.begin[1] = smoothing.root_node[ids[j]], smoothing.root_begin[ids[j]]
         walk.denominator[1] = 0.0
     is_bos = ids[j] == BOS
     while n < order and walk.node[n] != NOWHERE and ids[j + n - 1] != EOS:
-        node, begin = walk.node[n], walk.begin[n]
+        node = walk.node[n]
         if node == LEAF or n < (tree.nodes[node]["shape"] & DEPTH):
             seen = _inside_edge(tree, smoothing, ids[j + n], n, is_bos, walk, weights)
         else:

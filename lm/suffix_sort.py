@@ -131,7 +131,7 @@ def _n_symbols(key, limit, plan):
 
 
 @tight
-def sort_suffixes(symbols, positions, common, depth, plan, scratch):  # noqa: PLR0914
+def sort_suffixes(symbols, positions, common, depth, plan, scratch):
     """Sort `positions`, whose suffixes agree in their first `depth` symbols and do not end there.
 
     common[r], 0 < r < len(positions): length of the common prefix of suffixes r - 1 and r.

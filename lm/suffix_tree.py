@@ -106,6 +106,8 @@ class Work(NamedTuple):
 
     scratch: Scratch
     common: NDArray[np.uint8]  # common prefixes of the bucket's suffixes
+    left: Symbols  # the symbol before each
+    label: Symbols  # and that after the string it shares with a neighbour; 0 where it ends there
     previous: NDArray[np.int64]  # the last suffix with each left symbol
     frames: Frames
     pending: Pending
@@ -117,13 +119,14 @@ def new_counts(order: int) -> Counts:
 
 
 def work_of(plan: Plan, n_ids: int, size: int, node: Any) -> Work:
-    """Room for buckets of at most `size` suffixes: 21 bytes each and the symbols' type twice."""
+    """Room for buckets of at most `size` suffixes: 21 bytes each and the symbols' type four times."""
     offset, symbol = node["end"], node["label"]
     n_nodes = min(size + 1, (plan.order + 2) * (n_ids + 1))
     pending = Pending(np.empty(n_nodes, node), np.empty(size, offset), np.empty(size, symbol), np.zeros(4, np.int64))
     frames = Frames(*(np.zeros(plan.order + 2, np.int64) for _ in range(6)))
     previous = np.full(n_ids, -1, np.int64)
-    return Work(scratch_of(size, plan.order, offset), np.empty(size, np.uint8), previous, frames, pending)
+    symbols = np.empty(size, symbol), np.empty(size, symbol)
+    return Work(scratch_of(size, plan.order, offset), np.empty(size, np.uint8), *symbols, previous, frames, pending)
 
 
 @tight
@@ -143,6 +146,7 @@ def grow_buckets(task, work, growth):
                     work.common[r] = -shared
             elif last - first > 1:
                 sort_suffixes(task.symbols, positions, work.common, shared, task.plan, work.scratch)
+            _read_around(task, positions, work)
             _grow(task, first, last, abs(shared), work, growth)
             growth.roots[b] = work.pending.nodes[0]
             sizes[PENDING_NODES] = 0
@@ -163,13 +167,25 @@ def _common_start(symbols, p, plan, alone):
 
 
 @inlined
+def _read_around(task, positions, work):
+    """Fill work.left and work.label: a loop of its own, so that many reads from all over S are under way at a time."""
+    symbols, common, n = task.symbols, work.common, len(positions)
+    for r in range(n):
+        p = np.int64(positions[r])
+        depth = np.int64(max(common[r] if r > 0 else 0, common[r + 1] if r + 1 < n else 0))
+        work.left[r] = symbols[max(p - 1, 0)]
+        ended = depth == task.plan.order or (depth > 0 and symbols[p + depth - 1] in (EOS, END))
+        work.label[r] = END if ended else symbols[p + depth]
+
+
+@inlined
 def _grow(task, first, last, alone, work, growth):
     """Turn the sorted suffixes first..last-1 into nodes; their top node is left as the first pending one.
 
     Each leaf brings one left symbol; if that symbol was seen before (at suffix `previous`), the two are duplicates
     in every open node that holds both: one is charged to the deepest, and travels up with its sum.
     """
-    symbols, order = task.symbols, task.plan.order
+    symbols = task.symbols
     frames, pending, sizes = work.frames, work.pending, work.pending.sizes
     depth, begin = frames.depth, frames.begin
     top = -1
@@ -183,20 +199,20 @@ def _grow(task, first, last, alone, work, growth):
             depth[top] = alone if last - first == 1 else shared
             begin[top], frames.position[top] = r, leaf
             frames.left[top], frames.n_children[top], frames.n_leaves[top] = 0, 0, 0
-        ended = depth[top] == order or symbols[leaf + depth[top] - 1] in (EOS, END)
         pending.leaf_position[sizes[PENDING_LEAVES]] = leaf
-        pending.leaf_label[sizes[PENDING_LEAVES]] = END if ended else symbols[leaf + depth[top]]
+        pending.leaf_label[sizes[PENDING_LEAVES]] = work.label[r - first] if last - first > 1 else END
         sizes[PENDING_LEAVES] += 1
         frames.n_leaves[top] += 1
         if not is_bos:
             frames.left[top] += 1
-            seen = work.previous[symbols[leaf - 1]] - task.first_leaf
+            left = work.left[r - first]
+            seen = work.previous[left] - task.first_leaf
             if seen >= first:
                 frame = top
                 while begin[frame] > seen:
                     frame -= 1
                 frames.left[frame] -= 1
-            work.previous[symbols[leaf - 1]] = r + task.first_leaf
+            work.previous[left] = r + task.first_leaf
         # --- close the nodes that end here
         while depth[top] > shared and (top > 0 or r + 1 < last):
             parent = max(depth[top - 1], shared) if top > 0 else shared
@@ -265,7 +281,7 @@ def shift_children(nodes, by):
 
 
 @kernel
-def close_top(plan, codes, sizes, roots, first_node, top, counts):  # noqa: PLR0914, PLR0915, PLR0917
+def close_top(plan, codes, sizes, roots, first_node, top, counts):
     """Join the buckets' roots: fill `top` with them and the nodes above them, and return how many there are.
 
     codes, sizes, roots: the first m symbols of each bucket that is not empty, its suffixes and its top node.

@@ -242,6 +242,25 @@ def test_numbers_are_read_as_python_does(value: float, form: str) -> None:
     assert fine and found == pytest.approx(float(written), rel=1e-14)
 
 
+@pytest.mark.parametrize(
+    "written", ["-" + "123456789" * 4, "-0." + "987654321" * 4, "-" + "1" * 30 + ".5e-20", "-1e-400"]
+)
+def test_numbers_of_many_digits(written: str) -> None:
+    fine, found = arpa_kernels._read_number(np.frombuffer(written.encode(), np.uint8), 0, len(written))
+    assert fine and found == pytest.approx(float(written), rel=1e-14)
+
+
+def test_words_of_one_hash_are_told_apart() -> None:
+    slot = np.array([-1, -1, -1, -1, -1, 0, -1, -1])
+    words = arpa_kernels.Vocabulary(np.array([0]), np.array([5]), slot)
+    data = np.frombuffer(b"a b ab\n", np.uint8)
+    found = [arpa_kernels._find_slot(words, data, begin, end, 5) for begin, end in ((0, 1), (2, 3), (4, 6), (5, 6))]
+    assert found == [5, 6, 6, 6]
+    longer = words._replace(begin=np.array([4]))
+    assert [arpa_kernels._find_slot(longer, data, 0, end, 5) for end in (1, 2)] == [6, 6]
+    assert arpa_kernels._find_slot(longer, data, 4, 6, 5) == 5
+
+
 @pytest.mark.parametrize("written", ["", "-", ".", "1e", "1e+", "1.2.3", "--1", "1-", "0x1", "nan", "inf", "1e999"])
 def test_what_is_no_number(written: str) -> None:
     data = np.frombuffer(f"{written} ".encode(), np.uint8)
