@@ -91,11 +91,12 @@ def _push(stack, top, node, begin):
 
 
 @tight
-def list_ngrams(tree, smoothing, k, order, stack, p, out):
+def list_ngrams(tree, smoothing, k, order, stack, p, out):  # noqa: PLR0912
     """Fill `out` with the n-grams of order k of the model of that order, and turn `p` into p_k; return how many.
 
-    p[i]: p_{k-1} at position i of S; for k = 1 it is not read.
+    p[i]: p_{k-1} at position i of S; for k = 1 it is p_1 already.
     """
+    discounts = smoothing.raw if k == order else smoothing.adjusted
     n = 0
     top = _push(stack, 0, len(tree.nodes) - 1, 0)
     while top > 0:
@@ -120,11 +121,13 @@ def list_ngrams(tree, smoothing, k, order, stack, p, out):
                     elif tree.symbols[start + k - 1] != END:
                         bos = is_bos or tree.symbols[start] == BOS
                         a = end - begin if k == order or bos else np.int64(child["left"])
-                        for leaf in range(begin, end):
-                            i = np.int64(tree.leaf_position[leaf]) + k - 1
-                            p[i] = _probability(
-                                smoothing, tree.symbols, i, p[i], a, k, order, depth, denominator, gamma
-                            )
+                        if k > 1:
+                            discount = discounts[k, min(a, 3)]
+                            inside = depth < k - 1  # an edge has one continuation
+                            g, d = (discount / a, float(a)) if inside else (gamma, denominator)
+                            for leaf in range(begin, end):
+                                i = np.int64(tree.leaf_position[leaf]) + k - 1
+                                p[i] = (a - discount) / d + g * p[i]
                         out.position[n], out.p[n] = start, p[start + k - 1]
                         out.backoff[n] = _backoff(tree, smoothing, c, begin, start, k, order, bos)
                         n += 1
@@ -136,24 +139,15 @@ def list_ngrams(tree, smoothing, k, order, stack, p, out):
             start = np.int64(tree.leaf_position[leaf])
             if tree.leaf_label[leaf] != END and _length(tree.symbols, start, depth, k) == k:
                 i = start + k - 1
-                p[i] = _probability(smoothing, tree.symbols, i, p[i], 1, k, order, depth, denominator, gamma)
+                if k > 1:
+                    g, d = (discounts[k, 1], 1.0) if depth < k - 1 else (gamma, denominator)
+                    p[i] = (1 - discounts[k, 1]) / d + g * p[i]
                 out.position[n], out.p[n] = start, p[i]
                 out.backoff[n] = 1.0
                 if k < order and tree.symbols[i] != EOS and tree.symbols[i + 1] != END:
                     out.backoff[n] = smoothing.raw[k + 1, 1] if k + 1 == order else smoothing.adjusted[k + 1, 1]
                 n += 1
     return n
-
-
-@inlined
-def _probability(smoothing, symbols, i, lower, a, k, order, depth, denominator, gamma):
-    """p_k of an n-gram with count a; its context ends at a node of `depth`, or inside the edge below it."""
-    if k == 1:
-        return smoothing.unigram_raw[symbols[i]] if order == 1 else smoothing.unigram_adjusted[symbols[i]]
-    discount = smoothing.raw[k, min(a, 3)] if k == order else smoothing.adjusted[k, min(a, 3)]
-    if depth < k - 1:  # inside an edge: one continuation
-        return (a - discount) / a + discount / a * lower
-    return (a - discount) / denominator + gamma * lower
 
 
 @inlined

@@ -56,7 +56,7 @@ class _Names:
 def _write_sections(index: NgramIndex, order: int, counts: NDArray[np.int64], names: _Names, file: BinaryIO) -> None:
     tree, smoothing = index.tree, index.smoothing
     stack = stack_of(tree, len(index.alphabet) + SPECIAL, order)
-    p = np.zeros(len(tree.symbols))
+    p = (smoothing.unigram_raw if order == 1 else smoothing.unigram_adjusted)[tree.symbols]
     for k in range(1, order + 1):
         ngrams = ngram_room(int(counts[k]) + 1, tree.leaf_position.dtype)
         n = list_ngrams(tree, smoothing, k, order, stack, p, ngrams)

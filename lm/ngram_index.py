@@ -6,6 +6,7 @@
 import logging
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from errtax.lm import index_build
 from errtax.lm.container import damaged_arrays
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.index_file import KIND, MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, read_index, write_index
-from errtax.lm.kernels import parallel_map
+from errtax.lm.kernels import n_threads, parallel_map
 from errtax.lm.ngram_query import (
     Smoothing,
     continuations_of,
@@ -33,8 +34,14 @@ from errtax.lm.text import END_OF_LINE, UNKNOWN, Codes, Sentences, Text, Unit, r
 
 __all__ = ["MAX_ORDER", "SCHEMA", "NgramIndex"]
 logger = logging.getLogger("errtax")
-_PIECE = 1 << 14
-"""Positions one thread scores at a time: with order 20 its coefficients take 5 MB, so they stay in the cache."""
+_PIECE = 1 << 12
+"""Fewer positions are not split between threads: the longer a piece, the more its walks have in common."""
+
+
+def _even_spans(first: int, last: int, size: int) -> list[tuple[int, int]]:
+    """first..last cut into as few spans as can be of at most about `size`, all of the same length or nearly."""
+    n = max(-(-(last - first) // size), 1)
+    return list(pairwise(first + (last - first) * k // n for k in range(n + 1))) if last > first else []
 
 
 class NgramIndex:
@@ -200,17 +207,15 @@ class NgramIndex:
         ids = encode(codes, self.alphabet, self.end_of_line, after=(END,))
         if self.end_of_line is None:
             ids[1 + gaps] = UNK
-        for start in range(1, len(ids) - 1, block):
-            stop = min(start + block, len(ids) - 1)
+        for start, stop in _even_spans(1, len(ids) - 1, block):
             out = np.empty((stop - start, self.info.order), np.float32)
 
-            def score_piece(first: int, start: int = start, stop: int = stop, out: NDArray[Any] = out) -> None:
-                last = min(first + _PIECE, stop)
-                piece = out[first - start : last - start]
-                score_span(self.tree, self.smoothing, self._plan, ids, (first, last), piece)
+            def score_piece(span: tuple[int, int], start: int = start, out: NDArray[Any] = out) -> None:
+                piece = out[span[0] - start : span[1] - start]
+                score_span(self.tree, self.smoothing, self._plan, ids, span, piece)
                 np.log(piece, out=piece)
 
-            parallel_map(score_piece, range(start, stop, _PIECE))
+            parallel_map(score_piece, _even_spans(start, stop, max((stop - start) // n_threads(), _PIECE)))
             yield out if self.end_of_line is None else out[ids[start:stop] != BOS]
 
     def distribution(self, contexts: ArrayLike) -> NDArray[np.float64]:

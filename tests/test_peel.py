@@ -19,9 +19,12 @@ from hypothesis import strategies as st
 
 import naive
 from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.files import sha256_of_file
+from errtax.lm.kenlm_tools import MANIFEST, build_kenlm
+from errtax.lm.kenlm_tools import SCHEMA as KENLM_SCHEMA
 from errtax.lm.ngram_index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog, encode_symbols
-from errtax.lm.text import Unit, text_of_bytes
+from errtax.lm.text import Unit, read_text, text_of_bytes
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.rarity import count_words
 from errtax.oracle.text_view import TextView
@@ -396,6 +399,50 @@ def test_a_log_of_another_text_is_refused(inputs: PeelInputs, tmp_path: Path) ->
     other.write_bytes(b"The")
     with pytest.raises(BadInput, match="has 3 symbols"):
         peel_files(replace(inputs, text=other), Settings())
+
+
+# --- engines ---------------------------------------------------------------------------------------------------------
+
+
+def golden_folder(folder: Path, text: Path, order: int) -> Path:
+    """A folder as `--engine kenlm` makes it, of the models that lmplz made once; KenLM reads ARPA files too."""
+    folder.mkdir()
+    for n in range(1, order + 1):
+        name = f"{n}.bin" if n > 1 else "1.arpa"
+        (folder / name).write_bytes((text.parent / f"{text.stem}.{n}.arpa").read_bytes())
+    files = {p.name: {"bytes": p.stat().st_size, "sha256": sha256_of_file(p)} for p in folder.iterdir()}
+    manifest = {"unit": "char", "sentences": "stream", "order": order, "text_sha256": sha256_of_file(text)}
+    (folder / MANIFEST).write_text(json.dumps({"schema": KENLM_SCHEMA, **manifest, "files": files}))
+    return folder
+
+
+@pytest.mark.parametrize("estimated", [False, True], ids=["golden", "lmplz"])
+def test_either_engine_gives_the_same_layers(tmp_path: Path, estimated: bool) -> None:
+    pytest.importorskip("kenlm", reason="the kenlm module is not installed: pip install errtax[kenlm]")
+    text = Path(__file__).parent / "golden" / "pattern.txt"
+    source = read_text(text, Unit.CHAR)
+    if estimated:
+        try:
+            build_kenlm(source, 10, tmp_path / "x.kenlm", memory="64M")
+        except UsageError as error:
+            pytest.skip(str(error))
+    else:
+        golden_folder(tmp_path / "x.kenlm", text, 10)
+    NgramIndex.build(source, 10).save(tmp_path / "x.ngram")
+    symbols = source.string[:200] + source.string[::-1][:150] + "☃ " + source.string[40:300]
+    logprobs = np.log(np.random.default_rng(7).random(len(symbols)))
+    table = pa.table({"position": range(len(symbols)), "symbol": list(symbols), "logprob": logprobs})
+    parts = [table.slice(0, 250), table.slice(270)]  # contexts do not reach across what a log skips
+    pq.write_table(pa.concat_tables(parts), tmp_path / "preds.parquet")
+    given = PeelInputs(tmp_path / "preds.parquet", train_text=text)
+    try:
+        peels = [peel_files(replace(given, ngram=tmp_path / f"x.{kind}"), Settings()) for kind in ("ngram", "kenlm")]
+    except UsageError as error:
+        pytest.skip(str(error))
+    assert_same(peels[0], replace(peels[1], signature=peels[0].signature))
+    assert "|ngram:mkn,order=10" in peels[0].signature
+    assert "|ngram:kenlm" in peels[1].signature
+    assert len({part.name for part in summarise(peels[0]).layers if part.count}) > 3
 
 
 # --- comparisons -----------------------------------------------------------------------------------------------------
