@@ -12,6 +12,10 @@ def problems_of(path: Path) -> tuple[str, list[str]]:
 
     Raises `BadInput` for a file that is none of ours, or too damaged to be read.
     """
+    if path.is_dir() and (path / "kenlm.json").is_file():
+        from errtax.lm import kenlm_tools
+
+        return kenlm_tools.SCHEMA, kenlm_tools.kenlm_problems(path)
     if path.is_dir() or path.name == "run.json":
         require_run(path if path.is_dir() else path.parent)
         return "errtax.run/1", []
@@ -20,13 +24,28 @@ def problems_of(path: Path) -> tuple[str, list[str]]:
     if start[:6] == MAGIC[:6]:
         from errtax.lm.ngram_index import SCHEMA, NgramIndex
 
-        NgramIndex.open(path)
+        NgramIndex.open(path, verify=False)
         return SCHEMA, NgramIndex.problems(path)
     if start[:4] == b"PAR1":
         return _table_problems(path)
     if path.name == "split.json":
         return "errtax.split/1", split_problems(path)
-    raise BadInput(f"{path} is no file that errtax writes or reads (Parquet, index, split.json or run.json).")
+    return _model_problems(path)
+
+
+def _model_problems(path: Path) -> tuple[str, list[str]]:
+    """An ARPA file is read whole; KenLM's binary files have no checksums, so their kind is all there is to say."""
+    from errtax.lm.arpa import ArpaModel
+    from errtax.lm.open_model import Kind, kind_of
+
+    try:
+        kind = kind_of(path)
+    except BadInput:
+        known = "Parquet, index, ARPA or KenLM model, split.json or run.json"
+        raise BadInput(f"{path} is no file that errtax writes or reads ({known}).") from None
+    if kind is Kind.ARPA:
+        ArpaModel.open(path)
+    return {Kind.ARPA: "ARPA", Kind.BINARY: "KenLM binary"}.get(kind, str(kind)), []
 
 
 def _table_problems(path: Path) -> tuple[str, list[str]]:

@@ -16,7 +16,7 @@ from errtax.lm.errors import UsageError
 from errtax.lm.files import replacing
 from errtax.lm.ngram_index import NgramIndex
 from errtax.lm.sequence import SPECIAL
-from errtax.lm.suffix_sort import BOS
+from errtax.lm.suffix_sort import BOS, UNK
 from errtax.lm.token_names import name_symbols
 
 _BATCH = 1 << 18
@@ -34,7 +34,7 @@ def write_arpa(index: NgramIndex, path: Path, order: int | None = None, force: b
     tree, n_ids = index.tree, len(index.alphabet) + SPECIAL
     counts = np.zeros(order + 1, np.int64)
     count_ngrams(tree, stack_of(tree, n_ids, order), counts)
-    counts[1] = n_ids  # with <unk>, and </s> even where no line has an end
+    counts[1] += 1  # <unk>
     names = ["<unk>", "<s>", "</s>", *name_symbols(index.alphabet.codes.tolist(), index.unit, index.words)]
     with replacing(path, force) as temporary, temporary.open("wb") as file:
         file.write(b"\\data\\\n" + b"".join(b"ngram %d=%d\n" % (k, counts[k]) for k in range(1, order + 1)))
@@ -71,13 +71,15 @@ def _write_sections(index: NgramIndex, order: int, counts: NDArray[np.int64], na
 
 
 def _unigrams(index: NgramIndex, found: Ngrams, n: int, order: int) -> tuple[Ngrams, NDArray[Any]]:
-    """All symbols once, by id: those that were found, `<unk>` and, where it never occurs, `</s>`."""
-    ids = np.arange(len(index.alphabet) + SPECIAL)
+    """`<unk>` and the symbols that were found, by id; `</s>` is not among them where no line has an end."""
+    there = np.zeros(len(index.alphabet) + SPECIAL, np.bool_)
+    there[index.tree.symbols[found.position[:n]]] = there[UNK] = True
+    ids = np.arange(len(there))
     p = index.smoothing.unigram_raw if order == 1 else index.smoothing.unigram_adjusted
     p = np.where(ids == BOS, 1.0, p)  # never predicted: 0 in log10, as lmplz has it
     backoff = np.ones(len(ids))
     backoff[index.tree.symbols[found.position[:n]]] = found.backoff[:n]
-    return Ngrams(ids, p, backoff), ids
+    return Ngrams(ids[there], p[there], backoff[there]), ids
 
 
 def _lines(ngrams: Ngrams, symbols: NDArray[Any], k: int, with_backoff: bool, names: _Names) -> memoryview:

@@ -25,6 +25,7 @@ MAGIC = b"errtax\x00\x02"
 _PREFIX = struct.Struct("<8sQQI")
 _START = 64
 _PIECE = 1 << 24
+_SMALL = 1 << 28
 
 
 @dataclass
@@ -104,12 +105,16 @@ def write_container(path: Path, header: Mapping[str, Any], arrays: Mapping[str, 
         writer.finish(header)
 
 
-def read_container(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def read_container(path: Path, kind: str, verify: bool | None = None) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Header and arrays (read-only views of the mapped file).
 
-    Raises `BadInput`, naming the file as not being a `kind`, when it is foreign, cut or damaged in its header.
+    Raises `BadInput`, naming the file as not being a `kind`, when it is foreign, cut or damaged in its header; and
+    in its arrays if they are verified, which reads all of it: by default only where that takes no time, in files of
+    at most 256 MB.
     """
     header, extents, mapped = _open(path, kind)
+    if (len(mapped) <= _SMALL if verify is None else verify) and (damaged := _damaged(extents, mapped)):
+        raise BadInput(f"{path} is damaged (the checksum of {', '.join(damaged)} is wrong); build it again.")
     return header, {
         name: np.frombuffer(mapped, _dtype(extent), extent.length, extent.offset) for name, extent in extents.items()
     }
@@ -139,6 +144,10 @@ def _open(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, _Extent], mm
 def damaged_arrays(path: Path, kind: str) -> list[str]:
     """The names of arrays whose bytes do not match their checksum (reads the whole file)."""
     _, extents, mapped = _open(path, kind)
+    return _damaged(extents, mapped)
+
+
+def _damaged(extents: Mapping[str, _Extent], mapped: mmap.mmap) -> list[str]:
     damaged = []
     for name, extent in extents.items():
         checksum, end = 0, extent.offset + extent.length * _dtype(extent).itemsize

@@ -85,9 +85,12 @@ def write_index(path: Path, info: IndexInfo, arrays: IndexArrays, force: bool) -
         end_index(writer, info, arrays.discounts)
 
 
-def read_index(path: Path) -> tuple[IndexInfo, IndexArrays]:
-    """An index in a file, memory-mapped.  Raises `BadInput` for a file that is none, cut, or of another version."""
-    header, arrays = read_container(path, KIND)
+def read_index(path: Path, verify: bool | None = None) -> tuple[IndexInfo, IndexArrays]:
+    """An index in a file, memory-mapped.  Raises `BadInput` for a file that is none, cut, damaged, or of another version.
+
+    `verify`: see `container.read_container`.
+    """
+    header, arrays = read_container(path, KIND, verify)
     if header.get("schema") != SCHEMA:
         raise BadInput(f"{path} is not {KIND} of this version ({header.get('schema')}); build it again.")
     info = IndexInfo(**header["info"])

@@ -19,6 +19,7 @@ from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.index_file import KIND, MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, read_index, write_index
 from errtax.lm.kernels import n_threads, parallel_map
 from errtax.lm.ngram_query import (
+    NOWHERE,
     Smoothing,
     continuations_of,
     count_strings,
@@ -118,9 +119,13 @@ class NgramIndex:
         write_index(path, self.info, self.arrays, force)
 
     @classmethod
-    def open(cls, path: Path) -> "NgramIndex":
-        """The index in a file, memory-mapped: opening takes no time, pages are read when they are needed."""
-        return cls(*read_index(Path(path)), Path(path))
+    def open(cls, path: Path, verify: bool | None = None) -> "NgramIndex":
+        """The index in a file, memory-mapped: opening takes no time, pages are read when they are needed.
+
+        `verify`: whether to compare checksums first, which reads the whole file; None: if it has at most 256 MB.
+        Raises `BadInput` for a file that is no index, cut, damaged, or of another version.
+        """
+        return cls(*read_index(Path(path), verify), Path(path))
 
     @staticmethod
     def problems(path: Path) -> list[str]:
@@ -233,6 +238,8 @@ class NgramIndex:
         out = np.empty((self.info.order, self._n_ids))
         symbols, counts = np.empty(self._n_ids, np.int64), np.empty((self._n_ids, 2), np.int64)
         distribution_of(self.tree, self.smoothing, ids, symbols, counts, out)
+        if self.smoothing.root_node[EOS] == NOWHERE:  # then `</s>` is one of the unknown symbols
+            out[:, EOS] = 0
         return out
 
     # --- counts ------------------------------------------------------------------------------------------------------

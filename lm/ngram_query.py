@@ -18,7 +18,7 @@ NOWHERE, LEAF = -2, -1
 
 
 class Smoothing(NamedTuple):
-    """What the recursion needs besides the counts.  V types: the alphabet, `<unk>` and `</s>`."""
+    """What the recursion needs besides the counts; V + 1 ids: the alphabet, `<unk>`, `<s>` and `</s>`."""
 
     adjusted: NDArray[np.float64]  # (N + 1, 4) discounts below the top
     raw: NDArray[np.float64]  # (N + 1, 4) discounts of the highest order
@@ -58,7 +58,8 @@ def _fill_smoothing(tree, smoothing):
         c += 1
         if node["shape"] & LAST_SIBLING:
             break
-    # p_1 (eq. 24 at k = 1, interpolated with 1/V)
+    # p_1 (eq. 24 at k = 1, interpolated with 1/V); lmplz counts `</s>` among the V types only where it occurs
+    n_types = n_ids - 1 if counts[1, EOS] > 0 else n_ids - 2
     for top in range(2):
         discounts = smoothing.raw[1] if top else smoothing.adjusted[1]
         table = smoothing.unigram_raw if top else smoothing.unigram_adjusted
@@ -69,7 +70,7 @@ def _fill_smoothing(tree, smoothing):
         for s in range(n_ids):
             if s != BOS:
                 discounted = counts[top, s] - discounts[min(counts[top, s], 3)]
-                table[s] = discounted / denominator + mass / denominator / (n_ids - 1)
+                table[s] = discounted / denominator + mass / denominator / n_types
 
 
 @inlined

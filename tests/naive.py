@@ -111,7 +111,8 @@ class KneserNey:
 
     @property
     def vocabulary(self) -> list[int]:
-        return [UNK, EOS, *sorted(set(self.text) - {self.end_of_line})]
+        ends = [] if self.end_of_line is not None and self.end_of_line not in self.text else [EOS]
+        return [UNK, *ends, *sorted(set(self.text) - {self.end_of_line})]
 
     def probability(self, context: Gram, symbol: int, top: int) -> float:
         """P of the model whose highest order is `top`; `context` is its last top - 1 symbols or fewer."""

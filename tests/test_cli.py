@@ -281,6 +281,60 @@ def test_truncated_damaged_and_foreign_index(errtax: Errtax) -> None:
     assert done.code == 1 and "checksum" in done.out
 
 
+@pytest.mark.parametrize("unit", ["byte", "char", "word"])
+def test_an_arpa_file_of_the_index_scores_alike(errtax: Errtax, unit: str) -> None:
+    built = errtax("build-ngram", "train.txt", "--unit", unit, "--order", 5, "--arpa", "x.arpa", "--json")
+    assert len(json.loads(built.out)["arpa"]["ngrams"]) == 5
+    options = ["--unit", unit, "--sentences", json.loads(built.out)["sentences"]]
+    native = json.loads(errtax("score", "test.txt", "--ngram", "train.ngram", "--json").out)
+    arpa = json.loads(errtax("score", "test.txt", "--ngram", "x.arpa", *options, "--json", "--force").out)
+    assert arpa["cross_entropy"][4]["nats"] == pytest.approx(native["cross_entropy"][4]["nats"], abs=1e-6)
+    assert errtax("validate", "x.arpa").code == 0
+    assert "ngram:arpa,order=5" in arpa["signature"]
+
+
+def test_tokens_from_text_and_arrays(errtax: Errtax) -> None:
+    ids = np.random.default_rng(0).zipf(1.5, 500) % 50
+    Path("ids.txt").write_text(" ".join(map(str, ids)))
+    np.save("ids.npy", ids)
+    for name, options in (("ids.txt", ["--sentences", "stream"]), ("ids.npy", [])):
+        assert errtax("build-ngram", name, "--unit", "token", "--order", 4, *options, "--force").code == 0
+        scored = errtax("score", name, "--ngram", "ids.ngram", "--force", "--json")
+        assert scored.code == 0, scored.err
+    symbols = pd.read_parquet("ids.scores.parquet")["symbol"]
+    assert symbols.tolist() == [str(i) for i in ids]
+
+
+def test_memory_is_kept_to(errtax: Errtax) -> None:
+    refused = errtax("build-ngram", "train.txt", "--memory", "1M")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--memory of at least" in refused.err
+    assert errtax("build-ngram", "train.txt", "--memory", "4GiB").code == 0
+    assert errtax("build-ngram", "train.txt", "--memory", "much", "--force").code == 2
+    assert files() == {"train.txt", "test.txt", "preds.parquet", "train.ngram"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--arpa", "x.arpa", "--arpa-order", "21"], "--arpa-order must lie in 1..20"),
+        (["--arpa", "test.txt"], "test.txt exists already"),
+        (["--engine", "kenlm", "--arpa", "x.arpa"], "--engine native"),
+        (["--engine", "kenlm", "--no-kenlm-compat"], "lmplz has only its own"),
+        (["--engine", "kenlm"], "ERRTAX_KENLM_BIN"),
+        (["--unit", "token"], "token id"),
+    ],
+)
+def test_what_build_ngram_refuses(
+    errtax: Errtax, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.setenv("ERRTAX_KENLM_BIN", "/nowhere")
+    refused = errtax("build-ngram", "train.txt", *arguments)
+    assert refused.code in (2, 3)
+    assert message in refused.err
+    assert files() == {"train.txt", "test.txt", "preds.parquet"}
+
+
 def test_existing_output_needs_force(errtax: Errtax) -> None:
     Path("train.ngram").write_text("precious")
     refused(errtax("build-ngram", "train.txt"), 2, "train.ngram exists", "--force")
