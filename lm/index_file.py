@@ -86,7 +86,7 @@ def write_index(path: Path, info: IndexInfo, arrays: IndexArrays, force: bool) -
 
 
 def read_index(path: Path, verify: bool | None = None) -> tuple[IndexInfo, IndexArrays]:
-    """An index in a file, memory-mapped.  Raises `BadInput` for a file that is none, cut, damaged, or of another version.
+    """An index in a file, memory-mapped; `BadInput` for a file that is none, cut, damaged, or of another version.
 
     `verify`: see `container.read_container`.
     """

@@ -24,12 +24,12 @@ from errtax.lm.kenlm_tools import MANIFEST, build_kenlm, find_tools, kenlm_probl
 from errtax.lm.ngram_index import NgramIndex
 from errtax.lm.ngram_model import NgramModel, score_all
 from errtax.lm.text import Sentences, Text, Unit, text_of_bytes
-from golden.make import TEXTS
+from golden.make import TEXTS as GOLDENS
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = sorted(
     path
-    for name, golden in TEXTS.items()
+    for name, golden in GOLDENS.items()
     for order in golden.orders
     for path in GOLDEN.glob(f"{name}.{order}.arpa*")
     if golden.unit == "char" and order > 1  # KenLM's module refuses order 1
