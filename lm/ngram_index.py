@@ -218,7 +218,8 @@ class NgramIndex:
             def score_piece(span: tuple[int, int], start: int = start, out: NDArray[Any] = out) -> None:
                 piece = out[span[0] - start : span[1] - start]
                 score_span(self.tree, self.smoothing, self._plan, ids, span, piece)
-                np.log(piece, out=piece)
+                with np.errstate(divide="ignore"):  # 0 where a discount is 0: nothing is left for what was not seen
+                    np.log(piece, out=piece)
 
             parallel_map(score_piece, _even_spans(start, stop, max((stop - start) // n_threads(), _PIECE)))
             yield out if self.end_of_line is None else out[ids[start:stop] != BOS]

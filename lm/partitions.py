@@ -20,13 +20,13 @@ from errtax.lm.suffix_tree import (
     Counts,
     Growth,
     Task,
-    close_top,
     grow_buckets,
     new_counts,
     node_dtype,
     shift_children,
     work_of,
 )
+from errtax.lm.tree_top import close_top
 
 _NODES_A_SUFFIX = 0.7
 """Reckoned with where memory is planned; natural texts and source code have 0.35 to 0.55."""

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.kernels import inlined, kernel, tight
+from errtax.lm.kernels import inlined, tight
 from errtax.lm.suffix_sort import BOS, END, EOS, Plan, Scratch, Symbols, scratch_of, sort_suffixes
 
 HAS_CHILDREN, LAST_SIBLING, DEPTH = 64, 128, 63
@@ -217,7 +217,7 @@ def _grow(task, first, last, alone, work, growth):
         while depth[top] > shared and (top > 0 or r + 1 < last):
             parent = max(depth[top - 1], shared) if top > 0 else shared
             _close(task, top, parent, work, growth)
-            _count_edge(growth.counts, parent, depth[top], r + 1 - begin[top], frames.left[top], is_bos)
+            count_edge(growth.counts, parent, depth[top], r + 1 - begin[top], frames.left[top], is_bos)
             if top == 0 or depth[top - 1] < shared:
                 depth[top] = shared  # its parent opens here and inherits begin, position and left
                 frames.n_children[top], frames.n_leaves[top] = 1, 0
@@ -258,7 +258,7 @@ def _close(task, top, parent, work, growth):
 
 
 @inlined
-def _count_edge(counts, parent, depth, count, left, is_bos):
+def count_edge(counts, parent, depth, count, left, is_bos):
     """Enter the n-grams of the orders parent + 1 .. depth, which all have these counts."""
     low = max(parent, 1) if is_bos else parent  # <s> by itself is no n-gram
     adjusted = count if is_bos else left
@@ -278,89 +278,3 @@ def shift_children(nodes, by):
     for v in range(len(nodes)):
         if nodes[v]["shape"] & HAS_CHILDREN:
             nodes[v]["child"] += by
-
-
-@kernel
-def close_top(plan, codes, sizes, roots, first_node, top, counts):
-    """Join the buckets' roots: fill `top` with them and the nodes above them, and return how many there are.
-
-    codes, sizes, roots: the first m symbols of each bucket that is not empty, its suffixes and its top node.
-    top: (2 * buckets + 1,) nodes; they are numbered from `first_node`.  The last is the tree's root.
-    """
-    lefts = _lefts_of_prefixes(plan, codes)
-    depth = np.zeros(plan.prefix + 2, np.int64)
-    count = np.zeros(plan.prefix + 2, np.int64)
-    n_children = np.zeros(plan.prefix + 2, np.int64)
-    pending = np.empty(len(codes), roots.dtype)
-    level, n_pending, n = 0, 0, 0
-    for b in range(len(codes)):
-        shared = _n_shared_digits(codes[b], codes[b + 1], plan) if b + 1 < len(codes) else 0
-        is_bos = _digit(codes[b], 0, plan) == BOS
-        if shared > depth[level]:
-            level += 1
-            depth[level], count[level], n_children[level] = shared, 0, 0
-        pending[n_pending] = roots[b]
-        pending[n_pending]["label"] = _digit(codes[b], depth[level], plan)
-        n_pending += 1
-        n_children[level] += 1
-        count[level] += sizes[b]
-        _count_edge(counts, depth[level], roots[b]["shape"] & DEPTH, sizes[b], np.int64(roots[b]["left"]), is_bos)
-        while depth[level] > shared:
-            parent = max(depth[level - 1], shared)
-            prefix = codes[b] >> (plan.bits * (plan.prefix - depth[level]))
-            left = 0 if is_bos else lefts[depth[level], prefix]
-            n_pending -= n_children[level]
-            _emit_top(pending, n_pending, n_children[level], top, n)
-            node = pending[n_pending]
-            node["child"], node["end"], node["left"] = first_node + n, roots[b]["end"], left
-            node["label"] = _digit(codes[b], parent, plan)
-            node["shape"] = depth[level] | HAS_CHILDREN
-            n += n_children[level]
-            n_pending += 1
-            _count_edge(counts, parent, depth[level], count[level], left, is_bos)
-            if depth[level - 1] < shared:
-                depth[level], n_children[level] = shared, 1
-            else:
-                n_children[level - 1] += 1
-                count[level - 1] += count[level]
-                level -= 1
-    _emit_top(pending, 0, n_pending, top, n)
-    root = top[n + n_pending]
-    root["child"], root["end"], root["label"], root["left"] = first_node + n, roots[len(roots) - 1]["end"], 0, 0
-    root["shape"] = HAS_CHILDREN | LAST_SIBLING
-    return n + n_pending + 1
-
-
-@kernel
-def _emit_top(pending, first, n, top, at):
-    for k in range(n):
-        top[at + k] = pending[first + k]
-    top[at + n - 1]["shape"] |= np.uint8(LAST_SIBLING)
-
-
-@inlined
-def _digit(code, k, plan):
-    """Symbol k of a bucket's prefix."""
-    return (code >> (plan.bits * (plan.prefix - 1 - k))) & ((1 << plan.bits) - 1)
-
-
-@inlined
-def _n_shared_digits(a, b, plan):
-    n = 0
-    while _digit(a, n, plan) == _digit(b, n, plan):
-        n += 1
-    return n
-
-
-@kernel
-def _lefts_of_prefixes(plan, codes):
-    """lefts[d, w]: distinct symbols before the string w of d < m symbols: the strings of d + 1 that end with it."""
-    lefts = np.zeros((plan.prefix, 1 << (plan.bits * (plan.prefix - 1))), np.int64)
-    for d in range(1, plan.prefix):
-        seen = -1
-        for b in range(len(codes)):
-            longer = codes[b] >> (plan.bits * (plan.prefix - d - 1))
-            if longer != seen:
-                lefts[d, longer & ((1 << (plan.bits * d)) - 1)] += 1
-                seen = longer
-    return lefts
