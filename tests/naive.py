@@ -136,7 +136,8 @@ class KneserNey:
             is_end = self.end_of_line is not None and code == self.end_of_line
             symbol = EOS if is_end else code if code in known else UNK
             contexts = [history[max(len(history) - n + 1, 0) :] for n in range(1, self.order + 1)]
-            rows.append([math.log(self.probability(h, symbol, n)) for n, h in enumerate(contexts, 1)])
+            ps = [self.probability(h, symbol, n) for n, h in enumerate(contexts, 1)]
+            rows.append([math.log(p) if p else -math.inf for p in ps])  # 0 where a discount is 0
             history = (BOS,) if is_end else (*history, symbol)
         return rows
 
