@@ -22,6 +22,8 @@ from errtax.lm.text import Alphabet, Text, refuse_special_words
 
 logger = logging.getLogger("errtax")
 Fallback = tuple[float, float, float] | None
+RESERVE = 50_000_000
+"""What the process takes besides the arrays that are planned with: kernels that are still to be loaded, heaps."""
 
 
 @dataclass
@@ -108,7 +110,7 @@ def build_file(
         source = _prepare(text, order)
         journal = Journal(partial, file, source)
         writer = journal.resume() or journal.begin()
-        used = memory_in_use()
+        used = memory_in_use() + RESERVE
         ranges = source.tree.ranges(used, memory or used + int(0.8 * free_memory()))
         if len(ranges) > 1:
             logger.info("Building in %d partitions.", len(ranges))

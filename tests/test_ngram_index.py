@@ -335,7 +335,7 @@ def test_partitions_do_not_show_in_a_larger_text(tmp_path: Path, n: int) -> None
 def test_little_memory_makes_partitions_of_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = zipf(60_000)
     whole = bytes_of(NgramIndex.build(source, 8), tmp_path / "x.ngram")
-    monkeypatch.setattr(index_build, "memory_in_use", lambda: 0)
+    monkeypatch.setattr(index_build, "memory_in_use", lambda: -index_build.RESERVE)
     kept: list[int] = []
     keep = index_build.Journal.keep
     monkeypatch.setattr(index_build.Journal, "keep", lambda *args: kept.append(1) or keep(*args))  # type: ignore[func-returns-value]
@@ -366,7 +366,7 @@ class Stopped(Exception):
 
 def test_an_interrupted_build_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source, path = zipf(60_000), tmp_path / "x.ngram"
-    monkeypatch.setattr(index_build, "memory_in_use", lambda: 0)
+    monkeypatch.setattr(index_build, "memory_in_use", lambda: -index_build.RESERVE)
     grow, grown = PartitionedBuild.grow, []
 
     def stop_at_third(build: PartitionedBuild, first: int, last: int) -> object:
@@ -390,7 +390,7 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_what_another_build_left_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.ngram"
-    monkeypatch.setattr(index_build, "memory_in_use", lambda: 0)
+    monkeypatch.setattr(index_build, "memory_in_use", lambda: -index_build.RESERVE)
     with monkeypatch.context() as patched:
         patched.setattr(index_build, "estimate_discounts", lambda *args: (_ for _ in ()).throw(Stopped))
         with pytest.raises(Stopped):
@@ -417,7 +417,7 @@ from pathlib import Path
 from errtax.lm import index_build
 from errtax.lm.ngram_index import NgramIndex
 from errtax.lm.text import Unit, read_text
-index_build.memory_in_use = lambda: 0
+index_build.memory_in_use = lambda: -index_build.RESERVE
 print("ready", flush=True)
 NgramIndex.build_file(read_text(Path({str(text)!r}), Unit.BYTE), Path({str(path)!r}), 8, memory=2_000_000)
 """
