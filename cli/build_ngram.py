@@ -68,18 +68,25 @@ def command(
     **options: Any,
 ) -> None:
     """Build modified Kneser-Ney models of all orders 1..N from TEXT: one file, equal to KenLM's models."""
-    from errtax.lm.files import require_absent
+    from errtax.lm.files import require_absent, require_folder
     from errtax.lm.text import Sentences, Unit, read_texts
 
     suffix = ".kenlm" if engine == "kenlm" else ".ngram"
     output = output or Path(f"{'stdin' if str(texts[0]) == '-' else texts[0].stem}{suffix}")
-    for path in (output, arpa):
-        if path is not None:
-            require_absent(path, force)
-    if engine == "kenlm" and arpa is not None:
-        raise click.UsageError("--arpa is written by --engine native; with kenlm, the folder keeps binary models.")
+    require_absent(output, force, texts)
+    if arpa is not None:
+        if engine == "kenlm":
+            raise click.UsageError("--arpa is written by --engine native; with kenlm, the folder keeps binary models.")
+        require_folder(require_absent(arpa, force, texts))
+        if arpa.absolute() == output.absolute():
+            raise click.UsageError("--arpa and -o name the same file.")
+    elif arpa_order is not None:
+        raise click.UsageError("--arpa-order is the order of a file that --arpa names; give both.")
     if arpa_order is not None and not 1 <= arpa_order <= options["order"]:
         raise click.UsageError(f"--arpa-order must lie in 1..{options['order']}, the orders of the index.")
+    for text in texts:
+        if text.suffix in (".npy", ".parquet") and unit != "token":
+            notice(f"{text} is read as plain bytes; --unit token reads its token ids.")
     read = partial(read_texts, texts, Unit(unit), Sentences(sentences) if sentences else None)
     if engine == "kenlm":
         _build_kenlm(read, output, force, **options)

@@ -25,7 +25,7 @@ def command(baseline: Path, others: tuple[Path, ...], output: Path | None, bars:
     from errtax.taxonomy.peel_file import read_peel
 
     for path in filter(None, (output, bars and require_format(bars))):
-        require_absent(path, force)
+        require_absent(path, force, [baseline, *others])
     first = read_peel(baseline)
     comparisons = [compare(first, read_peel(other)) for other in others]
     if bars:

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-FILE = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, readable=False)  # what cannot be read is bad input, not bad usage
 PATH_HELP = "existing outputs are kept unless --force is given"
 _COMMON = ("json", "quiet", "verbose", "debug")
 

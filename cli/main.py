@@ -1,6 +1,7 @@
 """The command `errtax`: finds its subcommands, turns expected errors into one line and an exit code."""
 
 import errno
+import signal
 import sys
 from importlib import import_module
 
@@ -73,6 +74,7 @@ def main() -> None:
     Exit codes: 0 ok, 1 a check failed, 2 usage, 3 bad input, 4 internal error, 130 interrupted.
     """
     debug = "--debug" in sys.argv
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that files are tidied up
     try:
         code = cli(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
@@ -98,7 +100,7 @@ def main() -> None:
                 "the disk is full; nothing was written under the final name. Free some space and run again.",
                 3,
             )
-        fail(f"{error.filename or 'file'}: {error.strerror or error}", 3)
+        fail(f"{error.filename or 'writing an output'}: {error.strerror or error}", 3)
     except MemoryError:
         fail("out of memory; try a smaller text or fewer orders.", 4)
     except Exception as error:

@@ -70,7 +70,7 @@ def command(
     from errtax.taxonomy.summary import summarise
 
     output = output or Path(f"{preds.name.removesuffix('.parquet')}.peel.parquet")
-    require_absent(output, force)
+    require_absent(output, force, [preds, ngram, train_text, text])
     given = {name: value for name, value in thresholds.items() if value is not None}
     settings = replace(PRESETS[preset], criterion=Criterion(criterion), **given)
     peel = peel_files(PeelInputs(preds, ngram, train_text, text, engine), settings)

@@ -25,7 +25,7 @@ def command(run: Path, text: Path, output: Path, device: str, force: bool) -> No
     from errtax.lm.files import require_absent
 
     require_torch()
-    require_absent(output, force)
+    require_absent(output, force, [text])
     from errtax.lm.prediction import predict
     from errtax.lm.prediction_log import LOG
 

@@ -26,7 +26,7 @@ def command(peels: tuple[Path, ...], output: Path, pie: Path | None, bars: Path 
 
     pictures = [(path, draw) for path, draw in ((pie, pie_figure), (bars, bars_figure)) if path]
     for path in (output, *(require_format(path) for path, _ in pictures)):
-        require_absent(path, force)
+        require_absent(path, force, peels)
     read = [read_peel(path) for path in peels]
     summaries = [summarise(peel) for peel in read]
     for path, draw in pictures:

@@ -42,7 +42,7 @@ def command(
     from errtax.lm.text import Sentences, Unit, read_text
 
     output = output or Path(f"{'stdin' if str(text) == '-' else text.stem}.scores.parquet")
-    require_absent(output, force)
+    require_absent(output, force, [text, ngram])
     chosen = Unit(unit) if unit else None, Sentences(sentences) if sentences else None
     model = open_model(ngram, *chosen, engine)
     symbols = read_text(text, model.unit, model.sentences)

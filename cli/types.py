@@ -37,8 +37,11 @@ class Range(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
         parts = value if isinstance(value, list) else str(value).split(",")  # a list: from a configuration file
         try:
             for part in map(str, parts):
-                low, _, high = part.partition("-")
-                found.update(range(int(low), int(high or low) + 1))
+                low, dash, high = part.partition("-")
+                span = range(int(low), int(high if dash else low) + 1)
+                if not span:
+                    raise ValueError(part)
+                found.update(span)
         except ValueError:
             self.fail(f"{value!r} is not a range such as 1-20 or a list such as 2,5,10.", param, ctx)
         return tuple(sorted(found))

@@ -1,5 +1,7 @@
 """Which kind of file is this, and what is wrong with it?"""
 
+import logging
+from importlib.util import find_spec
 from pathlib import Path
 
 from errtax.lm.container import MAGIC
@@ -36,6 +38,7 @@ def problems_of(path: Path) -> tuple[str, list[str]]:
 def _model_problems(path: Path) -> tuple[str, list[str]]:
     """An ARPA file is read whole; KenLM's binary files have no checksums, so their kind is all there is to say."""
     from errtax.lm.arpa import ArpaModel
+    from errtax.lm.kenlm_model import load_model
     from errtax.lm.open_model import Kind, kind_of
 
     try:
@@ -45,6 +48,10 @@ def _model_problems(path: Path) -> tuple[str, list[str]]:
         raise BadInput(f"{path} is no file that errtax writes or reads ({known}).") from None
     if kind is Kind.ARPA:
         ArpaModel.open(path)
+    elif find_spec("kenlm"):
+        load_model(path)
+    else:
+        logging.getLogger("errtax").warning("Without the kenlm module only the first bytes of %s are looked at.", path)
     return {Kind.ARPA: "ARPA", Kind.BINARY: "KenLM binary"}.get(kind, str(kind)), []
 
 

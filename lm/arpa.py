@@ -53,7 +53,11 @@ class ArpaModel:
         names = tables.words.to_pylist()
         if unit is None:
             unit = guess_unit(names)
-            logger.info("%s: the words look like units of %s; --unit says otherwise.", path, unit)
+            logger.info(
+                "%s is taken for a model of units of %s, as its words look; if they are others, say so with --unit.",
+                path,
+                unit,
+            )
         codes = find_codes(names, unit)
         for v in np.flatnonzero(codes == NO_CODE):
             if names[v] not in RESERVED and not looks_special(names[v]):

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
 from errtax.lm.files import replacing, require_input
+from errtax.lm.kernels import parallel_map
 
 MAGIC = b"errtax\x00\x02"
 _PREFIX = struct.Struct("<8sQQI")
@@ -85,15 +86,24 @@ class ContainerWriter:
         """How far the arrays are written, as JSON takes it."""
         return {"end": self.end, "extents": {name: asdict(extent) for name, extent in self.extents.items()}}
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on where a writer of the same file had this state."""
+    def restore(self, state: Mapping[str, Any]) -> bool:
+        """Go on where a writer of the same file had this state; False where the file is not what was written then."""
         self.end = state["end"]
         self.extents = {name: _Extent(**extent) for name, extent in state["extents"].items()}
+        self.file.flush()
+        if self.file.seek(0, 2) < max(extent.offset + _n_bytes(extent) for extent in self.extents.values()):
+            return False
+        with mmap.mmap(self.file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            return not _damaged(self.extents, mapped)
 
 
 def _dtype(extent: _Extent) -> np.dtype[Any]:
     descr = extent.dtype
     return np.dtype(descr if isinstance(descr, str) else [tuple(field) for field in descr])
+
+
+def _n_bytes(extent: _Extent) -> int:
+    return extent.length * _dtype(extent).itemsize
 
 
 def write_container(path: Path, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], force: bool) -> None:
@@ -109,11 +119,13 @@ def read_container(path: Path, kind: str, verify: bool | None = None) -> tuple[d
     """Header and arrays (read-only views of the mapped file).
 
     Raises `BadInput`, naming the file as not being a `kind`, when it is foreign, cut or damaged in its header; and
-    in its arrays if they are verified, which reads all of it: by default only where that takes no time, in files of
-    at most 256 MB.
+    in its arrays if they are verified, which reads all of it.  By default (None) only those are that takes no time
+    for: all in a file of at most 256 MB, and of a larger one the small arrays.
     """
     header, extents, mapped = _open(path, kind)
-    if (len(mapped) <= _SMALL if verify is None else verify) and (damaged := _damaged(extents, mapped)):
+    small = {name: extent for name, extent in extents.items() if verify is None and _n_bytes(extent) <= _SMALL // 64}
+    chosen = extents if verify or (verify is None and len(mapped) <= _SMALL) else small
+    if damaged := _damaged(chosen, mapped):
         raise BadInput(f"{path} is damaged (the checksum of {', '.join(damaged)} is wrong); build it again.")
     return header, {
         name: np.frombuffer(mapped, _dtype(extent), extent.length, extent.offset) for name, extent in extents.items()
@@ -130,7 +142,9 @@ def _open(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, _Extent], mm
             raise BadInput(f"{path} was written by another version of errtax; build it again.")
         file.seek(0, 2)
         found, due = file.tell(), offset + length
-        if found != due or any(prefix[_PREFIX.size :]):
+        if any(prefix[_PREFIX.size :]):
+            raise BadInput(f"{path} is damaged (its first {_START} bytes); build it again.")
+        if found != due:
             raise BadInput(f"{path} is damaged: it has {found:,} bytes where {due:,} are due; build it again.")
         file.seek(offset)
         content = file.read(length)
@@ -148,11 +162,10 @@ def damaged_arrays(path: Path, kind: str) -> list[str]:
 
 
 def _damaged(extents: Mapping[str, _Extent], mapped: mmap.mmap) -> list[str]:
-    damaged = []
-    for name, extent in extents.items():
-        checksum, end = 0, extent.offset + extent.length * _dtype(extent).itemsize
+    def is_damaged(extent: _Extent) -> bool:
+        checksum, end = 0, extent.offset + _n_bytes(extent)
         for start in range(extent.offset, end, _PIECE):
             checksum = zlib.crc32(memoryview(mapped)[start : min(start + _PIECE, end)], checksum)
-        if checksum != extent.crc32:
-            damaged.append(name)
-    return damaged
+        return checksum != extent.crc32
+
+    return [name for name, bad in zip(extents, parallel_map(is_damaged, extents.values()), strict=True) if bad]

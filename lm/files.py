@@ -3,7 +3,7 @@
 import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
@@ -27,15 +27,19 @@ def require_input(path: Path) -> Path:
     return path
 
 
-def require_absent(path: Path, force: bool) -> Path:
-    """`path`, once it is known that writing it destroys nothing that the user wants to keep."""
+def require_absent(path: Path, force: bool, inputs: Iterable[Path | None] = ()) -> Path:
+    """`path`, once it is known that writing it destroys nothing that the user wants to keep: never one of `inputs`."""
     if path.exists() and not force:
         raise UsageError(f"{path} exists already; give --force to replace it, or another name with -o.")
+    if path.exists() and any(given is not None and given.exists() and path.samefile(given) for given in inputs):
+        raise UsageError(f"{path} is read here, so it cannot be written; give another name with -o.")
     return path
 
 
 def require_folder(path: Path) -> None:
-    """Raise `UsageError` unless the folder in which `path` is to be written exists."""
+    """Raise `UsageError` unless a file can be written at `path`: it is no folder, and the folder around it exists."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; give the name of a file with -o.")
     if not path.parent.is_dir():
         raise UsageError(f"the folder {path.parent} does not exist; make it first, or give another name with -o.")
 

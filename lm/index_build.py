@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from errtax.lm.container import ContainerWriter
-from errtax.lm.errors import UsageError
+from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import locked, require_folder
 from errtax.lm.index_file import MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, begin_index, end_index
 from errtax.lm.machine import free_memory, memory_in_use
@@ -36,13 +36,17 @@ class _Source:
     tree: PartitionedBuild
 
 
-def _prepare(text: Text, order: int) -> _Source:
+def _prepare(text: Text, order: int, fallback: Fallback) -> _Source:
     if not 1 <= order <= MAX_ORDER:
         raise UsageError(f"order must lie in 1..{MAX_ORDER}, got {order}.")
     refuse_special_words(text)
+    if fallback is not None and not (len(fallback) == 3 and all(0 <= d <= j for j, d in enumerate(fallback, 1))):
+        raise UsageError(f"fallback discounts are three numbers D_j with 0 <= D_j <= j; got {fallback}.")
     alphabet = Alphabet.by_first_appearance(text.codes)
     if text.end_of_line is not None:
         alphabet = Alphabet(alphabet.codes[alphabet.codes != text.end_of_line])
+    if not len(alphabet):
+        raise BadInput(f"{text.name} has no {text.unit} in it; a text of at least one is needed.")
     symbols = training_sequence(text.codes, alphabet, text.end_of_line)
     return _Source(text, order, alphabet, PartitionedBuild(symbols, len(alphabet) + SPECIAL, order))
 
@@ -51,7 +55,7 @@ def build(
     text: Text, order: int, fallback: Fallback, kenlm_compat: bool, n_partitions: int = 1
 ) -> tuple[IndexInfo, IndexArrays]:
     """The index of a text, in memory; see `NgramIndex.build`."""
-    source = _prepare(text, order)
+    source = _prepare(text, order, fallback)
     tree = source.tree
     parts = [tree.grow(*ends) for ends in tree.even_ranges(n_partitions)]
     top, discounts = _finish(source, fallback, kenlm_compat)
@@ -107,7 +111,7 @@ def build_file(
     partial = path.with_name(path.name + ".partial")
     # with a journal beside it, an unfinished build stays to be gone on with
     with locked(partial) as file:
-        source = _prepare(text, order)
+        source = _prepare(text, order, fallback)
         journal = Journal(partial, file, source)
         writer = journal.resume() or journal.begin()
         used = memory_in_use() + RESERVE
@@ -155,8 +159,7 @@ class Journal:
         os.fsync(self.file.fileno())
         progress = self.source.tree.progress
         sizes = {"next_bucket": progress.next_bucket, "n_nodes": progress.n_nodes, "n_leaves": progress.n_leaves}
-        written = self.file.seek(0, os.SEEK_END)
-        header = json.dumps({"key": self.key, "sizes": sizes, "writer": writer.state(), "written": written})
+        header = json.dumps({"key": self.key, "sizes": sizes, "writer": writer.state()})
         temporary = self.path.with_name(self.path.name + ".new")
         with temporary.open("wb") as out:
             np.savez(out, header=np.array(header), roots=progress.roots, **progress.counts._asdict())
@@ -170,15 +173,14 @@ class Journal:
             return None
         with np.load(self.path) as state:
             header = json.loads(str(state["header"]))
-            if header["key"] != self.key or self.file.seek(0, os.SEEK_END) < header["written"]:
+            writer = ContainerWriter(self.file)
+            if header["key"] != self.key or not writer.restore(header["writer"]):
                 return None
             progress = self.source.tree.progress
             progress.roots = state["roots"]
             progress.counts = Counts(*(state[name] for name in Counts._fields))
         for name, value in header["sizes"].items():
             setattr(progress, name, value)
-        writer = ContainerWriter(self.file)
-        writer.restore(header["writer"])
         logger.info(
             "Going on with a build that was interrupted: %d%% is done.",
             100 * progress.n_leaves // len(self.source.tree.symbols),

@@ -18,12 +18,13 @@ from errtax.lm.arpa import ArpaModel
 from errtax.lm.arpa_kernels import LN10
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import require_input, sha256_of_file
-from errtax.lm.kenlm_tools import MANIFEST, read_manifest
+from errtax.lm.kenlm_tools import MANIFEST, kenlm_problems, read_manifest
 from errtax.lm.ngram_model import require_unit
 from errtax.lm.table import arrow_of_names
 from errtax.lm.text import Codes, Sentences, Text, Unit, default_sentences, recode
 from errtax.lm.token_names import EOS, UNK, end_of_line, name_symbols
 
+_SMALL = 1 << 30  # bytes of models that are worth a look at their checksums before they are used
 MAGIC = b"mmap lm http://kheafield.com/code "
 """With it KenLM's binary files begin."""
 
@@ -79,6 +80,8 @@ class KenlmModel:
         for asked, due in zip((unit, sentences), found, strict=True):
             if asked not in (None, due):
                 raise UsageError(f"{path} has models of units of {' and '.join(found)}; {asked} was asked for.")
+        if sum(entry["bytes"] for entry in manifest["files"].values()) <= _SMALL and (bad := kenlm_problems(path)):
+            raise BadInput(f"{path} is damaged: {bad[0]}; build it again.")
         models = [load_model(path / f"{n}.bin") for n in range(2, manifest["order"] + 1)]
         unigrams = ArpaModel.open(path / "1.arpa", *found)
         described = f"kenlm,order={manifest['order']},sha256={sha256_of_file(path / MANIFEST)[:8]}"

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import require_absent, require_input, sha256_of_file
+from errtax.lm.machine import free_memory
 from errtax.lm.smoothing import FALLBACK
 from errtax.lm.text import Alphabet, Text, refuse_special_words
 from errtax.lm.token_names import name_symbols
@@ -68,13 +69,14 @@ def build_kenlm(
     fallback: tuple[float, float, float] | None = FALLBACK,
     binary: str = "probing",
     force: bool = False,
-    memory: str = "50%",
+    memory: str | None = None,
     on_order: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, Any]:
     """Let KenLM estimate models of the orders 1..`order` into the folder `output`; returns what `kenlm.json` says.
 
     `fallback`: discounts of orders whose counts give none; None fails there.  `binary`: KenLM's data structure,
-    `probing` (fast) or `trie` (small).  `memory`: what lmplz may use to sort, as in its option -S.  `on_order`:
+    `probing` (fast) or `trie` (small).  `memory`: what lmplz may use to sort, as in its option -S; by
+    default as much as the text can fill, up to half of what is free, since it takes hold of all of it.  `on_order`:
     called with the number of models made and due.
 
     The folder appears when all is done, and nothing is left behind on any failure.  One order is on disk as ARPA at
@@ -87,6 +89,7 @@ def build_kenlm(
         raise UsageError(f"binary must be one of {', '.join(BINARIES)}, got {binary!r}.")
     if order < 1:
         raise UsageError(f"order must be at least 1, got {order}.")
+    memory = memory or f"{max(1 << 28, min(16 * order * len(text), free_memory() // 2))}b"
     tools, options = find_tools(), _Options(fallback, binary, memory)
     refuse_special_words(text)
     with _replacing_folder(output, force) as folder:
@@ -187,7 +190,7 @@ def _run(command: list[Any], what: str) -> str:
     if found := _MAX_ORDER_NOTE.search(notes):
         raise UsageError(
             f"{what}: it was compiled for orders up to {found[1]}; ask for no more, or compile KenLM with "
-            "cmake -DKENLM_MAX_ORDER=21."
+            "a larger cmake -DKENLM_MAX_ORDER."
         )
     if "BadDiscountException" in notes:
         raise BadInput(f"{what} failed: {reason_of(notes)} Fallback discounts help: --discount-fallback 0.5,1,1.5.")
@@ -219,8 +222,12 @@ def _require_order(tools: KenlmTools, order: int, folder: Path) -> None:
 def _replacing_folder(path: Path, force: bool) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; rename it to `path` on success, remove it on any failure."""
     require_absent(path, force)
-    if path.exists() and not (path / MANIFEST).is_file():
-        raise UsageError(f"{path} exists and is no folder of KenLM models; give another name with -o.")
+    if path.exists():
+        if not (path / MANIFEST).is_file():
+            raise UsageError(f"{path} exists and is no folder of KenLM models; give another name with -o.")
+        known = {MANIFEST, *read_manifest(path)["files"]}
+        if others := sorted(file.name for file in path.iterdir() if file.name not in known):
+            raise UsageError(f"{path} has other files than KenLM models ({others[0]}); give another name with -o.")
     if not path.resolve().parent.is_dir():
         raise UsageError(f"the folder {path.parent} does not exist; make it first, or give another name with -o.")
     temporary, old = (path.with_name(f".{path.name}.{secrets.token_hex(4)}.{end}") for end in ("tmp", "old"))

@@ -45,6 +45,25 @@ def _even_spans(first: int, last: int, size: int) -> list[tuple[int, int]]:
     return list(pairwise(first + (last - first) * k // n for k in range(n + 1))) if last > first else []
 
 
+def _as_ranges(numbers: list[int]) -> str:
+    """Ascending numbers with runs drawn together: `1, 3-5`."""
+    starts = [n for n in numbers if n - 1 not in numbers]
+    ends = [n for n in numbers if n + 1 not in numbers]
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
+
+
+def _as_codes(values: ArrayLike, n_dimensions: int | None = None) -> Codes:
+    """Codes as an array of uint8 or uint32; `UsageError` for what are none."""
+    codes = np.asarray(values)
+    if codes.size == 0:
+        codes = codes.astype(np.uint32)
+    if n_dimensions is not None and codes.ndim != n_dimensions:
+        raise UsageError(f"one sequence of codes is needed here; got an array of shape {codes.shape}.")
+    if codes.dtype.kind not in "ui" or codes.min(initial=0) < 0 or codes.max(initial=0) > END_OF_LINE:
+        raise UsageError("codes are whole numbers from 0 to 2**32 - 1 (bytes, code points, token ids, word numbers).")
+    return codes if codes.dtype == np.uint8 else codes.astype(np.uint32, copy=False)
+
+
 class NgramIndex:
     """N-gram models of orders 1..`order` over one text: an `NgramModel`.
 
@@ -94,7 +113,7 @@ class NgramIndex:
         Raises `UsageError` for an order outside 1..32, `BadInput` where `fallback` is None and an order has no
         discounts, and for a training text with the word `<s>`, `</s>` or `<unk>`.  Time O(n order).
         """
-        return cls(*index_build.build(text, order, fallback, kenlm_compat, n_partitions))
+        return cls(*index_build.build(text, int(order), fallback, kenlm_compat, max(int(n_partitions), 1)))
 
     @classmethod
     def build_file(
@@ -111,18 +130,19 @@ class NgramIndex:
         None: four fifths of what is free.  The bytes do not depend on the partitions.  A build that was interrupted
         left `PATH.partial`, and goes on from there; nothing unfinished ever stands at `path`.
         """
-        index_build.build_file(text, path, order, fallback, kenlm_compat, memory)
-        return cls.open(path)
+        index_build.build_file(text, Path(path), int(order), fallback, kenlm_compat, memory)
+        return cls.open(path, verify=False)
 
     def save(self, path: Path, force: bool = True) -> None:
         """Write the index to one file, all or nothing."""
-        write_index(path, self.info, self.arrays, force)
+        write_index(Path(path), self.info, self.arrays, force)
 
     @classmethod
     def open(cls, path: Path, verify: bool | None = None) -> "NgramIndex":
         """The index in a file, memory-mapped: opening takes no time, pages are read when they are needed.
 
-        `verify`: whether to compare checksums first, which reads the whole file; None: if it has at most 256 MB.
+        `verify`: whether to compare all checksums first, which reads the whole file; None: if it has at most 256 MB,
+        and of a larger file those of the small arrays.
         Raises `BadInput` for a file that is no index, cut, damaged, or of another version.
         """
         return cls(*read_index(Path(path), verify), Path(path))
@@ -130,7 +150,7 @@ class NgramIndex:
     @staticmethod
     def problems(path: Path) -> list[str]:
         """What is wrong with an index file, one line per problem (reads all of it)."""
-        return [f"array {name!r}: its checksum is wrong" for name in damaged_arrays(path, KIND)]
+        return [f"array {name!r}: its checksum is wrong" for name in damaged_arrays(Path(path), KIND)]
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (NgramIndex.open, (self.path.absolute(),)) if self.path else (NgramIndex, (self.info, self.arrays))
@@ -175,7 +195,7 @@ class NgramIndex:
         orders = self.info.fallback_adjusted
         if not orders:
             return None
-        listed = ", ".join(map(str, orders))
+        listed = _as_ranges(orders)
         return f"Fallback discounts for order {listed}: the counts of so few distinct n-grams give none."
 
     def symbol_names(self) -> list[str]:
@@ -194,9 +214,11 @@ class NgramIndex:
             )
         return recode(text, self.words) if self.unit is Unit.WORD else text.codes
 
-    def score(self, codes: Codes) -> NDArray[np.float32]:
+    def score(self, codes: ArrayLike) -> NDArray[np.float32]:
         """`logp[i, n - 1]`: natural log-probability of symbol i given the n - 1 before it; shape (len, order)."""
-        return np.concatenate(list(self.score_blocks(codes)) or [np.empty((0, self.info.order), np.float32)])
+        return np.concatenate(
+            list(self.score_blocks(_as_codes(codes, 1))) or [np.empty((0, self.info.order), np.float32)]
+        )
 
     def score_blocks(
         self, codes: Codes, unknown: NDArray[np.int64] | None = None, block: int = 1 << 18
@@ -205,6 +227,7 @@ class NgramIndex:
 
         `unknown`: positions to take as `<unk>` whatever stands there, so that no context reaches across them.
         """
+        codes = _as_codes(codes, 1)
         gaps = np.empty(0, np.int64) if unknown is None else unknown
         if len(gaps) and self.end_of_line is not None:  # what stands there may be a line's end
             codes = codes.astype(np.uint32)
@@ -230,9 +253,10 @@ class NgramIndex:
         contexts: the codes before, shape (L,) or (contexts, L), from the sentence's start: `<s>` is put before them
         where they are fewer than order - 1.  Columns: `<unk>`, `<s>` (always 0), `</s>`, then `alphabet`.
         """
-        codes = np.asarray(contexts, np.uint32)
+        codes = _as_codes(contexts)
         if codes.ndim > 1:
-            return np.stack([self.distribution(row) for row in codes])
+            rows = [self.distribution(row) for row in codes]
+            return np.stack(rows) if rows else np.empty((*codes.shape[:-1], self.info.order, self._n_ids))
         ids = encode(codes, self.alphabet, self.end_of_line)
         starts = np.flatnonzero(ids == BOS)
         ids = ids[max(len(ids) - self.info.order + 1, int(starts[-1])) :]
@@ -258,7 +282,7 @@ class NgramIndex:
 
     def positions(self, ngram: ArrayLike) -> NDArray[np.int64]:
         """Where an n-gram begins in the training text (index of its first symbol), in ascending order."""
-        first, last = find_occurrences(self.tree, self.smoothing, self._ids_of(ngram).reshape(-1))
+        first, last = find_occurrences(self.tree, self.smoothing, self._ids_of(_as_codes(ngram, 1)))
         places = np.sort(self.tree.leaf_position[first:last]).astype(np.int64)
         if self.end_of_line is None:
             return places - 1
@@ -270,7 +294,7 @@ class NgramIndex:
 
         In the order of the alphabet; `</s>` has the code END_OF_LINE.
         """
-        codes = np.asarray(context)
+        codes = _as_codes(context, 1)
         ids = self._ids_of(codes) if codes.size else np.empty(0, self.tree.symbols.dtype)
         symbols, counts = np.empty(self._n_ids, np.int64), np.empty((self._n_ids, 2), np.int64)
         n = continuations_of(self.tree, self.smoothing, ids, symbols, counts)
@@ -279,12 +303,12 @@ class NgramIndex:
         return names[symbols[:n][order]], counts[:n][order, int(adjusted)]
 
     def _ids_of(self, ngrams: ArrayLike) -> NDArray[Any]:
-        codes = np.asarray(ngrams, np.uint32)
+        codes = _as_codes(ngrams)
         if codes.ndim == 0 or not 1 <= codes.shape[-1] <= self.info.order:
             raise UsageError(
                 f"n-grams of 1 to {self.info.order} symbols are in the index; got the shape {codes.shape}."
             )
-        flat = np.ascontiguousarray(codes).reshape(-1)
+        flat: Any = np.ascontiguousarray(codes).reshape(-1)
         ids = self.alphabet.encode(flat, self.tree.symbols.dtype.type, unknown=UNK, offset=SPECIAL)
         ids[flat == END_OF_LINE] = EOS
         if self.end_of_line is not None:

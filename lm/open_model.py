@@ -1,5 +1,6 @@
 """Opening a model of whichever kind a path names."""
 
+import logging
 import zlib
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +25,7 @@ class Kind(StrEnum):
     ARPA = "an ARPA file (.gz or not)"
 
 
+logger = logging.getLogger("errtax")
 ENGINES = ("native", "kenlm")
 _HEAD = 1 << 20  # any text may stand before \data\, but not a book
 
@@ -47,9 +49,19 @@ def open_model(
         raise UsageError(f"{path} is {kind}, which only --engine {fits[0]} can read.")
     if kind is Kind.INDEX:
         return _open_index(path, unit, sentences)
+    model: NgramModel
     if kind is Kind.ARPA and engine != "kenlm":
-        return ArpaModel.open(path, unit, sentences)
-    return KenlmModel.open(path, unit, sentences)
+        model = ArpaModel.open(path, unit, sentences)
+    else:
+        model = KenlmModel.open(path, unit, sentences)
+    if kind in (Kind.ARPA, Kind.BINARY) and model.order > 1:
+        logger.warning(
+            "%s holds the model of order %d alone; the lower orders are that model with shorter contexts, not those "
+            "that lmplz or an index has for them.",
+            path,
+            model.order,
+        )
+    return model
 
 
 def kind_of(path: Path) -> Kind:
@@ -79,7 +91,7 @@ def _unzipped(head: bytes) -> bytes:
 
 
 def _open_index(path: Path, unit: Unit | None, sentences: Sentences | None) -> NgramModel:
-    index = NgramIndex.open(path)
+    index = NgramIndex.open(path, verify=True)
     found = index.unit, index.sentences
     for asked, due in zip((unit, sentences), found, strict=True):
         if asked not in (None, due):

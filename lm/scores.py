@@ -1,5 +1,6 @@
 """Scores of a text by all orders of an n-gram model (errtax.scores/1)."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import errtax
 from errtax.lm.errors import UsageError
 from errtax.lm.ngram_model import NgramModel
 from errtax.lm.symbols import symbol_column
-from errtax.lm.table import Column, TableSchema, arrow_of, numpy_of, open_parquet, table_writer
+from errtax.lm.table import Column, TableSchema, arrow_of, metadata_of, numpy_of, open_parquet, table_writer
 from errtax.lm.text import Text, Unit
 
 SCORES_NAME = "errtax.scores/1"
@@ -46,7 +47,9 @@ def score_text(
     codes = model.codes_of(text)
     orders = orders or tuple(range(1, model.order + 1))
     if not 1 <= orders[0] <= orders[-1] <= model.order:
-        raise UsageError(f"orders must lie in 1..{model.order}, the orders of the model; got {orders[0]}-{orders[-1]}.")
+        raise UsageError(
+            f"orders must lie in 1..{model.order}, the orders of the model; got {', '.join(map(str, orders))}."
+        )
     symbol = pa.binary() if text.unit is Unit.BYTE else pa.string()
     schema = scores_schema(orders).arrow(symbol=symbol)
     columns = [n - 1 for n in orders]
@@ -89,6 +92,9 @@ def scores_problems(path: Path) -> list[str]:
         problems.append("there is no column logprob_N")
     if problems:
         return problems
+    stated = re.search(r"\|n:(\d+)\|", metadata_of(file.schema_arrow).get("signature", ""))
+    if stated and int(stated[1]) != file.metadata.num_rows:
+        problems.append(f"there are {file.metadata.num_rows} rows, the signature says {stated[1]}")
     for batch in file.iter_batches(columns=names):
         for name, column in zip(names, batch.columns, strict=True):
             values = numpy_of(column, missing=1.0)  # a null is no score

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -333,6 +334,47 @@ def test_what_build_ngram_refuses(
     assert refused.code in (2, 3)
     assert message in refused.err
     assert files() == {"train.txt", "test.txt", "preds.parquet"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("build-ngram", "train.txt", "-o", "train.txt"),
+        ("build-ngram", "train.txt", "--arpa", "./train.txt"),
+        ("build-ngram", "train.txt", "-o", "x", "--arpa", "x"),
+        ("build-ngram", "train.txt", "--arpa", "nowhere/x.arpa"),
+        ("build-ngram", "train.txt", "--arpa-order", "3"),
+        ("build-ngram", "train.txt", "-o", "."),
+        ("score", "test.txt", "--ngram", "train.ngram", "-o", "test.txt"),
+        ("score", "test.txt", "--ngram", "train.ngram", "-o", "train.ngram"),
+        ("score", "test.txt", "--ngram", "train.ngram", "--orders", "2-"),
+        ("score", "test.txt", "--ngram", "train.ngram", "--orders", "3-1"),
+        ("peel", "--preds", "preds.parquet", "-o", "preds.parquet"),
+    ],
+)
+def test_nothing_that_is_read_is_written_over(errtax: Errtax, arguments: tuple[str, ...]) -> None:
+    assert errtax("build-ngram", "train.txt").code == 0
+    before = {name: Path(name).read_bytes() for name in files()}
+    refused = errtax(*arguments, "--force")
+    assert (refused.code, refused.out) == (2, ""), refused.err
+    assert {name: Path(name).read_bytes() for name in files()} == before
+
+
+def test_a_notice_that_one_model_is_not_all_orders(errtax: Errtax) -> None:
+    assert errtax("build-ngram", "train.txt", "--order", 4, "--arpa", "x.arpa").code == 0
+    scored = errtax("score", "test.txt", "--ngram", "x.arpa", "--unit", "byte")
+    assert scored.code == 0
+    assert "x.arpa holds the model of order 4 alone" in scored.err
+
+
+def test_scores_that_were_cut_are_reported(errtax: Errtax) -> None:
+    errtax("build-ngram", "train.txt")
+    errtax("score", "test.txt", "--ngram", "train.ngram")
+    table = pq.read_table("test.scores.parquet")
+    pq.write_table(table.slice(0, 100), "cut.parquet")
+    checked = errtax("validate", "cut.parquet")
+    assert checked.code == 1
+    assert "there are 100 rows, the signature says 300" in checked.out
 
 
 def test_existing_output_needs_force(errtax: Errtax) -> None:

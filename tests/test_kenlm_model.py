@@ -195,6 +195,10 @@ def test_force_replaces_a_folder_of_models_only(tools: Any, tmp_path: Path) -> N
     with pytest.raises(UsageError, match="exists and is no folder of KenLM models"):
         build_kenlm(text, 2, tmp_path / "photos", memory=MEMORY, force=True)
     assert (tmp_path / "photos" / "a.jpg").exists()
+    (output / "notes.txt").touch()
+    with pytest.raises(UsageError, match=r"other files than KenLM models \(notes.txt\)"):
+        build_kenlm(text, 2, output, memory=MEMORY, force=True)
+    (output / "notes.txt").unlink()
     assert {path.name for path in tmp_path.iterdir()} == {"m.kenlm", "photos"}
 
 

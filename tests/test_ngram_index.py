@@ -7,6 +7,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,9 @@ def texts(draw: st.DrawFn) -> str:
     """Short texts of few symbols: random, with repeats, or one symbol only."""
     alphabet = draw(alphabets)
     piece = draw(st.text(alphabet, min_size=1, max_size=40))
-    return draw(st.sampled_from([piece, piece * 2, piece[:3] * 6, piece + piece[::-1]]))
+    text = draw(st.sampled_from([piece, piece * 2, piece[:3] * 6, piece + piece[::-1]]))
+    assume(text.strip(" \n"))  # in lines, a text of line ends alone is none
+    return text
 
 
 def text_of(string: str, unit: Unit, sentences: Sentences | None = None) -> Text:
@@ -388,6 +391,21 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
     assert sorted(p.name for p in tmp_path.iterdir()) == ["x.ngram", "y.ngram"]
 
 
+def test_a_damaged_partial_build_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.ngram"
+    monkeypatch.setattr(index_build, "memory_in_use", lambda: -index_build.RESERVE)
+    with monkeypatch.context() as patched:
+        patched.setattr(index_build, "estimate_discounts", lambda *args: (_ for _ in ()).throw(Stopped))
+        with pytest.raises(Stopped):
+            NgramIndex.build_file(zipf(60_000), path, 8, memory=2_000_000)
+    partial = tmp_path / "x.ngram.partial"
+    data = bytearray(partial.read_bytes())
+    data[len(data) // 2] ^= 1
+    partial.write_bytes(data)
+    NgramIndex.build_file(zipf(60_000), path, 8)
+    assert path.read_bytes() == bytes_of(NgramIndex.build(zipf(60_000), 8), tmp_path / "y.ngram")
+
+
 def test_what_another_build_left_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.ngram"
     monkeypatch.setattr(index_build, "memory_in_use", lambda: -index_build.RESERVE)
@@ -464,6 +482,36 @@ def test_batches_are_rows() -> None:
     assert all(np.array_equal(row, index.distribution(context)) for row, context in zip(batch, contexts, strict=True))
     assert index.count(contexts.reshape(1, 3, 2)).tolist() == [[2, 2, 0]]
     assert index.count(contexts, adjusted=True).tolist() == [2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "codes", [[97.5], [-1], np.array([-1]), [2**32], ["a"], [[97, 98], [99, 97]], np.array([1.0]), 97, None]
+)
+def test_what_are_no_codes_is_refused(codes: Any) -> None:
+    index = NgramIndex.build(text_of("abracadabra", Unit.BYTE), 4)
+    for method in (index.score, index.positions, index.continuations):
+        with pytest.raises(UsageError, match="code"):
+            method(codes)
+
+
+def test_lists_and_wide_arrays_are_codes() -> None:
+    index = NgramIndex.build(text_of("abracadabra", Unit.BYTE), 4)
+    expected = index.score(np.frombuffer(b"abz", np.uint8))
+    for codes in (list(b"abz"), np.array(list(b"abz")), np.array(list(b"abz"), np.uint32), tuple(b"abz")):
+        assert np.array_equal(index.score(codes), expected)
+    assert index.distribution(np.empty((0, 2), np.int64)).shape == (0, 4, 8)
+
+
+@pytest.mark.parametrize("fallback", [(9.0, 9.0, 9.0), (0.5, 1.0), (-1.0, 0.0, 0.0), (0.5, 1.0, math.nan)])
+def test_impossible_discounts_are_refused(fallback: Any) -> None:
+    with pytest.raises(UsageError, match="0 <= D_j <= j"):
+        NgramIndex.build(text_of("abracadabra", Unit.BYTE), 4, fallback)
+
+
+@pytest.mark.parametrize("unit", [Unit.WORD, Unit.TOKEN])
+def test_a_text_of_blank_lines_is_refused(unit: Unit) -> None:
+    with pytest.raises(BadInput, match=f"no {unit} in it"):
+        NgramIndex.build(text_of(" \n\n", unit), 4)
 
 
 @pytest.mark.parametrize("ngram", [[], 97, [97] * 5])
