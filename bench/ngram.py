@@ -19,7 +19,7 @@ from pathlib import Path
 
 from measure import errtax, time_function, time_process
 
-from errtax.lm.ngram_index import NgramIndex
+from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.text import Unit, read_text
 
 _NAMES = {32: "<sp>", 10: "<nl>", 9: "<tab>", 13: "<cr>"}

@@ -105,7 +105,7 @@ def _build_index(
     kenlm_compat: bool,
     memory: int | None,
 ) -> None:
-    from errtax.lm.ngram_index import SCHEMA, NgramIndex
+    from errtax.lm.ngram.index import SCHEMA, NgramIndex
 
     start = time.perf_counter()
     text = read()
@@ -131,7 +131,7 @@ def _build_index(
     what = f"orders 1-{order}, {len(text):,} symbols of {len(index.alphabet):,} kinds"
     lines = [f"{output}  {what}, {size / 1e6:.1f} MB, {seconds:.1f} s"]
     if arpa is not None:
-        from errtax.lm.arpa_writer import write_arpa
+        from errtax.lm.ngram.arpa_writer import write_arpa
 
         counts = write_arpa(index, arpa, arpa_order, force)
         document["arpa"] = {"path": str(arpa), "ngrams": counts}
@@ -148,7 +148,7 @@ def _build_kenlm(
     kenlm_compat: bool,
     memory: int | None,
 ) -> None:
-    from errtax.lm.kenlm_tools import build_kenlm
+    from errtax.lm.ngram.kenlm_tools import build_kenlm
 
     if not kenlm_compat:
         raise click.UsageError("--no-kenlm-compat is for --engine native; lmplz has only its own statistic.")

@@ -36,7 +36,7 @@ class Demo:
     def run(self, update: Callable[[float, float, str], None], say: Callable[[str], None], force: bool) -> Any:
         """Split, train, build, predict, peel, draw; returns the summary of the peel."""
         from errtax.lm.files import replacing, require_absent
-        from errtax.lm.ngram_index import NgramIndex
+        from errtax.lm.ngram.index import NgramIndex
         from errtax.lm.prediction import predict
         from errtax.lm.split import SplitOptions, split_file
         from errtax.lm.text import Unit, read_text

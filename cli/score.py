@@ -37,7 +37,7 @@ def command(
     from rich.table import Table
 
     from errtax.lm.files import require_absent
-    from errtax.lm.open_model import open_model
+    from errtax.lm.ngram.open_model import open_model
     from errtax.lm.scores import SCORES_NAME, score_text, scores_signature
     from errtax.lm.text import Sentences, Unit, read_text
 

@@ -4,9 +4,9 @@ import logging
 from importlib.util import find_spec
 from pathlib import Path
 
-from errtax.lm.container import MAGIC
 from errtax.lm.errors import BadInput
 from errtax.lm.files import require_input
+from errtax.lm.ngram.container import MAGIC
 
 
 def problems_of(path: Path) -> tuple[str, list[str]]:
@@ -15,7 +15,7 @@ def problems_of(path: Path) -> tuple[str, list[str]]:
     Raises `BadInput` for a file that is none of ours, or too damaged to be read.
     """
     if path.is_dir() and (path / "kenlm.json").is_file():
-        from errtax.lm import kenlm_tools
+        from errtax.lm.ngram import kenlm_tools
 
         return kenlm_tools.SCHEMA, kenlm_tools.kenlm_problems(path)
     if path.is_dir() or path.name == "run.json":
@@ -24,7 +24,7 @@ def problems_of(path: Path) -> tuple[str, list[str]]:
     with require_input(path).open("rb") as file:
         start = file.read(8)
     if start[:6] == MAGIC[:6]:
-        from errtax.lm.ngram_index import SCHEMA, NgramIndex
+        from errtax.lm.ngram.index import SCHEMA, NgramIndex
 
         NgramIndex.open(path, verify=False)
         return SCHEMA, NgramIndex.problems(path)
@@ -37,9 +37,9 @@ def problems_of(path: Path) -> tuple[str, list[str]]:
 
 def _model_problems(path: Path) -> tuple[str, list[str]]:
     """An ARPA file is read whole; KenLM's binary files have no checksums, so their kind is all there is to say."""
-    from errtax.lm.arpa import ArpaModel
-    from errtax.lm.kenlm_model import load_model
-    from errtax.lm.open_model import Kind, kind_of
+    from errtax.lm.ngram.arpa import ArpaModel
+    from errtax.lm.ngram.kenlm_model import load_model
+    from errtax.lm.ngram.open_model import Kind, kind_of
 
     try:
         kind = kind_of(path)

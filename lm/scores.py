@@ -10,7 +10,7 @@ import pyarrow as pa
 
 import errtax
 from errtax.lm.errors import UsageError
-from errtax.lm.ngram_model import NgramModel
+from errtax.lm.ngram.model import NgramModel
 from errtax.lm.symbols import symbol_column
 from errtax.lm.table import Column, TableSchema, arrow_of, metadata_of, numpy_of, open_parquet, table_writer
 from errtax.lm.text import Text, Unit

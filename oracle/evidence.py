@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.ngram_model import NgramModel
+from errtax.lm.ngram.model import NgramModel
 from errtax.oracle.memory import distances_to_earlier
 from errtax.oracle.ngram import smallest_context
 from errtax.oracle.rarity import counts_in_training

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.ngram_model import NgramModel
+from errtax.lm.ngram.model import NgramModel
 from errtax.oracle.text_view import TextView
 
 

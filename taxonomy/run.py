@@ -6,10 +6,10 @@ from pathlib import Path
 
 from errtax.lm.errors import BadInput
 from errtax.lm.files import sha256_of_file
-from errtax.lm.kenlm_tools import MANIFEST
-from errtax.lm.ngram_index import NgramIndex
-from errtax.lm.ngram_model import NgramModel, require_unit
-from errtax.lm.open_model import Kind, kind_of, open_model
+from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.ngram.kenlm_tools import MANIFEST
+from errtax.lm.ngram.model import NgramModel, require_unit
+from errtax.lm.ngram.open_model import Kind, kind_of, open_model
 from errtax.lm.prediction_log import PredictionLog, read_log
 from errtax.lm.text import Sentences, Text, Unit, read_text
 from errtax.oracle.evidence import collect_evidence

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from arpa import read_arpa as read_slowly
 from arpa import score
 from arpa_models import WORDS, Layout, Model, layouts, models, score_lines, write_model
-from errtax.lm import arpa_kernels, arpa_reader, token_names
-from errtax.lm.arpa import ArpaModel
-from errtax.lm.arpa_reader import read_arpa
 from errtax.lm.errors import BadInput
-from errtax.lm.ngram_model import NgramModel, score_all
+from errtax.lm.ngram import arpa_kernels, arpa_reader, token_names
+from errtax.lm.ngram.arpa import ArpaModel
+from errtax.lm.ngram.arpa_reader import read_arpa
+from errtax.lm.ngram.model import NgramModel, score_all
 from errtax.lm.text import END_OF_LINE, UNKNOWN, Sentences, Text, Unit, text_of_bytes
 from golden.make import TEXTS
 

@@ -434,7 +434,7 @@ def test_kill_in_the_middle_leaves_no_final_name(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
         if (tmp_path / "x.ngram").exists():  # it was faster: then the file must be whole
-            from errtax.lm.ngram_index import NgramIndex
+            from errtax.lm.ngram.index import NgramIndex
 
             assert NgramIndex.problems(tmp_path / "x.ngram") == []
             (tmp_path / "x.ngram").unlink()
@@ -491,4 +491,4 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 def test_the_import_test_can_fail() -> None:
-    assert "numba" in modules_after("import errtax.lm.ngram_index\nprint()")
+    assert "numba" in modules_after("import errtax.lm.ngram.index\nprint()")

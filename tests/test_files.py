@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from errtax.lm.container import read_container, write_container
 from errtax.lm.errors import BadInput, ErrtaxError, UsageError
 from errtax.lm.files import replacing, require_input, sha256_of_file, write_text
+from errtax.lm.ngram.container import read_container, write_container
 
 
 def test_a_finished_block_leaves_the_file_and_nothing_else(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from arpa import read_arpa, score
-from errtax.lm.arpa_writer import write_arpa
 from errtax.lm.errors import UsageError
-from errtax.lm.ngram_index import NgramIndex
+from errtax.lm.ngram.arpa_writer import write_arpa
+from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.text import Sentences, Text, Unit, text_of_bytes
 from golden.make import NAMES, TEXTS, Golden, lmplz_input
 

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from errtax.lm import index_build
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import locked
-from errtax.lm.ngram_index import MAX_ORDER, NgramIndex
-from errtax.lm.ngram_model import require_unit
-from errtax.lm.partitions import PartitionedBuild
-from errtax.lm.sequence import occurrences, tail_strings
-from errtax.lm.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING
+from errtax.lm.ngram import build as index_build
+from errtax.lm.ngram.index import MAX_ORDER, NgramIndex
+from errtax.lm.ngram.model import require_unit
+from errtax.lm.ngram.partitions import PartitionedBuild
+from errtax.lm.ngram.sequence import occurrences, tail_strings
+from errtax.lm.ngram.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING
 from errtax.lm.text import END_OF_LINE, Codes, Sentences, Text, Unit, read_text, text_of_bytes
 from naive import BOS, EOS, UNK, KneserNey
 
@@ -432,8 +432,8 @@ def test_killed_builds_leave_nothing_under_the_name(tmp_path: Path) -> None:
     expected = bytes_of(NgramIndex.build(read_text(text, Unit.BYTE), 8), tmp_path / "y.ngram")
     program = f"""
 from pathlib import Path
-from errtax.lm import index_build
-from errtax.lm.ngram_index import NgramIndex
+from errtax.lm.ngram import build as index_build
+from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.text import Unit, read_text
 index_build.memory_in_use = lambda: -index_build.RESERVE
 print("ready", flush=True)

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from errtax.lm.arpa import ArpaModel
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.kenlm_model import KenlmModel
-from errtax.lm.kenlm_tools import build_kenlm, find_tools
-from errtax.lm.ngram_index import NgramIndex
-from errtax.lm.ngram_model import score_all
-from errtax.lm.open_model import Kind, kind_of, open_model
+from errtax.lm.ngram.arpa import ArpaModel
+from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.ngram.kenlm_model import KenlmModel
+from errtax.lm.ngram.kenlm_tools import build_kenlm, find_tools
+from errtax.lm.ngram.model import score_all
+from errtax.lm.ngram.open_model import Kind, kind_of, open_model
 from errtax.lm.text import Sentences, Unit, text_of_bytes
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -10,7 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import naive
-from errtax.lm.ngram_index import NgramIndex
+from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.evidence import Evidence, collect_evidence

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import naive
-from errtax.lm.ngram_index import NgramIndex
+from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.evidence import collect_evidence

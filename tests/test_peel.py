@@ -20,9 +20,9 @@ from hypothesis import strategies as st
 import naive
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import sha256_of_file
-from errtax.lm.kenlm_tools import MANIFEST, build_kenlm
-from errtax.lm.kenlm_tools import SCHEMA as KENLM_SCHEMA
-from errtax.lm.ngram_index import NgramIndex
+from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.ngram.kenlm_tools import MANIFEST, build_kenlm
+from errtax.lm.ngram.kenlm_tools import SCHEMA as KENLM_SCHEMA
 from errtax.lm.prediction_log import PredictionLog, encode_symbols
 from errtax.lm.text import Unit, read_text, text_of_bytes
 from errtax.oracle.evidence import collect_evidence

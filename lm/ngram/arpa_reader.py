@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from errtax.lm import arpa_kernels as kernels
-from errtax.lm.arpa_kernels import Trie, Vocabulary
-from errtax.lm.arpa_source import ArpaSource, Section, find_sections, open_source
+from errtax.lm.ngram import arpa_kernels as kernels
 from errtax.lm.errors import BadInput
 from errtax.lm.kernels import parallel_map
+from errtax.lm.ngram.arpa_kernels import Trie, Vocabulary
+from errtax.lm.ngram.arpa_source import ArpaSource, Section, find_sections, open_source
+from errtax.lm.ngram.token_names import BOS, EOS, UNK, UNK_CAPITAL
 from errtax.lm.table import arrow_of_names, numpy_of
-from errtax.lm.token_names import BOS, EOS, UNK, UNK_CAPITAL
 
 UNKNOWN_LOG10 = -100.0
 """log10 p of an unknown word where a model has no `<unk>`: KenLM's choice (lm/config.cc, unknown_missing_logprob)."""

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import UsageError
 from errtax.lm.kernels import n_threads, parallel_map
-from errtax.lm.suffix_sort import Plan, Symbols, count_buckets, fill_buckets, plan_of
-from errtax.lm.suffix_tree import (
+from errtax.lm.ngram.suffix_sort import Plan, Symbols, count_buckets, fill_buckets, plan_of
+from errtax.lm.ngram.suffix_tree import (
     Counts,
     Growth,
     Task,
@@ -26,7 +26,7 @@ from errtax.lm.suffix_tree import (
     shift_children,
     work_of,
 )
-from errtax.lm.tree_top import close_top
+from errtax.lm.ngram.tree_top import close_top
 
 _NODES_A_SUFFIX = 0.7
 """Reckoned with where memory is planned; natural texts and source code have 0.35 to 0.55."""

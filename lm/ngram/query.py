@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.kernels import inlined, kernel, tight
-from errtax.lm.smoothing import Discounts
-from errtax.lm.suffix_sort import BOS, END, EOS
-from errtax.lm.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING, Tree
+from errtax.lm.ngram.smoothing import Discounts
+from errtax.lm.ngram.suffix_sort import BOS, END, EOS
+from errtax.lm.ngram.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING, Tree
 
 NOWHERE, LEAF = -2, -1
 

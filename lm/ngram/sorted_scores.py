@@ -16,15 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.kernels import inlined, tight
-from errtax.lm.ngram_query import LEAF, NOWHERE, Smoothing, find_label
-from errtax.lm.suffix_sort import BOS, END, EOS, UNK, Plan, scratch_of, sort_suffixes
-from errtax.lm.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING, Tree
+from errtax.lm.ngram.query import LEAF, NOWHERE, Smoothing, find_label
+from errtax.lm.ngram.suffix_sort import BOS, END, EOS, UNK, Plan, scratch_of, sort_suffixes
+from errtax.lm.ngram.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING, Tree
 
 
 class Walk(NamedTuple):
     """The path of the latest start, by length L of the string read so far."""
 
-    node: NDArray[np.int64]  # [L]: the place where the string ends (`ngram_query`)
+    node: NDArray[np.int64]  # [L]: the place where the string ends (`query`)
     begin: NDArray[np.int64]
     # of a string that ends at a node, once they were needed:
     denominator: NDArray[np.float64]  # adjusted counts of its continuations, summed up; 0: not yet

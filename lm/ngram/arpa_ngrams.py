@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.kernels import inlined, tight
-from errtax.lm.suffix_sort import BOS, END, EOS
-from errtax.lm.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING, Tree
+from errtax.lm.ngram.suffix_sort import BOS, END, EOS
+from errtax.lm.ngram.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING, Tree
 
 
 class Ngrams(NamedTuple):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.kernels import kernel
-from errtax.lm.suffix_sort import BOS, END, EOS, UNK, Symbols
+from errtax.lm.ngram.suffix_sort import BOS, END, EOS, UNK, Symbols
 from errtax.lm.text import Alphabet, Codes, Sentences
 
 _PIECE = 1 << 24

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import require_absent, require_input, sha256_of_file
 from errtax.lm.machine import free_memory
-from errtax.lm.smoothing import FALLBACK
+from errtax.lm.ngram.smoothing import FALLBACK
+from errtax.lm.ngram.token_names import name_symbols
 from errtax.lm.text import Alphabet, Text, refuse_special_words
-from errtax.lm.token_names import name_symbols
 
 SCHEMA = "errtax.kenlm/1"
 MANIFEST = "kenlm.json"

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from errtax.lm import index_build
-from errtax.lm.container import damaged_arrays
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.index_file import KIND, MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, read_index, write_index
 from errtax.lm.kernels import n_threads, parallel_map
-from errtax.lm.ngram_query import (
+from errtax.lm.ngram import build as build_index
+from errtax.lm.ngram.container import damaged_arrays
+from errtax.lm.ngram.index_file import KIND, MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, read_index, write_index
+from errtax.lm.ngram.query import (
     NOWHERE,
     Smoothing,
     continuations_of,
@@ -27,10 +27,10 @@ from errtax.lm.ngram_query import (
     find_occurrences,
     prepare_smoothing,
 )
-from errtax.lm.sequence import SPECIAL, encode
-from errtax.lm.smoothing import FALLBACK
-from errtax.lm.sorted_scores import score_span
-from errtax.lm.suffix_sort import BOS, END, EOS, UNK, plan_of
+from errtax.lm.ngram.sequence import SPECIAL, encode
+from errtax.lm.ngram.smoothing import FALLBACK
+from errtax.lm.ngram.sorted_scores import score_span
+from errtax.lm.ngram.suffix_sort import BOS, END, EOS, UNK, plan_of
 from errtax.lm.text import END_OF_LINE, UNKNOWN, Codes, Sentences, Text, Unit, recode, symbol_name
 
 __all__ = ["MAX_ORDER", "SCHEMA", "NgramIndex"]
@@ -80,8 +80,8 @@ class NgramIndex:
     >>> index.positions(list(b"bra"))
     array([1, 8])
     >>> codes, counts = index.continuations(list(b"a"))
-    >>> [(chr(code), count) for code, count in zip(codes.tolist(), counts.tolist())]
-    [('b', 2), ('c', 1), ('d', 1)]
+    >>> [(symbol_name(code, Unit.BYTE), count) for code, count in zip(codes.tolist(), counts.tolist())]
+    [('</s>', 1), ('b', 2), ('c', 1), ('d', 1)]
     """
 
     def __init__(self, info: IndexInfo, arrays: IndexArrays, path: Path | None = None) -> None:
@@ -113,7 +113,7 @@ class NgramIndex:
         Raises `UsageError` for an order outside 1..32, `BadInput` where `fallback` is None and an order has no
         discounts, and for a training text with the word `<s>`, `</s>` or `<unk>`.  Time O(n order).
         """
-        return cls(*index_build.build(text, int(order), fallback, kenlm_compat, max(int(n_partitions), 1)))
+        return cls(*build_index.build(text, int(order), fallback, kenlm_compat, max(int(n_partitions), 1)))
 
     @classmethod
     def build_file(
@@ -130,7 +130,7 @@ class NgramIndex:
         None: four fifths of what is free.  The bytes do not depend on the partitions.  A build that was interrupted
         left `PATH.partial`, and goes on from there; nothing unfinished ever stands at `path`.
         """
-        index_build.build_file(text, Path(path), int(order), fallback, kenlm_compat, memory)
+        build_index.build_file(text, Path(path), int(order), fallback, kenlm_compat, memory)
         return cls.open(path, verify=False)
 
     def save(self, path: Path, force: bool = True) -> None:

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from errtax.lm.arpa_ngrams import Ngrams, count_ngrams, fill_lines, list_ngrams, ngram_room, stack_of
 from errtax.lm.errors import UsageError
 from errtax.lm.files import replacing
-from errtax.lm.ngram_index import NgramIndex
-from errtax.lm.sequence import SPECIAL
-from errtax.lm.suffix_sort import BOS, UNK
-from errtax.lm.token_names import name_symbols
+from errtax.lm.ngram.arpa_ngrams import Ngrams, count_ngrams, fill_lines, list_ngrams, ngram_room, stack_of
+from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.ngram.sequence import SPECIAL
+from errtax.lm.ngram.suffix_sort import BOS, UNK
+from errtax.lm.ngram.token_names import name_symbols
 
 _BATCH = 1 << 18
 

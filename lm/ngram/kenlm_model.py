@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.arpa import ArpaModel
-from errtax.lm.arpa_kernels import LN10
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import require_input, sha256_of_file
-from errtax.lm.kenlm_tools import MANIFEST, kenlm_problems, read_manifest
-from errtax.lm.ngram_model import require_unit
+from errtax.lm.ngram.arpa import ArpaModel
+from errtax.lm.ngram.arpa_kernels import LN10
+from errtax.lm.ngram.kenlm_tools import MANIFEST, kenlm_problems, read_manifest
+from errtax.lm.ngram.model import require_unit
+from errtax.lm.ngram.token_names import EOS, UNK, end_of_line, name_symbols
 from errtax.lm.table import arrow_of_names
 from errtax.lm.text import Codes, Sentences, Text, Unit, default_sentences, recode
-from errtax.lm.token_names import EOS, UNK, end_of_line, name_symbols
 
 _SMALL = 1 << 30  # bytes of models that are worth a look at their checksums before they are used
 MAGIC = b"mmap lm http://kheafield.com/code "

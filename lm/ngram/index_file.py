@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from errtax.lm.container import ContainerWriter, read_container
 from errtax.lm.errors import BadInput
 from errtax.lm.files import replacing
-from errtax.lm.smoothing import Discounts
-from errtax.lm.suffix_tree import Tree
+from errtax.lm.ngram.container import ContainerWriter, read_container
+from errtax.lm.ngram.smoothing import Discounts
+from errtax.lm.ngram.suffix_tree import Tree
 from errtax.lm.text import Alphabet
 
 SCHEMA = "errtax.ngram/2"

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.arpa_kernels import score_positions
-from errtax.lm.arpa_reader import ArpaTables, read_arpa
 from errtax.lm.errors import BadInput
 from errtax.lm.kernels import parallel_map
-from errtax.lm.ngram_model import require_unit
+from errtax.lm.ngram.arpa_kernels import score_positions
+from errtax.lm.ngram.arpa_reader import ArpaTables, read_arpa
+from errtax.lm.ngram.model import require_unit
+from errtax.lm.ngram.token_names import NO_CODE, RESERVED, end_of_line, find_codes, guess_unit, looks_special
 from errtax.lm.text import Alphabet, Codes, Sentences, Text, Unit, default_sentences, recode
-from errtax.lm.token_names import NO_CODE, RESERVED, end_of_line, find_codes, guess_unit, looks_special
 
 logger = logging.getLogger("errtax")
 

@@ -5,14 +5,14 @@ import zlib
 from enum import StrEnum
 from pathlib import Path
 
-from errtax.lm import container, kenlm_model
-from errtax.lm.arpa import ArpaModel
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import require_input
-from errtax.lm.kenlm_model import KenlmModel
-from errtax.lm.kenlm_tools import MANIFEST
-from errtax.lm.ngram_index import NgramIndex
-from errtax.lm.ngram_model import NgramModel
+from errtax.lm.ngram import container, kenlm_model
+from errtax.lm.ngram.arpa import ArpaModel
+from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.ngram.kenlm_model import KenlmModel
+from errtax.lm.ngram.kenlm_tools import MANIFEST
+from errtax.lm.ngram.model import NgramModel
 from errtax.lm.text import Sentences, Unit
 
 

@@ -9,15 +9,15 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from errtax.lm.container import ContainerWriter
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import locked, require_folder
-from errtax.lm.index_file import MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, begin_index, end_index
 from errtax.lm.machine import free_memory, memory_in_use
-from errtax.lm.partitions import PartitionedBuild
-from errtax.lm.sequence import SPECIAL, occurrences, repeat_final_flush, tail_strings, training_sequence
-from errtax.lm.smoothing import Discounts, estimate_discounts
-from errtax.lm.suffix_tree import Counts, Tree
+from errtax.lm.ngram.container import ContainerWriter
+from errtax.lm.ngram.index_file import MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, begin_index, end_index
+from errtax.lm.ngram.partitions import PartitionedBuild
+from errtax.lm.ngram.sequence import SPECIAL, occurrences, repeat_final_flush, tail_strings, training_sequence
+from errtax.lm.ngram.smoothing import Discounts, estimate_discounts
+from errtax.lm.ngram.suffix_tree import Counts, Tree
 from errtax.lm.text import Alphabet, Text, refuse_special_words
 
 logger = logging.getLogger("errtax")
