@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from errtax.lm.ngram import arpa_kernels as kernels
 from errtax.lm.errors import BadInput
 from errtax.lm.kernels import parallel_map
+from errtax.lm.ngram import arpa_kernels as kernels
 from errtax.lm.ngram.arpa_kernels import Trie, Vocabulary
 from errtax.lm.ngram.arpa_source import ArpaSource, Section, find_sections, open_source
 from errtax.lm.ngram.token_names import BOS, EOS, UNK, UNK_CAPITAL
