@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,15 +32,33 @@ def time_process(command: Sequence[str], runs: int, stdin: Path | None = None, w
         with open(stdin or os.devnull, "rb") as source:
             start = time.perf_counter()
             process = subprocess.Popen(command, stdin=source, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            _, status, usage = os.wait4(process.pid, 0)
-            elapsed = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
+            with ThreadPoolExecutor(1) as pool:
+                peak = pool.submit(_watch, process.pid)
+                process.wait()
+                elapsed = time.perf_counter() - start
         if process.returncode:
             raise SystemExit(f"{' '.join(command)} failed with exit code {process.returncode}")
         if run >= warm_up:
             seconds.append(elapsed)
-            memory.append(usage.ru_maxrss / 1024)
+            memory.append(peak.result())
     return Measured(statistics.median(seconds), min(seconds), max(seconds), statistics.median(memory))
+
+
+def _watch(pid: int) -> float:
+    """The peak memory of a process, in MB, until it ends.
+
+    Not `ru_maxrss`: that begins with what the process held from which it was forked.
+    """
+    status, peak = Path(f"/proc/{pid}/status"), 0.0
+    while True:
+        try:
+            fields = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        except OSError:
+            return peak
+        if "VmHWM" not in fields:  # it has ended
+            return peak
+        peak = int(fields["VmHWM"].split()[0]) * 1024 / 1e6
+        time.sleep(0.01)
 
 
 def time_function(function: Callable[[], object], runs: int) -> Measured:
