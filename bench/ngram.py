@@ -102,7 +102,8 @@ def measure_peer(name: str, train: Path, test: Path, folder: Path) -> list[Row]:
         return []
     found = json.loads(report.read_text())
     size = train.stat().st_size / 1e6
-    return [Row(name, size, found["build"], whole.megabytes, found["disk"], found["score"], found["note"])]
+    peak = found.get("peak", whole.megabytes)
+    return [Row(name, size, found["build"], peak, found["disk"], found["score"], found["note"])]
 
 
 def say(message: str) -> None:
