@@ -391,13 +391,18 @@ def test_an_interrupted_build_goes_on(tmp_path: Path, monkeypatch: pytest.Monkey
     assert sorted(p.name for p in tmp_path.iterdir()) == ["x.ngram", "y.ngram"]
 
 
-def test_a_damaged_partial_build_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "x.ngram"
+def stop_at_the_end(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build in partitions that is interrupted when only the discounts are missing."""
     monkeypatch.setattr(index_build, "memory_in_use", lambda: -index_build.RESERVE)
     with monkeypatch.context() as patched:
         patched.setattr(index_build, "estimate_discounts", lambda *args: (_ for _ in ()).throw(Stopped))
         with pytest.raises(Stopped):
             NgramIndex.build_file(zipf(60_000), path, 8, memory=2_000_000)
+
+
+def test_a_damaged_partial_build_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "x.ngram"
+    stop_at_the_end(path, monkeypatch)
     partial = tmp_path / "x.ngram.partial"
     data = bytearray(partial.read_bytes())
     data[len(data) // 2] ^= 1
@@ -408,11 +413,7 @@ def test_a_damaged_partial_build_is_not_gone_on_with(tmp_path: Path, monkeypatch
 
 def test_what_another_build_left_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.ngram"
-    monkeypatch.setattr(index_build, "memory_in_use", lambda: -index_build.RESERVE)
-    with monkeypatch.context() as patched:
-        patched.setattr(index_build, "estimate_discounts", lambda *args: (_ for _ in ()).throw(Stopped))
-        with pytest.raises(Stopped):
-            NgramIndex.build_file(zipf(60_000), path, 8, memory=2_000_000)
+    stop_at_the_end(path, monkeypatch)
     assert (tmp_path / "x.ngram.partial.state").exists()
     NgramIndex.build_file(zipf(50_000), path, 8)
     assert path.read_bytes() == bytes_of(NgramIndex.build(zipf(50_000), 8), tmp_path / "y.ngram")

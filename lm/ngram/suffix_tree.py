@@ -7,7 +7,7 @@ that modified Kneser-Ney smoothing needs lives on the nodes (Shareghi et al. 201
     left(v)    distinct symbols before it (Kneser-Ney's adjusted count) = sum over children - duplicates
 
 In: the suffixes of a bucket.  Out: the bucket's nodes and leaves, children before their parents, in one pass over the
-sorted suffixes with a stack of open nodes (Abouelhoda, Kurtz & Ohlebusch 2004).  At the end `close_top` joins the
+sorted suffixes with a stack of open nodes (Abouelhoda, Kurtz & Ohlebusch 2004).  At the end `tree_top` joins the
 buckets' roots under the nodes that are shorter than a bucket's prefix.  Time O(n N).
 """
 
