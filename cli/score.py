@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from errtax.cli.frame import FILE, emit, force_option, progress
+from errtax.cli.frame import FILE, emit, force_option, notice, progress
 from errtax.cli.frame import command as declare
 from errtax.cli.types import ANY_UNIT, ENGINE, RANGE, SENTENCES
 
@@ -34,6 +34,7 @@ def command(
     force: bool,
 ) -> None:
     """Write the log-probability of each symbol of TEXT by every order; print the cross-entropies."""
+    import numpy as np
     from rich.table import Table
 
     from errtax.lm.files import require_absent
@@ -46,6 +47,9 @@ def command(
     chosen = Unit(unit) if unit else None, Sentences(sentences) if sentences else None
     model = open_model(ngram, *chosen, engine)
     symbols = read_text(text, model.unit, model.sentences)
+    if n_unknown := int(np.count_nonzero(~model.knows(model.codes_of(symbols)))):
+        hint = f" Is {ngram} a model of such a text?" if n_unknown > len(symbols) // 2 else ""
+        notice(f"{n_unknown:,} of {len(symbols):,} symbols are not in the model and count as <unk>.{hint}")
     with progress("scoring") as update:
         entropies = score_text(
             symbols, model, output, orders, force, on_block=lambda done, total: update(done, total, "")
@@ -60,4 +64,5 @@ def command(
         table.add_row(str(row["order"]), str(row["context"]), f"{row['nats']:.4f}", f"{row['bits']:.4f}")
     signature = scores_signature(symbols, model)
     document = {"schema": SCORES_NAME, "signature": signature, "scores": str(output), "symbols": len(symbols)}
+    document["unknown"] = n_unknown
     emit({**document, "cross_entropy": rows}, table, signature, str(output))

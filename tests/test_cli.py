@@ -367,6 +367,17 @@ def test_a_notice_that_one_model_is_not_all_orders(errtax: Errtax) -> None:
     assert "x.arpa holds the model of order 4 alone" in scored.err
 
 
+@pytest.mark.parametrize("model", ["train.ngram", "x.arpa"])
+def test_unknown_symbols_are_counted(errtax: Errtax, model: str) -> None:
+    errtax("build-ngram", "train.txt", "--unit", "word", "--order", 3, "--arpa", "x.arpa")
+    Path("other.txt").write_text("It was a dark\n\nand zebra night zebra\n")
+    scored = errtax("score", "other.txt", "--ngram", model, "--json")
+    assert json.loads(scored.out)["unknown"] == 3
+    assert "3 of 11 symbols are not in the model" in scored.err
+    Path("other.txt").write_text("zebra " * 9)
+    assert "Is" in errtax("score", "other.txt", "--ngram", model, "--force").err
+
+
 def test_scores_that_were_cut_are_reported(errtax: Errtax) -> None:
     errtax("build-ngram", "train.txt")
     errtax("score", "test.txt", "--ngram", "train.ngram")

@@ -409,3 +409,12 @@ def test_a_folder_says_its_unit(tmp_path: Path) -> None:
         KenlmModel.open(path, None, Sentences.LINES)
     with pytest.raises(BadInput, match="t is in units of byte"):
         KenlmModel.open(path).codes_of(text_of_bytes(b"a", Unit.BYTE, "t"))
+
+
+def test_what_a_model_knows(module: Any) -> None:
+    text = text_of_bytes("the Zebra\n☃".encode(), Unit.CHAR)
+    path = GOLDEN / "prose.3.arpa"
+    found = [model.knows(text.codes).tolist() for model in (open_kenlm(path, Unit.CHAR), ArpaModel.open(path))]
+    index = NgramIndex.build(text_of_bytes(PROSE, Unit.CHAR), 3)
+    assert found[0] == found[1] == index.knows(text.codes).tolist()
+    assert not found[0][-1] and found[0][0]

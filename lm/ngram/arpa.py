@@ -79,6 +79,11 @@ class ArpaModel:
         require_unit(self, text.unit, text.name)
         return recode(text, self.tables.words) if self.unit is Unit.WORD else text.codes
 
+    def knows(self, codes: Codes) -> NDArray[np.bool_]:
+        """Which symbols the file has, or end a line."""
+        known: NDArray[np.bool_] = self._encode(codes)[1:] != self.tables.unk
+        return known
+
     def score_blocks(
         self, codes: Codes, unknown: NDArray[np.int64] | None = None, block: int = 1 << 18
     ) -> Iterator[NDArray[np.float32]]:

@@ -214,6 +214,15 @@ class NgramIndex:
             )
         return recode(text, self.words) if self.unit is Unit.WORD else text.codes
 
+    def knows(self, codes: ArrayLike) -> NDArray[np.bool_]:
+        """Which symbols are in the alphabet, or end a line."""
+        symbols: Any = _as_codes(codes, 1)
+        known = np.empty(len(symbols), np.bool_)
+        for start in range(0, len(symbols), 1 << 22):  # ids of a piece at a time: they take more than their symbols
+            piece = symbols[start : start + (1 << 22)]
+            known[start : start + len(piece)] = self.alphabet.encode(piece) >= 0
+        return known if self.end_of_line is None else known | (symbols == self.end_of_line)
+
     def score(self, codes: ArrayLike) -> NDArray[np.float32]:
         """`logp[i, n - 1]`: natural log-probability of symbol i given the n - 1 before it; shape (len, order)."""
         return np.concatenate(

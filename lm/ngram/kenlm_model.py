@@ -98,6 +98,14 @@ class KenlmModel:
             self.words.extend(word for word in text.words.to_pylist() if word not in have and word in self.models[0])
         return recode(text, arrow_of_names(self.words))
 
+    def knows(self, codes: Codes) -> NDArray[np.bool_]:
+        """Which symbols the model has, or end a line."""
+        if self.unigrams is not None:
+            return self.unigrams.knows(codes)
+        distinct: Any
+        distinct, ranks = np.unique(codes, return_inverse=True)
+        return np.array([name in self.models[0] for name in self._tokens(distinct)])[ranks]
+
     def score_blocks(
         self, codes: Codes, unknown: NDArray[np.int64] | None = None, block: int = 1 << 18
     ) -> Iterator[NDArray[np.float32]]:

@@ -36,6 +36,9 @@ class NgramModel(Protocol):
     def codes_of(self, text: Text) -> Codes:
         """The codes of a text in the model's own numbering; raises `BadInput` when the text has another unit."""
 
+    def knows(self, codes: Codes) -> NDArray[np.bool_]:
+        """Which symbols the model knows; it takes the others for `<unk>`."""
+
     def score_blocks(
         self, codes: Codes, unknown: NDArray[np.int64] | None = None, block: int = 1 << 18
     ) -> Iterator[NDArray[np.float32]]:
