@@ -36,7 +36,7 @@ def problems_of(path: Path) -> tuple[str, list[str]]:
 
 
 def _model_problems(path: Path) -> tuple[str, list[str]]:
-    """An ARPA file is read whole; KenLM's binary files have no checksums, so their kind is all there is to say."""
+    """An ARPA file is read whole; KenLM opens its binary files, which have no checksums."""
     from errtax.lm.ngram.arpa import ArpaModel
     from errtax.lm.ngram.kenlm_model import load_model
     from errtax.lm.ngram.open_model import Kind, kind_of

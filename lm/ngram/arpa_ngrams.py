@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.kernels import inlined, tight
+from errtax.lm.ngram.query import sum_up
 from errtax.lm.ngram.suffix_sort import BOS, END, EOS
 from errtax.lm.ngram.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING, Tree
 
@@ -166,27 +167,9 @@ def _backoff(tree, smoothing, c, begin, start, k, order, is_bos):
 
 @inlined
 def _sum_up(tree, smoothing, v, begin, k, order, is_bos):
-    """Denominator and gamma (eq. 25) of the context that ends at node v, for the n-grams of order k."""
-    discounts = smoothing.raw if k == order else smoothing.adjusted
-    denominator, mass, own = 0.0, 0.0, begin
-    if tree.nodes[v]["shape"] & HAS_CHILDREN:
-        c = np.int64(tree.nodes[v]["child"])
-        while True:
-            child = tree.nodes[c]
-            end = np.int64(child["end"])
-            if child["label"] != END:
-                a = end - own if k == order or is_bos else np.int64(child["left"])
-                denominator += a
-                mass += discounts[k, min(a, 3)]
-            own = end
-            if child["shape"] & LAST_SIBLING:
-                break
-            c += 1
-    n_leaves = np.int64(tree.nodes[v]["end"]) - own
-    if n_leaves > 0 and tree.leaf_label[own] == END:
-        n_leaves -= 1
-    denominator += n_leaves
-    return denominator, (mass + n_leaves * discounts[k, 1]) / denominator if denominator > 0 else 1.0
+    """Denominator and gamma of the context that ends at node v, for the n-grams of order k."""
+    denominator, total, gamma, raw_gamma, _ = sum_up(tree, smoothing, v, begin, k - 1, is_bos)
+    return (total, raw_gamma) if k == order else (denominator, gamma)
 
 
 def ngram_room(n: int, offset: Any) -> Ngrams:

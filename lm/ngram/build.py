@@ -67,8 +67,7 @@ def build(
     arrays = Tree(tree.symbols, nodes, positions, labels)
     for array in arrays:
         array.setflags(write=False)
-    words = None if text.words is None else text.words
-    return _info(source, kenlm_compat, discounts), IndexArrays(source.alphabet, words, discounts, arrays)
+    return _info(source, kenlm_compat, discounts), IndexArrays(source.alphabet, text.words, discounts, arrays)
 
 
 def _finish(source: _Source, fallback: Fallback, kenlm_compat: bool) -> tuple[Any, Discounts]:

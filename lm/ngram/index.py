@@ -3,7 +3,6 @@
 `order` has KenLM's meaning everywhere: an n-gram model of order n has n - 1 symbols of context.
 """
 
-import logging
 from collections.abc import Iterator
 from functools import cached_property
 from itertools import pairwise
@@ -34,7 +33,6 @@ from errtax.lm.ngram.suffix_sort import BOS, END, EOS, UNK, plan_of
 from errtax.lm.text import END_OF_LINE, UNKNOWN, Codes, Sentences, Text, Unit, recode, symbol_name
 
 __all__ = ["MAX_ORDER", "SCHEMA", "NgramIndex"]
-logger = logging.getLogger("errtax")
 _PIECE = 1 << 12
 """Fewer positions are not split between threads: the longer a piece, the more its walks have in common."""
 

@@ -95,6 +95,9 @@ class PartitionedBuild:
         least = used + self.bytes_of([largest], largest)
         if least > memory:
             raise UsageError(f"this text needs --memory of at least {least / 1e9 + 0.005:.2f} GB.")
+        rest = self.sizes[self.progress.next_bucket :]
+        if used + self.bytes_of(heapq.nlargest(n_threads(), rest.tolist()), int(rest.sum())) <= memory:
+            return [(self.progress.next_bucket, len(self.sizes))]
         ranges: list[tuple[int, int]] = []
         start, total, top = self.progress.next_bucket, 0, [0] * n_threads()
         for b in np.flatnonzero(self.sizes[start:]) + start:

@@ -89,6 +89,44 @@ def find_label(labels, low, high, symbol):
 
 
 @inlined
+def sum_up(tree, smoothing, node, begin, n, is_bos):
+    """What the continuations of the string of n symbols that ends at `node` add up to (eq. 25).
+
+    Returns (denominator, total, gamma, raw gamma, first own leaf that is not the text's end): the sums of adjusted
+    counts and of counts, and the mass that each leaves.  The denominator is 0 where nothing follows.
+    """
+    adjusted, raw = smoothing.adjusted, smoothing.raw
+    denominator, total, mass, raw_mass, own = 0.0, 0.0, 0.0, 0.0, begin
+    if tree.nodes[node]["shape"] & HAS_CHILDREN:
+        c = np.int64(tree.nodes[node]["child"])
+        while True:
+            child = tree.nodes[c]
+            end = np.int64(child["end"])
+            if child["label"] != END:
+                count = end - own
+                left = count if is_bos else np.int64(child["left"])
+                denominator += left
+                total += count
+                mass += adjusted[n + 1, min(left, 3)]
+                raw_mass += raw[n + 1, min(count, 3)]
+            own = end
+            if child["shape"] & LAST_SIBLING:
+                break
+            c += 1
+    n_leaves = np.int64(tree.nodes[node]["end"]) - own
+    if n_leaves > 0 and tree.leaf_label[own] == END:
+        own += 1
+        n_leaves -= 1
+    denominator += n_leaves
+    total += n_leaves
+    if denominator == 0:
+        return 0.0, 0.0, 1.0, 1.0, own
+    mass += n_leaves * adjusted[n + 1, 1]
+    raw_mass += n_leaves * raw[n + 1, 1]
+    return denominator, total, mass / denominator, raw_mass / total, own
+
+
+@inlined
 def step(tree, place, length, symbol):
     """The place of a string of `length` >= 1 symbols, which ends at `place`, with one more symbol."""
     node, begin = place

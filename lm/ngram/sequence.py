@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from errtax.lm.kernels import kernel
 from errtax.lm.ngram.suffix_sort import BOS, END, EOS, UNK, Symbols
-from errtax.lm.text import Alphabet, Codes, Sentences
+from errtax.lm.text import Alphabet, Codes
 
 _PIECE = 1 << 24
 SPECIAL = 3  # <unk>, <s>, </s>; the alphabet follows
@@ -46,7 +46,7 @@ def training_sequence(codes: Codes, alphabet: Alphabet, end_of_line: int | None)
 
 @kernel
 def _insert_starts(ids: Symbols, n: int, ends: NDArray[np.int64]) -> None:
-    """Move ids[1 : n + 1] apart, from the right, so that `<s>` stands before and after each of the `ends`."""
+    """Move ids[1 : n + 1] apart, from the right, so that `<s>` stands before them and after each of the `ends`."""
     last = n - 1
     for k in range(len(ends) - 1, -1, -1):
         for i in range(last, ends[k], -1):
@@ -98,8 +98,3 @@ def repeat_final_flush(symbols: Symbols, adjusted: NDArray[np.int64]) -> None:
             adjusted[k, count] += 1
         if is_bos:
             break
-
-
-def sentences_of(end_of_line: int | None) -> Sentences:
-    """How a text with that end of line is read."""
-    return Sentences.STREAM if end_of_line is None else Sentences.LINES

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.kernels import inlined, tight
-from errtax.lm.ngram.query import LEAF, NOWHERE, Smoothing, find_label
+from errtax.lm.ngram.query import LEAF, NOWHERE, Smoothing, find_label, sum_up
 from errtax.lm.ngram.suffix_sort import BOS, END, EOS, UNK, Plan, scratch_of, sort_suffixes
 from errtax.lm.ngram.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING, Tree
 
@@ -161,40 +161,12 @@ def _at_node(tree, smoothing, symbol, n, is_bos, walk, weights):
 
 @inlined
 def _sum_up(tree, smoothing, n, is_bos, walk):
-    """Sum up the continuations of the string of n symbols, which ends at a node (eq. 25)."""
+    """Sum up the continuations of the string of n symbols, which ends at a node."""
     node, begin = walk.node[n], walk.begin[n]
-    adjusted, raw = smoothing.adjusted, smoothing.raw
-    denominator, total, mass, raw_mass = 0.0, 0.0, 0.0, 0.0
-    own = begin
-    walk.child[n] = -1
-    if tree.nodes[node]["shape"] & HAS_CHILDREN:
-        c = np.int64(tree.nodes[node]["child"])
-        walk.child[n] = c
-        while True:
-            child = tree.nodes[c]
-            end = np.int64(child["end"])
-            if child["label"] != END:
-                count = end - own
-                left = count if is_bos else np.int64(child["left"])
-                denominator += left
-                total += count
-                mass += adjusted[n + 1, min(left, 3)]
-                raw_mass += raw[n + 1, min(count, 3)]
-            own = end
-            if child["shape"] & LAST_SIBLING:
-                break
-            c += 1
-    n_leaves = np.int64(tree.nodes[node]["end"]) - own
-    if n_leaves > 0 and tree.leaf_label[own] == END:
-        own += 1
-        n_leaves -= 1
-    denominator += n_leaves
-    total += n_leaves
+    denominator, total, gamma, raw_gamma, own = sum_up(tree, smoothing, node, begin, n, is_bos)
+    walk.denominator[n], walk.total[n], walk.gamma[n], walk.raw_gamma[n] = denominator, total, gamma, raw_gamma
     walk.own[n], walk.leaf[n] = own, begin
-    walk.denominator[n], walk.total[n] = denominator, total
-    if denominator > 0:
-        walk.gamma[n] = (mass + n_leaves * adjusted[n + 1, 1]) / denominator
-        walk.raw_gamma[n] = (raw_mass + n_leaves * raw[n + 1, 1]) / total
+    walk.child[n] = np.int64(tree.nodes[node]["child"]) if tree.nodes[node]["shape"] & HAS_CHILDREN else -1
 
 
 @tight
