@@ -1,7 +1,7 @@
 """Training speed against a bare torch loop of the same model: the library's `train` on one side, twenty plain lines
-on the other, in alternation.
+on the other, in alternation.  Logging, validation of 1 % and a checkpoint every 10 steps are on.
 
-    python bench/training.py [--layers 2] [--hidden 45] [--symbols 400000] [--pairs 3] [--threads 1]
+    python bench/training.py [--models lstm,gru,rnn] [--hidden 64,512] [--layers 1] [--pairs 3] [--threads 1]
 """
 
 import argparse
@@ -15,15 +15,21 @@ import torch
 from torch import nn
 
 from errtax.lm.recurrent import Cell, RecurrentConfig
+from errtax.lm.run import Recipe, Run
 from errtax.lm.text import Unit
-from errtax.lm.training import Recipe, Run, train
+from errtax.lm.training import Watch, train
 
 K, BATCH, UNROLL = 87, 100, 100
+MODULES = {Cell.LSTM: nn.LSTM, Cell.GRU: nn.GRU, Cell.RNN: nn.RNN}
 
 
-def bare_epoch(ids: torch.Tensor, layers: int, hidden: int) -> float:
-    """Seconds of one epoch of nn.LSTM + nn.Linear with RMSProp and clipping, nothing else."""
-    cells, decoder, eye = nn.LSTM(K, hidden, layers), nn.Linear(hidden, K), torch.eye(K)
+def bare_epoch(ids: torch.Tensor, config: RecurrentConfig) -> float:
+    """Seconds of one epoch of nn.LSTM (GRU, RNN) + nn.Linear with RMSProp and clipping, nothing else."""
+    cells, decoder, eye = (
+        MODULES[config.cell](K, config.hidden, config.layers),
+        nn.Linear(config.hidden, K),
+        torch.eye(K),
+    )
     parameters = [*cells.parameters(), *decoder.parameters()]
     optimizer = torch.optim.RMSprop(parameters, lr=2e-3, alpha=0.95)
     rows = ids[: len(ids) // BATCH * BATCH].reshape(BATCH, -1).T
@@ -32,7 +38,7 @@ def bare_epoch(ids: torch.Tensor, layers: int, hidden: int) -> float:
     for step in range(0, len(rows) - 1, UNROLL):
         inputs, targets = rows[:-1][step : step + UNROLL], rows[1:][step : step + UNROLL]
         output, state = cells(eye[inputs], state)
-        state = tuple(part.detach() for part in state)
+        state = tuple(part.detach() for part in state) if isinstance(state, tuple) else state.detach()
         loss = nn.functional.cross_entropy(decoder(output).flatten(0, 1), targets.flatten())
         optimizer.zero_grad()
         loss.backward()
@@ -41,34 +47,48 @@ def bare_epoch(ids: torch.Tensor, layers: int, hidden: int) -> float:
     return time.perf_counter() - start
 
 
-def our_epoch(ids: np.ndarray, layers: int, hidden: int) -> float:
-    """Seconds of one epoch of `errtax train`, with logging, the last checkpoint and a validation of 1 % included."""
-    run = Run(RecurrentConfig(Cell.LSTM, layers, hidden, K), Recipe(epochs=1), Unit.BYTE, list(range(K)), "", "")
+def our_epoch(codes: np.ndarray, config: RecurrentConfig) -> float:
+    """Seconds of one epoch of `errtax train`, with all that it writes."""
+    run = Run(config, Recipe(epochs=1), Unit.BYTE, list(range(K)), "", "")
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        train(Path(folder), run, ids, ids[: len(ids) // 100], torch.device("cpu"))
+        train(Path(folder), run, codes, codes[: len(codes) // 100], torch.device("cpu"), Watch(checkpoint_every=10))
         return time.perf_counter() - start
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--layers", type=int, default=2)
-    parser.add_argument("--hidden", type=int, default=45)
-    parser.add_argument("--symbols", type=int, default=400_000)
+    parser.add_argument("--models", default="lstm,gru,rnn")
+    parser.add_argument("--hidden", default="64,512")
+    parser.add_argument("--layers", type=int, default=1)
+    parser.add_argument("--work", type=float, default=4e10, help="symbols times parameters in one epoch")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    ids = np.random.default_rng(1).integers(0, K, options.symbols)
-    bare_epoch(torch.from_numpy(ids[:50_000]), options.layers, options.hidden)
-    ratios = []
-    for _ in range(options.pairs):
-        bare = bare_epoch(torch.from_numpy(ids), options.layers, options.hidden)
-        ours = our_epoch(ids, options.layers, options.hidden)
+    for model in options.models.split(","):
+        for hidden in map(int, options.hidden.split(",")):
+            config = RecurrentConfig(Cell(model), options.layers, hidden, K)
+            compare(config, max(int(options.work / config.parameters) // 10_000, 20) * 10_000, options.pairs)
+
+
+def compare(config: RecurrentConfig, symbols: int, pairs: int) -> None:
+    """Print the rates of both sides on as many random symbols, and the median of the ratios of their times."""
+    codes = np.random.default_rng(1).integers(0, K, symbols).astype(np.uint8)
+    ids = torch.from_numpy(codes.astype(np.int64))
+    bare_epoch(ids[:30_000], config)
+    ratios, rates = [], []
+    for _ in range(pairs):
+        bare, ours = bare_epoch(ids, config), our_epoch(codes, config)
         ratios.append(ours / bare)
-        rates = f"bare {options.symbols / bare:,.0f} symbols/s, errtax {options.symbols / ours:,.0f} symbols/s"
-        print(f"{rates}: ratio of times {ratios[-1]:.3f}")
-    print(f"LSTM-{options.layers} ({options.hidden} units): median ratio of times {statistics.median(ratios):.3f}")
+        rates.append((symbols / bare, symbols / ours))
+    bare_rate, our_rate = (statistics.median(pair[k] for pair in rates) for k in (0, 1))
+    spread = f"[{min(ratios):.3f}, {max(ratios):.3f}]"
+    print(
+        f"{config.name}: bare {bare_rate:,.0f} symbols/s, errtax {our_rate:,.0f} symbols/s, "
+        f"ratio of times {statistics.median(ratios):.3f} {spread}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from errtax.cli.training import prepare_run, report_training
+from errtax.cli.training import watch_training
 
 _SIZES = {
     "prose": 600_000,
@@ -35,12 +35,15 @@ class Demo:
 
     def run(self, update: Callable[[float, float, str], None], say: Callable[[str], None], force: bool) -> Any:
         """Split, train, build, predict, peel, draw; returns the summary of the peel."""
+        from errtax.lm.corpus import read_corpus
         from errtax.lm.files import replacing, require_absent
+        from errtax.lm.models import Shape
         from errtax.lm.ngram.index import NgramIndex
-        from errtax.lm.prediction import predict
+        from errtax.lm.prediction import PredictOptions, predict
+        from errtax.lm.run import Recipe, choose_device, open_run
         from errtax.lm.split import SplitOptions, split_file
         from errtax.lm.text import Unit, read_text
-        from errtax.lm.training import choose_device, train
+        from errtax.lm.training import train
         from errtax.taxonomy.peel_file import write_peel
         from errtax.taxonomy.run import PeelInputs, peel_files
         from errtax.taxonomy.settings import Settings
@@ -55,27 +58,16 @@ class Demo:
         say(
             f"1/5  Text: {split.symbols:,} bytes ({self.corpus} of this Python); 80 % train, 10 % validation, 10 % test"
         )
-        options = {
-            "unit": "byte",
-            "model": "lstm",
-            "layers": 1,
-            "hidden": 128,
-            "budget": None,
-            "dropout": 0.0,
-            "batch": 50,
-            "unroll": 50,
-            "learning_rate": 4e-3,
-            "patience": 8,
-            "seed": 1,
-            "epochs": self.epochs or _EPOCHS[self.corpus],
-        }
-        run, train_ids, val_ids = prepare_run(folder, None, folder / "run", options, resume=False, force=True)
+        recipe = Recipe(self.epochs or _EPOCHS[self.corpus], batch=50, unroll=50, learning_rate=4e-3)
+        corpus = read_corpus(folder)
+        config = Shape("lstm", layers=1, hidden=128).config(len(corpus.alphabet))
+        run = open_run(folder / "run", corpus, config, recipe, resume=False, force=True)
         say(f"2/5  Training an {run.config.name} for {run.recipe.epochs} epochs")
-        train(folder / "run", run, train_ids, val_ids, choose_device("cpu"), *report_training(update))
+        train(folder / "run", run, corpus.train, corpus.val, choose_device("cpu"), watch_training(update))
         say("3/5  Building n-gram models of orders 1-20")
         NgramIndex.build(read_text(folder / "train.txt", Unit.BYTE), 20).save(folder / "train.ngram")
         say("4/5  Predicting the test text")
-        predict(folder / "run", folder / "test.txt", folder / "preds.parquet", "cpu", force=True)
+        predict(folder / "run", folder / "test.txt", folder / "preds.parquet", PredictOptions("cpu"), force=True)
         say("5/5  Peeling the errors")
         peel = peel_files(
             PeelInputs(folder / "preds.parquet", folder / "train.ngram", folder / "train.txt"), Settings()

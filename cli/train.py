@@ -1,22 +1,24 @@
 """`errtax train`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from errtax.cli.frame import FILE, emit, force_option, notice, progress
 from errtax.cli.frame import command as declare
-from errtax.cli.types import UNIT
+from errtax.cli.types import CHECKPOINT, UNIT
 
 
 @declare("train", "errtax train wp -o lstm2 --model lstm --layers 2 --budget 64")
 @click.argument("text", type=FILE, metavar="TEXT|DIR")
 @click.option("-o", "--output", type=FILE, help="Run folder to write [default: TEXT's name + .run].")
 @click.option("--val", type=FILE, help="Validation text [default: DIR/val.txt, or the last 5 % of TEXT].")
-@click.option("--model", type=click.Choice(["lstm", "gru", "rnn"]), default="lstm", show_default=True)
+@click.option("--model", type=click.Choice(["lstm", "gru", "rnn", "nn"]), default="lstm", show_default=True)
 @click.option("--layers", type=int, default=2, show_default=True)
 @click.option("--hidden", type=int, help="Units a layer [default: 128].")
 @click.option("--budget", type=int, help="Instead of --hidden: as many parameters as an LSTM-1 of this size.")
+@click.option("--context", type=int, default=3, show_default=True, help="Of --model nn: symbols it sees (n of n-NN).")
 @click.option("--dropout", type=float, default=0.0, show_default=True, help="Between layers and before the softmax.")
 @click.option("--unit", type=UNIT, default="byte", show_default=True)
 @click.option("--epochs", type=int, default=50, show_default=True)
@@ -30,6 +32,12 @@ from errtax.cli.types import UNIT
     show_default=True,
     help="Epochs without a better validation loss before stopping.",
 )
+@click.option(
+    "--checkpoint-every",
+    type=CHECKPOINT,
+    metavar="STEPS|epoch",
+    help="Keep the weights after every so many steps, or after every epoch, for errtax dynamics.",
+)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--resume", is_flag=True, help="Go on where the run in the folder stopped, to the same numbers.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, ...")
@@ -39,28 +47,37 @@ def command(
     text: Path,
     output: Path | None,
     val: Path | None,
+    unit: str,
+    checkpoint_every: int | None,
     resume: bool,
     device: str,
     threads: int | None,
     force: bool,
-    **options: object,
+    **options: Any,
 ) -> None:
     """Train a character model on TEXT, or on DIR/train.txt, by the recipe of Karpathy et al. 2015."""
-    from errtax.cli.training import prepare_run, report_training
+    from errtax.cli.training import require_torch, watch_training
+
+    require_torch()
+    from errtax.lm.corpus import read_corpus
+    from errtax.lm.models import Shape
+    from errtax.lm.run import Recipe, choose_device, open_run
+    from errtax.lm.text import Unit
+    from errtax.lm.training import train
 
     folder = output or Path(f"{text.stem if text.is_file() else text.name}.run")
-    run, train_ids, val_ids = prepare_run(text, val, folder, options, resume, force)
-    from errtax.lm.training import choose_device, train
-
+    shape = Shape(**{name: options.pop(name) for name in ("model", "layers", "hidden", "budget", "context", "dropout")})
+    corpus = read_corpus(text, val, Unit(unit))
+    run = open_run(folder, corpus, shape.config(len(corpus.alphabet)), Recipe(**options), resume, force)
     if threads:
         import torch
 
         torch.set_num_threads(threads)
     place = choose_device(device)
-    kinds = f"{len(train_ids):,} symbols of {run.config.symbols} kinds"
+    kinds = f"{len(corpus.train):,} symbols of {run.config.symbols} kinds"
     notice(f"{run.config.name}, {run.config.parameters:,} parameters, {kinds}, on {place}")
     with progress("training") as update:
-        run = train(folder, run, train_ids, val_ids, place, *report_training(update))
+        run = train(folder, run, corpus.train, corpus.val, place, watch_training(update, checkpoint_every))
     best = run.best
     document = {
         "schema": "errtax.run/1",

@@ -62,6 +62,17 @@ class Memory(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         return int(float(found[1]) * (1024 if found[3] else 1000) ** " KMGT".index(found[2].upper() or " "))
 
 
+class Repeated(click.Option):
+    """An option that may be given several times; a configuration file may give one value instead of a list."""
+
+    def __init__(self, *declarations: Any, **attributes: Any) -> None:
+        super().__init__(*declarations, multiple=True, **attributes)
+
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """The tuple of values."""
+        return super().type_cast_value(ctx, (value,) if isinstance(value, str) else value)
+
+
 INTEGERS = Listed(int, "0,1,2")
 FLOATS = Listed(float, "0.1,0.2")
 NAMES = Listed(str, "ngram,memory")
@@ -71,3 +82,20 @@ UNIT = click.Choice(["byte", "char"])
 ANY_UNIT = click.Choice(["byte", "char", "word", "token"])
 SENTENCES = click.Choice(["stream", "lines"])
 ENGINE = click.Choice(["native", "kenlm"])
+
+
+class Checkpoint(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
+    """A number of steps; `epoch` is 0, which stands for the end of each."""
+
+    name = "STEPS|epoch"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number of steps."""
+        if str(value) == "epoch":
+            return 0
+        if str(value).isdigit() and int(value) > 0:
+            return int(value)
+        raise click.BadParameter(f"{value!r} is neither a number of steps nor 'epoch'.", ctx, param)
+
+
+CHECKPOINT = Checkpoint()

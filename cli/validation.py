@@ -59,10 +59,16 @@ def _table_problems(path: Path) -> tuple[str, list[str]]:
     from errtax.lm.prediction_log import LOG, log_problems
     from errtax.lm.scores import SCORES_NAME, scores_problems
     from errtax.lm.table import metadata_of, open_parquet
+    from errtax.taxonomy.cells_file import CELLS, cells_problems
+    from errtax.taxonomy.distance_file import DISTANCE, distance_problems
+    from errtax.taxonomy.overlap import SCHEMA as OVERLAP_NAME
+    from errtax.taxonomy.overlap_file import overlap_problems
     from errtax.taxonomy.peel_file import PEEL, peel_problems
 
     schema = metadata_of(open_parquet(path).schema_arrow).get("errtax.schema", LOG.name)
     checks = {LOG.name: log_problems, PEEL.name: peel_problems, SCORES_NAME: scores_problems}
+    checks |= {DISTANCE.name: distance_problems, OVERLAP_NAME: overlap_problems}
+    checks |= {CELLS.name: cells_problems}
     if schema not in checks:
         raise BadInput(f"{path} says it is {schema!r}; this version knows {', '.join(checks)}.")
     return schema, checks[schema](path)
@@ -91,6 +97,6 @@ def require_run(folder: Path) -> None:
     require_torch()
     import torch
 
-    from errtax.lm.training import load_best
+    from errtax.lm.run import load_best
 
     load_best(folder, torch.device("cpu"))

@@ -1,10 +1,8 @@
 """Running a trained model over a text and writing its prediction log.
 
-The text is read as one stream with the state carried from its first symbol to its last.  A test part made by
-`errtax split --scheme streams` is the end of each of 100 streams, not one text: there each stream is read on its own,
-side by side, and the model first reads the validation part of that stream.  So every test symbol, the first one of
-each stream included, is predicted from what stood before it in the book, as a reader would have it; from a clean
-state the first symbols would count errors that are none of the model's.
+The text is read as its streams (see `streams`), with the state carried from each row's first symbol to its last.
+Dynamic evaluation (Mikolov et al. 2010, section 2.1) reads the rows one after another and trains on each window once it
+is predicted, so the model may learn from all that it has read of the text, and from nothing else.
 """
 
 import os
@@ -18,17 +16,42 @@ import numpy as np
 import pyarrow as pa
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 import errtax
+from errtax.lm.errors import UsageError
+from errtax.lm.models import Model
 from errtax.lm.prediction_log import LOG, encode_symbols, log_schema
-from errtax.lm.recurrent import RecurrentLM, State
-from errtax.lm.split import Scheme, read_split
+from errtax.lm.run import Run, choose_device, load_best, load_weights, read_run
+from errtax.lm.streams import Streams, streams_of
 from errtax.lm.table import arrow_of, numpy_of, table_writer
-from errtax.lm.text import Codes, Text, Unit, read_text
-from errtax.lm.training import Run, choose_device, load_best, read_run
+from errtax.lm.text import Text, read_text
+from errtax.lm.training import cross_entropy
 
 _WINDOW = 100  # steps at a time
 _BLOCK = 1 << 18  # rows written at a time
+
+
+@dataclass(frozen=True)
+class Dynamic:
+    """Dynamic evaluation by stochastic gradient descent: the step size, and the symbols predicted between two steps."""
+
+    learning_rate: float = 0.1
+    window: int = 50
+    clip: float = 1.0  # of the gradient's norm
+
+    def __post_init__(self) -> None:
+        if not self.learning_rate > 0 or self.window < 1:
+            raise UsageError(f"dynamic evaluation needs a learning rate > 0 and a window >= 1, got {self}.")
+
+
+@dataclass(frozen=True)
+class PredictOptions:
+    """How to run the model.  `weights`: a checkpoint instead of the best weights."""
+
+    device: str = "auto"
+    dynamic: Dynamic | None = None
+    weights: Path | None = None
 
 
 class Scores(NamedTuple):
@@ -41,35 +64,22 @@ class Scores(NamedTuple):
     rank: NDArray[Any]  # int32; 0: not predicted
 
 
-@dataclass(frozen=True)
-class Streams:
-    """A text as equal rows that are read side by side, and what is read before each row.
+class Predicted(NamedTuple):
+    """What a model says of some columns of a text's rows.
 
-    `rows`: (B, T) codes; `before`: (B, W) codes, W = 0 where nothing comes before.
+    `first`: the first of these columns.  `logits`: (T, B, K), of the symbol in each.  `targets`: (T, B), its id or -1.
     """
 
-    rows: Codes
-    before: Codes
-
-
-def streams_of(path: Path, text: Text) -> Streams:
-    """How to read the text at `path`: by the `split.json` beside it, if it is its test part, else as one stream."""
-    split = read_split(path.parent)
-    is_test = split is not None and split.scheme == Scheme.STREAMS and split.is_part("test", text.sha256)
-    if split and is_test and text.unit is Unit.BYTE:
-        before = path.parent / "val.txt"
-        if before.is_file():
-            val = read_text(before, text.unit)
-            if split.is_part("val", val.sha256):
-                return Streams(text.codes.reshape(split.streams, -1), val.codes.reshape(split.streams, -1))
-    return Streams(text.codes.reshape(1, -1), text.codes[:0].reshape(1, 0))
+    first: int
+    logits: Tensor
+    targets: Tensor
 
 
 def predict(
     folder: Path,
     path: Path,
     output: Path,
-    device: str = "auto",
+    options: PredictOptions = PredictOptions(),
     force: bool = False,
     on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> float:
@@ -79,31 +89,96 @@ def predict(
     """
     run = read_run(folder)
     text = read_text(path, run.unit)
-    place = choose_device(device)
-    model = load_best(folder, place)
+    place = choose_device(options.device)
+    model = load_weights(run, options.weights, place) if options.weights else load_best(folder, place)
     streams = streams_of(path, text)
-    metadata = {
-        "errtax.schema": LOG.name,
-        "unit": str(run.unit),
-        "model": run.config.name,
-        "parameters": str(run.config.parameters),
-        "text_sha256": text.sha256,
-        "train_sha256": run.train_sha256,
-        "signature": f"errtax:{errtax.__version__}|model:{run.config.name}|epochs:{run.best.epoch}"
-        f"|seed:{run.recipe.seed}|streams:{len(streams.rows)}",
-    }
+    metadata = log_metadata(run, text, len(streams.rows), options)
     total, predicted = 0.0, 0
     with (
         table_writer(output, log_schema(run.unit), metadata, force) as writer,
         tempfile.TemporaryDirectory(prefix=".errtax-", dir=output.parent) as scratch,
     ):
         scores = _scratch(Path(scratch), streams.rows.shape)
-        _score_streams(model, run, streams, scores, place, on_step)
+        _fill(scores, model, run, streams, place, options.dynamic, on_step)
         for batch in _batches(text, scores, run):
             logprobs = numpy_of(batch.column(2).drop_null())
             total, predicted = total - float(logprobs.sum(dtype=np.float64)), predicted + len(logprobs)
             writer.write_batch(batch)
     return total / max(predicted, 1)
+
+
+def log_metadata(run: Run, text: Text, rows: int, options: PredictOptions) -> dict[str, str]:
+    """What the prediction log of a run says of itself."""
+    weights = f"weights:{options.weights.stem}" if options.weights else f"epochs:{run.best.epoch}"
+    made = f"errtax:{errtax.__version__}|model:{run.config.name}|{weights}|seed:{run.recipe.seed}|streams:{rows}"
+    if options.dynamic:
+        dynamic = options.dynamic
+        made += f"|dynamic:sgd(lr={dynamic.learning_rate:g},window={dynamic.window},clip={dynamic.clip:g})"
+    return {
+        "errtax.schema": LOG.name,
+        "unit": str(run.unit),
+        "model": run.config.name + (", dynamic" if options.dynamic else ""),
+        "parameters": str(run.config.parameters),
+        "text_sha256": text.sha256,
+        "train_sha256": run.train_sha256,
+        "signature": made,
+    }
+
+
+def _fill(
+    scores: Scores,
+    model: Model,
+    run: Run,
+    streams: Streams,
+    device: torch.device,
+    dynamic: Dynamic | None,
+    on_step: Callable[[int, int], None],
+) -> None:
+    """Fill `scores`; the first symbol of a row is predicted only where something is read before the row."""
+    rows, length = streams.rows.shape
+    if dynamic is None:
+        for part in predicted_windows(model, run, streams, device):
+            _write_window(part, scores, slice(None))
+            on_step(part.first + len(part.targets), length)
+        return
+    for row in range(rows):
+        for part in _adapting_windows(model, run, streams.row(row), device, dynamic):
+            _write_window(part, scores, slice(row, row + 1))
+            on_step(row * length + part.first + len(part.targets), rows * length)
+
+
+@torch.no_grad()
+def predicted_windows(model: Model, run: Run, streams: Streams, device: torch.device) -> Iterator[Predicted]:
+    """A text's rows, window by window, as a model with fixed weights predicts them."""
+    yield from _windows(model, run, streams, device, _WINDOW)
+
+
+def _adapting_windows(
+    model: Model, run: Run, streams: Streams, device: torch.device, dynamic: Dynamic
+) -> Iterator[Predicted]:
+    """As `predicted_windows`, with a step of gradient descent on each window once it is predicted."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.SGD(trained, lr=dynamic.learning_rate)
+    for part in _windows(model, run, streams, device, dynamic.window):
+        yield part._replace(logits=part.logits.detach())
+        optimizer.zero_grad()
+        cross_entropy(part.logits, part.targets).backward()
+        torch.nn.utils.clip_grad_norm_(trained, dynamic.clip)
+        optimizer.step()
+
+
+def _windows(model: Model, run: Run, streams: Streams, device: torch.device, window: int) -> Iterator[Predicted]:
+    state: tuple[Tensor, ...] | None = None
+    last = streams.n_columns - 1  # input t predicts column t + 1
+    for start in range(0, last, window):
+        stop = min(start + window, last)
+        ids = run.encode_window(streams.columns(start, stop + 1)).to(device)  # (window + 1, B)
+        logits, state = model(ids[:-1], state)
+        state = tuple(part.detach() for part in state)
+        first = max(start + 1 - streams.width, 0)
+        n = stop + 1 - streams.width - first  # what is predicted before the rows does not count
+        if n > 0:
+            yield Predicted(first, logits[-n:], ids[-n:])
 
 
 def _scratch(folder: Path, shape: tuple[int, ...]) -> Scores:
@@ -119,48 +194,18 @@ def _scratch(folder: Path, shape: tuple[int, ...]) -> Scores:
     return Scores(*columns)
 
 
-@torch.no_grad()
-def _score_streams(
-    model: RecurrentLM,
-    run: Run,
-    streams: Streams,
-    scores: Scores,
-    device: torch.device,
-    on_step: Callable[[int, int], None],
-) -> None:
-    """Fill `scores`; the first symbol of a row is predicted only where something is read before the row."""
-    state: State | None = None
-    width, length = streams.before.shape[1], streams.rows.shape[1]
-    # inputs are columns 0 .. width + length - 2 of before + rows; input t predicts column t + 1
-    for start in range(0, width + length - 1, _WINDOW):
-        stop = min(start + _WINDOW, width + length - 1)
-        columns = np.concatenate(
-            [
-                streams.before[:, start : stop + 1],
-                streams.rows[:, max(start - width, 0) : max(stop + 1 - width, 0)],
-            ],
-            axis=1,
-        )
-        ids = torch.from_numpy(run.encode(columns).T.copy()).to(device)  # (window + 1, B)
-        logits, state = model(ids[:-1], state)
-        first = max(start + 1 - width, 0)  # columns of `rows` that this window predicts: first .. stop - width
-        n = stop + 1 - width - first
-        if n > 0:
-            _write_window(logits[-n:], ids[-n:], scores, slice(first, first + n))
-        on_step(stop, width + length - 1)
-
-
-def _write_window(logits: torch.Tensor, targets: torch.Tensor, scores: Scores, columns: slice) -> None:
-    """logits (T, B, K), targets (T, B) -> scores[:, columns]; an unknown symbol has probability 0."""
-    logprobs = logits.log_softmax(2)
+def _write_window(part: Predicted, scores: Scores, rows: slice) -> None:
+    """Put a window into `scores[rows, columns]`; an unknown symbol has probability 0."""
+    columns, targets = slice(part.first, part.first + len(part.targets)), part.targets
+    logprobs = part.logits.log_softmax(2)
     known = targets >= 0
     correct = logprobs.gather(2, targets.clamp(min=0).unsqueeze(2)).masked_fill(~known.unsqueeze(2), -torch.inf)
     best, best_id = logprobs.max(2)
-    scores.logprob[:, columns] = correct.squeeze(2).T.cpu()
-    scores.argmax[:, columns] = best_id.T.cpu()
-    scores.argmax_logprob[:, columns] = best.T.cpu()
-    scores.entropy[:, columns] = -(logprobs.exp() * logprobs).sum(2).T.cpu()
-    scores.rank[:, columns] = 1 + (logprobs > correct).sum(2).T.cpu()
+    scores.logprob[rows, columns] = correct.squeeze(2).T.cpu()
+    scores.argmax[rows, columns] = best_id.T.cpu()
+    scores.argmax_logprob[rows, columns] = best.T.cpu()
+    scores.entropy[rows, columns] = -(logprobs.exp() * logprobs).sum(2).T.cpu()
+    scores.rank[rows, columns] = 1 + (logprobs > correct).sum(2).T.cpu()
 
 
 def _batches(text: Text, scores: Scores, run: Run) -> Iterator[pa.RecordBatch]:

@@ -97,9 +97,6 @@ class RecurrentLM(nn.Module):  # type: ignore[misc,unused-ignore]
             nn.init.uniform_(parameter, -0.08, 0.08)
             if name.startswith("cells.bias_hh"):
                 nn.init.zeros_(parameter).requires_grad_(False)
-            elif name.startswith("cells.bias_ih") and config.cell is Cell.LSTM:
-                # torch orders the gates input, forget, cell, output; forget bias 1: the authors' char-rnn
-                nn.init.ones_(parameter.data[config.hidden : 2 * config.hidden])
 
     def forward(self, symbols: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Logits (T, B, K) of the next symbol after each of `symbols` (T, B; -1 = unknown), and the new state."""

@@ -1,0 +1,194 @@
+"""The n-NN baseline against a loop, checkpoints along a training, and dynamic evaluation against plain descent."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.prediction_log import read_log
+from errtax.lm.text import Alphabet, Unit
+
+torch = pytest.importorskip("torch")
+
+from errtax.lm.feedforward import FeedforwardConfig, FeedforwardLM  # noqa: E402
+from errtax.lm.models import Shape, config_of  # noqa: E402
+from errtax.lm.prediction import Dynamic, PredictOptions, predict  # noqa: E402
+from errtax.lm.recurrent import Cell, RecurrentConfig  # noqa: E402
+from errtax.lm.run import Recipe, Run, checkpoints, load_best, load_weights, read_run, write_run  # noqa: E402
+from errtax.lm.training import Watch, train  # noqa: E402
+
+torch.set_num_threads(1)
+
+CPU = torch.device("cpu")
+TEXT = b"the cat sat on the mat; the rat sat on the cat.\n" * 12
+CODES = np.frombuffer(TEXT, np.uint8)
+ALPHABET = Alphabet.sorted(CODES).codes.tolist()
+RECURRENT = RecurrentConfig(Cell.LSTM, 1, 8, len(ALPHABET))
+FEEDFORWARD = FeedforwardConfig(3, 8, len(ALPHABET))
+
+
+def trained(folder: Path, config: RecurrentConfig | FeedforwardConfig, recipe: Recipe, every: int | None = None) -> Run:
+    folder.mkdir(exist_ok=True)
+    run = Run(config, recipe, Unit.BYTE, ALPHABET, "", "")
+    write_run(folder, run)
+    return train(folder, run, CODES, CODES[:100], CPU, Watch(checkpoint_every=every))
+
+
+# --- n-NN ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("context", [1, 2, 5])
+def test_the_feedforward_model_is_one_tanh_layer_on_the_last_symbols(context: int) -> None:
+    torch.manual_seed(2)
+    model = FeedforwardLM(FeedforwardConfig(context, 6, 4)).eval()
+    ids = [0, 3, -1, 2, 2, 1, 0]
+    w = {name: value.detach().double().numpy() for name, value in model.state_dict().items()}
+    found, _ = model(torch.tensor(ids).unsqueeze(1))
+    for t in range(len(ids)):
+        hidden = w["bias"].copy()
+        for j in range(context):
+            if t - j >= 0 and ids[t - j] >= 0:
+                hidden += w["table"][j * 4 + ids[t - j]]
+        due = w["decoder.weight"] @ np.tanh(hidden) + w["decoder.bias"]
+        assert np.abs(found[t, 0].detach().numpy() - due).max() < 1e-6
+
+
+@pytest.mark.parametrize("context", [1, 2, 4])
+def test_its_history_carries_from_window_to_window(context: int) -> None:
+    model = FeedforwardLM(FeedforwardConfig(context, 6, 4)).eval()
+    ids = torch.tensor([[0, 1], [2, 3], [1, -1], [3, 0], [2, 2]])
+    whole, _ = model(ids)
+    state, parts = None, []
+    for t in range(len(ids)):
+        logits, state = model(ids[t : t + 1], state)
+        parts.append(logits)
+    assert torch.allclose(torch.cat(parts), whole, atol=1e-6)
+
+
+def test_its_parameters_are_counted_as_torch_does() -> None:
+    config = FeedforwardConfig(3, 7, 11)
+    assert config.parameters == sum(p.numel() for p in FeedforwardLM(config).parameters())
+    assert config.name == "3-NN (7 units)"
+
+
+def test_it_learns_and_its_run_reads_back(tmp_path: Path) -> None:
+    run = trained(tmp_path / "nn", FEEDFORWARD, Recipe(epochs=20, batch=4, unroll=20, learning_rate=0.02))
+    assert run.best.val_loss < 0.8
+    assert run.history[0].train_loss > 1
+    assert read_run(tmp_path / "nn") == run
+    (tmp_path / "text.txt").write_bytes(TEXT)
+    loss = predict(tmp_path / "nn", tmp_path / "text.txt", tmp_path / "p.parquet", PredictOptions("cpu"))
+    assert loss < 0.8
+    assert read_log(tmp_path / "p.parquet").model == "3-NN (8 units)"
+
+
+@pytest.mark.parametrize("wrong", [{"context": 0}, {"hidden": 0}, {"symbols": 0}, {"dropout": 1.0}])
+def test_impossible_shapes_are_usage_errors(wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError):
+        FeedforwardConfig(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_shape_becomes_a_configuration() -> None:
+    assert Shape("gru", 3, budget=512).config(87) == RecurrentConfig(Cell.GRU, 3, 280, 87)
+    assert Shape("nn", context=4, hidden=9).config(5) == FeedforwardConfig(4, 9, 5)
+    lstm = Shape("lstm", 1, budget=64).config(87)
+    assert Shape("nn", context=3, budget=64).config(87).parameters == pytest.approx(lstm.parameters, rel=0.01)
+    assert Shape("rnn").config(5).hidden == 128
+    with pytest.raises(UsageError, match="one of them"):
+        Shape(hidden=3, budget=4)
+    for config in (RECURRENT, FEEDFORWARD):
+        assert config_of({**vars(config)}) == config
+
+
+# --- checkpoints -----------------------------------------------------------------------------------------------------
+
+
+def test_checkpoints_are_kept_where_asked_for(tmp_path: Path) -> None:
+    recipe = Recipe(epochs=2, batch=4, unroll=20)  # 144 symbols a row: 8 steps an epoch
+    for every, steps in ((None, []), (0, [8, 16]), (3, [3, 6, 9, 12, 15])):
+        folder = tmp_path / str(every)
+        trained(folder, RECURRENT, recipe, every)
+        assert list(checkpoints(folder)) == steps
+    last = load_weights(read_run(tmp_path / "0"), checkpoints(tmp_path / "0")[16], CPU).state_dict()
+    saved = torch.load(tmp_path / "0" / "last.pt", weights_only=True)["model"]
+    assert all(torch.equal(last[name], saved[name]) for name in saved)
+    assert all(p.read_bytes() for p in checkpoints(tmp_path / "3").values())
+
+
+def test_a_prediction_can_use_a_checkpoint(tmp_path: Path) -> None:
+    trained(tmp_path / "run", RECURRENT, Recipe(epochs=2, batch=4, unroll=20, learning_rate=0.02), 1)
+    (tmp_path / "text.txt").write_bytes(TEXT)
+    paths = checkpoints(tmp_path / "run")
+    losses = [
+        predict(
+            tmp_path / "run",
+            tmp_path / "text.txt",
+            tmp_path / "p.parquet",
+            PredictOptions("cpu", weights=paths[step]),
+            True,
+        )
+        for step in (1, 16)
+    ]
+    assert losses[1] < losses[0] < math.log(len(ALPHABET)) + 0.1
+
+
+# --- dynamic evaluation ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("config", [RECURRENT, FEEDFORWARD])
+def test_dynamic_evaluation_is_descent_behind_the_prediction(
+    tmp_path: Path, config: RecurrentConfig | FeedforwardConfig
+) -> None:
+    """Symbol by symbol, in one tensor: predict a window, descend on it, go on with the state before the step."""
+    trained(tmp_path / "run", config, Recipe(epochs=1, batch=4, unroll=20))
+    text = TEXT[:95] + b"?!" + TEXT[:20]
+    (tmp_path / "text.txt").write_bytes(text)
+    dynamic = Dynamic(0.5, window=10)
+    options = PredictOptions("cpu", dynamic)
+    predict(tmp_path / "run", tmp_path / "text.txt", tmp_path / "p.parquet", options)
+    model = load_best(tmp_path / "run", CPU)
+    ids = torch.from_numpy(read_run(tmp_path / "run").encode(np.frombuffer(text, np.uint8)))
+    state, due = None, [math.nan]
+    for start in range(0, len(ids) - 1, 10):
+        inputs, targets = ids[start : start + 10][: len(ids) - 1 - start], ids[start + 1 : start + 11]
+        logits, state = model(inputs.unsqueeze(1), state)
+        state = tuple(part.detach() for part in state)
+        chosen = logits[:, 0].log_softmax(1)[torch.arange(len(targets)), targets.clamp(min=0)]
+        due += torch.where(targets >= 0, chosen.detach(), torch.tensor(-torch.inf)).tolist()
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        grads = torch.autograd.grad(-chosen[targets >= 0].mean(), parameters)
+        norm = torch.sqrt(sum((g**2).sum() for g in grads))
+        with torch.no_grad():
+            for parameter, grad in zip(parameters, grads, strict=True):
+                parameter.sub_(0.5 * grad * min(1.0, float(1 / (norm + 1e-6))))
+    found = read_log(tmp_path / "p.parquet")
+    assert np.allclose(found.logprobs, due, atol=1e-4, equal_nan=True)
+    assert found.metadata["signature"].endswith("|dynamic:sgd(lr=0.5,window=10,clip=1)")
+    assert found.model.endswith(", dynamic")
+
+
+def test_dynamic_evaluation_learns_what_repeats_and_changes_no_file(tmp_path: Path) -> None:
+    trained(tmp_path / "run", RECURRENT, Recipe(epochs=2, batch=4, unroll=20))
+    (tmp_path / "text.txt").write_bytes(b"mat rat cat sat " * 120)
+    before = {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    losses = [
+        predict(tmp_path / "run", tmp_path / "text.txt", tmp_path / "p.parquet", PredictOptions("cpu", dynamic), True)
+        for dynamic in (None, Dynamic(0.5))
+    ]
+    assert losses[1] < losses[0] - 0.5
+    assert before == {path: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+
+
+@pytest.mark.parametrize("wrong", [{"learning_rate": 0.0}, {"window": 0}])
+def test_impossible_dynamics_are_usage_errors(wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="dynamic evaluation"):
+        Dynamic(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_missing_checkpoint_is_refused(tmp_path: Path) -> None:
+    run = trained(tmp_path / "run", RECURRENT, replace(Recipe(epochs=1, batch=4, unroll=20)))
+    with pytest.raises(BadInput, match="is missing"):
+        load_weights(run, tmp_path / "none.pt", CPU)
