@@ -17,7 +17,7 @@ from torch import nn
 from errtax.lm.recurrent import Cell, RecurrentConfig
 from errtax.lm.run import Recipe, Run
 from errtax.lm.text import Unit
-from errtax.lm.training import Watch, train
+from errtax.lm.training import CheckpointRule, Watch, train
 
 K, BATCH, UNROLL = 87, 100, 100
 MODULES = {Cell.LSTM: nn.LSTM, Cell.GRU: nn.GRU, Cell.RNN: nn.RNN}
@@ -52,7 +52,14 @@ def our_epoch(codes: np.ndarray, config: RecurrentConfig) -> float:
     run = Run(config, Recipe(epochs=1), Unit.BYTE, list(range(K)), "", "")
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        train(Path(folder), run, codes, codes[: len(codes) // 100], torch.device("cpu"), Watch(checkpoint_every=10))
+        train(
+            Path(folder),
+            run,
+            codes,
+            codes[: len(codes) // 100],
+            torch.device("cpu"),
+            Watch(checkpoints=CheckpointRule(10)),
+        )
         return time.perf_counter() - start
 
 

@@ -7,7 +7,7 @@ import click
 
 from errtax.cli.frame import FILE, emit, force_option, notice, progress
 from errtax.cli.frame import command as declare
-from errtax.cli.types import CHECKPOINT, UNIT
+from errtax.cli.types import UNIT
 
 
 @declare("train", "errtax train wp -o lstm2 --model lstm --layers 2 --budget 64")
@@ -34,9 +34,8 @@ from errtax.cli.types import CHECKPOINT, UNIT
 )
 @click.option(
     "--checkpoint-every",
-    type=CHECKPOINT,
-    metavar="STEPS|epoch",
-    help="Keep the weights after every so many steps, or after every epoch, for errtax dynamics.",
+    metavar="STEPS,epoch,log",
+    help="Keep the weights for errtax dynamics: every so many steps, each epoch, ten times a decade of steps.",
 )
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--resume", is_flag=True, help="Go on where the run in the folder stopped, to the same numbers.")
@@ -48,7 +47,7 @@ def command(
     output: Path | None,
     val: Path | None,
     unit: str,
-    checkpoint_every: int | None,
+    checkpoint_every: str | None,
     resume: bool,
     device: str,
     threads: int | None,
@@ -63,8 +62,9 @@ def command(
     from errtax.lm.models import Shape
     from errtax.lm.run import Recipe, choose_device, open_run
     from errtax.lm.text import Unit
-    from errtax.lm.training import train
+    from errtax.lm.training import CheckpointRule, train
 
+    rule = CheckpointRule.parse(checkpoint_every) if checkpoint_every else CheckpointRule()
     folder = output or Path(f"{text.stem if text.is_file() else text.name}.run")
     shape = Shape(**{name: options.pop(name) for name in ("model", "layers", "hidden", "budget", "context", "dropout")})
     corpus = read_corpus(text, val, Unit(unit))
@@ -77,7 +77,7 @@ def command(
     kinds = f"{len(corpus.train):,} symbols of {run.config.symbols} kinds"
     notice(f"{run.config.name}, {run.config.parameters:,} parameters, {kinds}, on {place}")
     with progress("training") as update:
-        run = train(folder, run, corpus.train, corpus.val, place, watch_training(update, checkpoint_every))
+        run = train(folder, run, corpus.train, corpus.val, place, watch_training(update, rule))
     best = run.best
     document = {
         "schema": "errtax.run/1",

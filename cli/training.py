@@ -15,9 +15,9 @@ def require_torch() -> None:
         raise UsageError("training and prediction need torch: pip install 'errtax[lm]'.")
 
 
-def watch_training(update: Callable[[float, float, str], None], checkpoint_every: int | None = None) -> Any:
-    """What `train` calls: one function moves the bar at each step, one tells of each epoch."""
-    from errtax.lm.training import Watch
+def watch_training(update: Callable[[float, float, str], None], rule: Any = None) -> Any:
+    """What `train` calls: one function moves the bar at each step, one tells of each epoch; and what it keeps."""
+    from errtax.lm.training import CheckpointRule, Watch
 
     def on_step(status: Any) -> None:
         done = (status.epoch - 1) * status.steps + status.step
@@ -28,4 +28,4 @@ def watch_training(update: Callable[[float, float, str], None], checkpoint_every
         losses = f"training {epoch.train_loss:.4f}, validation {epoch.val_loss:.4f} nats"
         notice(f"epoch {epoch.epoch}: {losses}, {epoch.seconds:.0f} s")
 
-    return Watch(on_step, on_epoch, checkpoint_every)
+    return Watch(on_step, on_epoch, rule or CheckpointRule())

@@ -66,7 +66,7 @@ class Repeated(click.Option):
     """An option that may be given several times; a configuration file may give one value instead of a list."""
 
     def __init__(self, *declarations: Any, **attributes: Any) -> None:
-        super().__init__(*declarations, multiple=True, **attributes)
+        super().__init__(*declarations, **{**attributes, "multiple": True})
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
         """The tuple of values."""
@@ -82,20 +82,3 @@ UNIT = click.Choice(["byte", "char"])
 ANY_UNIT = click.Choice(["byte", "char", "word", "token"])
 SENTENCES = click.Choice(["stream", "lines"])
 ENGINE = click.Choice(["native", "kenlm"])
-
-
-class Checkpoint(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
-    """A number of steps; `epoch` is 0, which stands for the end of each."""
-
-    name = "STEPS|epoch"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number of steps."""
-        if str(value) == "epoch":
-            return 0
-        if str(value).isdigit() and int(value) > 0:
-            return int(value)
-        raise click.BadParameter(f"{value!r} is neither a number of steps nor 'epoch'.", ctx, param)
-
-
-CHECKPOINT = Checkpoint()

@@ -57,7 +57,7 @@ class CellWindow(NamedTuple):
     values: tuple[NDArray[np.float32], ...]
 
 
-@torch.no_grad()  # type: ignore[untyped-decorator,unused-ignore]
+@torch.no_grad()
 def read_layers(
     folder: Path,
     path: Path,

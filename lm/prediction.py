@@ -148,9 +148,11 @@ def _fill(
 
 
 @torch.no_grad()
-def predicted_windows(model: Model, run: Run, streams: Streams, device: torch.device) -> Iterator[Predicted]:
-    """A text's rows, window by window, as a model with fixed weights predicts them."""
-    yield from _windows(model, run, streams, device, _WINDOW)
+def predicted_windows(
+    model: Model, run: Run, streams: Streams, device: torch.device, window: int = _WINDOW
+) -> Iterator[Predicted]:
+    """A text's rows, `window` steps at a time, as a model with fixed weights predicts them."""
+    yield from _windows(model, run, streams, device, window)
 
 
 def _adapting_windows(

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from errtax.lm.errors import BadInput
+from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import replacing
 from errtax.lm.models import Model, build_model
 from errtax.lm.run import Epoch, Run, checkpoint_path, load_file, restore, write_run
@@ -41,21 +41,45 @@ class Status:
 
 
 @dataclass(frozen=True)
-class Watch:
-    """What to tell while training, and what to keep.
+class CheckpointRule:
+    """After which steps the weights are kept, in `checkpoints/`: after every so many, at the end of each epoch, and
+    ten times in each decade of steps (1, 2, 3, 4, 6, 7, 8, 10, 13, 16, 20, 26, ...), where most happens early."""
 
-    `checkpoint_every`: steps after which the weights are kept, each time; 0: at the end of each epoch; None: never.
-    """
+    every: int | None = None
+    epochs: bool = False
+    logarithmic: bool = False
 
-    on_step: Callable[[Status], None] = lambda status: None
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None
-    checkpoint_every: int | None = None
+    @classmethod
+    def parse(cls, text: str) -> "CheckpointRule":
+        """The rule that `100`, `epoch`, `log` or a list of them such as `epoch,log` stands for."""
+        names = [name.strip() for name in text.split(",")]
+        numbers = [int(name) for name in names if name.isdigit()]
+        if (
+            len(numbers) > 1
+            or 0 in numbers
+            or any(name not in ("epoch", "log") and not name.isdigit() for name in names)
+        ):
+            raise UsageError(f"checkpoints are kept every so many steps, at each 'epoch' and 'log'; got {text!r}.")
+        return cls(numbers[0] if numbers else None, "epoch" in names, "log" in names)
 
     def keeps(self, step: int, last_of_epoch: bool) -> bool:
         """Whether the weights after this step are kept."""
-        return self.checkpoint_every is not None and (
-            step % self.checkpoint_every == 0 if self.checkpoint_every else last_of_epoch
-        )
+        due = self.every is not None and step % self.every == 0
+        return due or (self.epochs and last_of_epoch) or (self.logarithmic and _begins_a_tenth(step))
+
+
+def _begins_a_tenth(step: int) -> bool:
+    """Whether 10^(k/10) lies in (step - 1, step] for a whole k."""
+    return step == 1 or math.floor(10 * math.log10(step) + 1e-9) > math.floor(10 * math.log10(step - 1) + 1e-9)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What to tell while training, and what to keep."""
+
+    on_step: Callable[[Status], None] = lambda status: None
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None
+    checkpoints: CheckpointRule = CheckpointRule()
 
 
 class Windows:
@@ -150,7 +174,7 @@ def _train_epoch(
         torch.nn.utils.clip_grad_value_(trained, recipe.clip / len(window))  # the loss is a mean over the steps
         optimizer.step()
         after = (epoch - 1) * text.steps + step
-        if watch.keeps(after, step == text.steps):
+        if watch.checkpoints.keeps(after, step == text.steps):
             save_weights(model, checkpoint_path(folder, after))
         total += loss.detach().cpu() * targets.numel()
         symbols += targets.numel()

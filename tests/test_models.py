@@ -18,7 +18,7 @@ from errtax.lm.models import Shape, config_of  # noqa: E402
 from errtax.lm.prediction import Dynamic, PredictOptions, predict  # noqa: E402
 from errtax.lm.recurrent import Cell, RecurrentConfig  # noqa: E402
 from errtax.lm.run import Recipe, Run, checkpoints, load_best, load_weights, read_run, write_run  # noqa: E402
-from errtax.lm.training import Watch, train  # noqa: E402
+from errtax.lm.training import CheckpointRule, Watch, train  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -30,11 +30,11 @@ RECURRENT = RecurrentConfig(Cell.LSTM, 1, 8, len(ALPHABET))
 FEEDFORWARD = FeedforwardConfig(3, 8, len(ALPHABET))
 
 
-def trained(folder: Path, config: RecurrentConfig | FeedforwardConfig, recipe: Recipe, every: int | None = None) -> Run:
+def trained(folder: Path, config: RecurrentConfig | FeedforwardConfig, recipe: Recipe, rule: str = "9999") -> Run:
     folder.mkdir(exist_ok=True)
     run = Run(config, recipe, Unit.BYTE, ALPHABET, "", "")
     write_run(folder, run)
-    return train(folder, run, CODES, CODES[:100], CPU, Watch(checkpoint_every=every))
+    return train(folder, run, CODES, CODES[:100], CPU, Watch(checkpoints=CheckpointRule.parse(rule)))
 
 
 # --- n-NN ------------------------------------------------------------------------------------------------------------
@@ -108,18 +108,30 @@ def test_a_shape_becomes_a_configuration() -> None:
 
 def test_checkpoints_are_kept_where_asked_for(tmp_path: Path) -> None:
     recipe = Recipe(epochs=2, batch=4, unroll=20)  # 144 symbols a row: 8 steps an epoch
-    for every, steps in ((None, []), (0, [8, 16]), (3, [3, 6, 9, 12, 15])):
-        folder = tmp_path / str(every)
-        trained(folder, RECURRENT, recipe, every)
-        assert list(checkpoints(folder)) == steps
-    last = load_weights(read_run(tmp_path / "0"), checkpoints(tmp_path / "0")[16], CPU).state_dict()
-    saved = torch.load(tmp_path / "0" / "last.pt", weights_only=True)["model"]
+    rules = {"99": [], "epoch": [8, 16], "3": [3, 6, 9, 12, 15], "log": [1, 2, 3, 4, 6, 7, 8, 10, 13, 16]}
+    for rule, steps in rules.items():
+        trained(tmp_path / rule, RECURRENT, recipe, rule)
+        assert list(checkpoints(tmp_path / rule)) == steps
+    last = load_weights(read_run(tmp_path / "epoch"), checkpoints(tmp_path / "epoch")[16], CPU).state_dict()
+    saved = torch.load(tmp_path / "epoch" / "last.pt", weights_only=True)["model"]
     assert all(torch.equal(last[name], saved[name]) for name in saved)
-    assert all(p.read_bytes() for p in checkpoints(tmp_path / "3").values())
+
+
+@pytest.mark.parametrize("wrong", ["", "0", "3,4", "each", "-1"])
+def test_other_rules_for_checkpoints_are_refused(wrong: str) -> None:
+    with pytest.raises(UsageError, match="checkpoints are kept"):
+        CheckpointRule.parse(wrong)
+
+
+def test_rules_for_checkpoints_combine() -> None:
+    rule = CheckpointRule.parse("7,epoch,log")
+    assert [step for step in range(1, 30) if rule.keeps(step, step % 12 == 0)] == [
+        *(1, 2, 3, 4, 6, 7, 8, 10, 12, 13, 14, 16, 20, 21, 24, 26, 28)
+    ]
 
 
 def test_a_prediction_can_use_a_checkpoint(tmp_path: Path) -> None:
-    trained(tmp_path / "run", RECURRENT, Recipe(epochs=2, batch=4, unroll=20, learning_rate=0.02), 1)
+    trained(tmp_path / "run", RECURRENT, Recipe(epochs=2, batch=4, unroll=20, learning_rate=0.02), "1")
     (tmp_path / "text.txt").write_bytes(TEXT)
     paths = checkpoints(tmp_path / "run")
     losses = [

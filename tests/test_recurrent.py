@@ -21,7 +21,7 @@ from errtax.lm.prediction import PredictOptions, predict  # noqa: E402
 from errtax.lm.recurrent import Cell, RecurrentConfig, RecurrentLM, count_parameters, hidden_for_budget  # noqa: E402
 from errtax.lm.run import Epoch, Recipe, Run, choose_device, load_best, read_run, write_run  # noqa: E402
 from errtax.lm.streams import lay_out  # noqa: E402
-from errtax.lm.training import Watch, Windows, train  # noqa: E402
+from errtax.lm.training import Windows, train  # noqa: E402
 
 torch.set_num_threads(1)  # tiny models: two threads on a busy machine take a hundred times as long
 
@@ -39,13 +39,11 @@ def run_for(
     return Run(config, recipe, Unit.BYTE, alphabet, "train-sha", "val-sha")
 
 
-def trained(
-    folder: Path, run: Run, train_text: bytes = TRAIN, val_text: bytes = VAL, checkpoint_every: int | None = None
-) -> Run:
+def trained(folder: Path, run: Run, train_text: bytes = TRAIN, val_text: bytes = VAL) -> Run:
     folder.mkdir(exist_ok=True)
     write_run(folder, run)
     codes, val_codes = (text_of_bytes(text, Unit.BYTE).codes for text in (train_text, val_text))
-    return train(folder, run, codes, val_codes, choose_device("cpu"), Watch(checkpoint_every=checkpoint_every))
+    return train(folder, run, codes, val_codes, choose_device("cpu"))
 
 
 def losses(run: Run) -> list[tuple[float, float]]:
