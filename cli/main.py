@@ -22,6 +22,11 @@ COMMANDS = {
     "report": "Write the report on one or more peels: HTML, pie, bars.",
     "compare": "Which class of errors did the better model buy off?",
     "show": "Show errors of a layer or slice in their context.",
+    "distance": "How sure models are of a closing symbol, by its distance from its opener.",
+    "overlap": "Which errors models share, and which symbols each knows better.",
+    "gates": "How often each gate of an LSTM or GRU is saturated.",
+    "cells": "Which cells of a model track quotes, brackets, the position in the line, …?",
+    "dynamics": "Follow a training: what the model resembles, which errors it has.",
     "validate": "Check any file that errtax writes or reads.",
     "info": "Versions, and which optional parts are installed.",
 }

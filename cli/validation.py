@@ -1,6 +1,7 @@
 """Which kind of file is this, and what is wrong with it?"""
 
 import logging
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -58,9 +59,11 @@ def _model_problems(path: Path) -> tuple[str, list[str]]:
 def _table_problems(path: Path) -> tuple[str, list[str]]:
     from errtax.lm.prediction_log import LOG, log_problems
     from errtax.lm.scores import SCORES_NAME, scores_problems
-    from errtax.lm.table import metadata_of, open_parquet
+    from errtax.lm.table import metadata_of, open_parquet, table_problems
     from errtax.taxonomy.cells_file import CELLS, cells_problems
     from errtax.taxonomy.distance_file import DISTANCE, distance_problems
+    from errtax.taxonomy.dynamics_file import CLASSES, DIVERGENCE
+    from errtax.taxonomy.gates_file import GATES
     from errtax.taxonomy.overlap import SCHEMA as OVERLAP_NAME
     from errtax.taxonomy.overlap_file import overlap_problems
     from errtax.taxonomy.peel_file import PEEL, peel_problems
@@ -69,6 +72,7 @@ def _table_problems(path: Path) -> tuple[str, list[str]]:
     checks = {LOG.name: log_problems, PEEL.name: peel_problems, SCORES_NAME: scores_problems}
     checks |= {DISTANCE.name: distance_problems, OVERLAP_NAME: overlap_problems}
     checks |= {CELLS.name: cells_problems}
+    checks |= {schema.name: partial(table_problems, schema=schema) for schema in (GATES, DIVERGENCE, CLASSES)}
     if schema not in checks:
         raise BadInput(f"{path} says it is {schema!r}; this version knows {', '.join(checks)}.")
     return schema, checks[schema](path)

@@ -9,8 +9,8 @@ Symbols: C checkpoints, R references, K symbols of the alphabet, P positions at 
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch

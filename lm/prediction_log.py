@@ -72,6 +72,7 @@ class PredictionLog:
 
     `positions[r]`: int64, strictly increasing.  `codes[r]`: the correct symbol.  `logprobs[r]`: float64, natural log,
     NaN where nothing was predicted.  `argmax_codes[r]`: the model's best symbol, where the log has it.
+    `docs[r]`: number of the document by first appearance, -1 where the log gives none; None without such a column.
     """
 
     name: str
@@ -81,6 +82,7 @@ class PredictionLog:
     logprobs: NDArray[np.float64]
     argmax_codes: Codes | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    docs: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -138,7 +140,7 @@ def _read(path: Path) -> tuple[PredictionLog | None, list[str]]:
     if problems:
         return None, problems
     value = "prob" if as_probability else "logprob"
-    names = ["position", "symbol", value, *(["argmax"] if "argmax" in schema.names else [])]
+    names = ["position", "symbol", value, *(name for name in ("argmax", "doc") if name in schema.names)]
     columns = {name: file.read([name]).column(0) for name in names}
     positions, problems = _positions(columns["position"])
     logprobs, more = _logprobs(columns[value], as_probability, positions)
@@ -150,7 +152,8 @@ def _read(path: Path) -> tuple[PredictionLog | None, list[str]]:
         return None, [*problems, str(error)]
     if metadata.get("unit", unit) != unit:
         problems.append(f"its metadata says unit {metadata['unit']}, its symbols are of unit {unit}")
-    log = PredictionLog(str(path), unit, positions, codes, logprobs, argmax, metadata)
+    docs = _numbers_of(columns["doc"]) if "doc" in columns else None
+    log = PredictionLog(str(path), unit, positions, codes, logprobs, argmax, metadata, docs)
     whole = not problems and positions[0] == 0 and positions[-1] == len(positions) - 1
     if whole and "text_sha256" in metadata and metadata["text_sha256"] != log.text_sha256:
         problems.append("its symbols are not those of the text that its metadata names (text_sha256 differs)")
@@ -212,6 +215,12 @@ def _argmax(column: Any, symbols: Any, logprobs: NDArray[np.float64], unit: Unit
     if column.type != symbols.type:
         raise BadInput(f"column 'argmax' has type {column.type}, column 'symbol' {symbols.type}; both hold symbols")
     return decode_symbols(pc.coalesce(column, symbols), "argmax")[1]
+
+
+def _numbers_of(docs: Any) -> NDArray[np.int64]:
+    """Ids of documents, numbers or strings, as numbers by first appearance; -1 for null."""
+    encoded = pa.concat_arrays(docs.chunks).dictionary_encode()
+    return numpy_of(encoded.indices, missing=-1).astype(np.int64)
 
 
 def _name(as_probability: bool) -> str:

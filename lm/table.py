@@ -17,13 +17,15 @@ from errtax.lm.files import replacing, require_input
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, the Arrow types that are accepted (the first is written), and what it means."""
+    """One column: its name, the Arrow types that are accepted (the first is written), what it means, and its range."""
 
     name: str
     types: tuple[Any, ...]
     meaning: str
     required: bool = True
     nullable: bool = False
+    low: float = -np.inf
+    high: float = np.inf
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,21 @@ class TableSchema:
             elif found.field(index).type not in column.types:
                 problems.append(f"column {column.name!r} has type {found.field(index).type}, {allowed} is needed")
         return problems
+
+
+def table_problems(path: Path, schema: TableSchema) -> list[str]:
+    """What is wrong with a table, one line per problem: columns, their types, values out of range."""
+    file = open_parquet(path)
+    problems = schema.mistyped(file.schema_arrow)
+    if problems:
+        return problems
+    bounded = [column for column in schema.columns if np.isfinite([column.low, column.high]).any()]
+    for batch in file.iter_batches(columns=[column.name for column in bounded]):
+        for column in bounded:
+            values = numpy_of(batch[column.name].drop_null())
+            if not ((values >= column.low) & (values <= column.high)).all():
+                problems.append(f"column {column.name!r} has values outside {column.low:g} .. {column.high:g}, or NaN")
+    return sorted(set(problems))
 
 
 def open_parquet(path: Path) -> Any:

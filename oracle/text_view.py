@@ -84,7 +84,8 @@ class TextView:
         return data.decode("utf-8", "surrogateescape")
 
     @cached_property
-    def _points(self) -> NDArray[np.uint32]:
+    def points(self) -> NDArray[np.uint32]:
+        """Code point of each character; shape (m,)."""
         return np.frombuffer(self.string.encode("utf-32-le", "surrogatepass"), "<u4")
 
     @cached_property
@@ -92,7 +93,7 @@ class TextView:
         """Index of the first symbol of each character, and n at the end; shape (m + 1,)."""
         if self.unit is Unit.CHAR:
             return np.arange(len(self) + 1)
-        points = self._points
+        points = self.points
         widths = 1 + (points >= 0x80).astype(np.int64) + (points >= 0x800) + (points >= 0x10000)
         widths[(points >= 0xDC80) & (points <= 0xDCFF)] = 1  # an invalid byte
         return np.concatenate([np.zeros(1, np.int64), np.cumsum(widths)])
@@ -133,7 +134,7 @@ class TextView:
     @cached_property
     def classes(self) -> CharacterClasses:
         """Classes of characters: looked up once per distinct character."""
-        points = self._points
+        points = self.points
         distinct, which = np.unique(points, return_inverse=True)
         characters = [chr(point) for point in distinct]
         word = np.array([bool(WORD.match(c)) for c in characters], bool)[which]

@@ -6,6 +6,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from errtax.lm.errors import UsageError
 from errtax.lm.files import replacing
@@ -26,6 +27,12 @@ def new_figure(width: float, height: float) -> Figure:
     parameters: Any = mpl.rcParams
     parameters.update(_STYLE)
     return Figure(figsize=(width, height), layout=None, facecolor="white")
+
+
+def drawable(text: str) -> str:
+    """`text` with the code point in place of each character that the font of the house style cannot draw."""
+    font = get_font(findfont(FontProperties(family=["sans-serif"])))
+    return "".join(c if c == "\n" or font.get_char_index(ord(c)) else f"U+{ord(c):04X}" for c in text)
 
 
 def require_format(path: Path) -> Path:

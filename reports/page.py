@@ -5,14 +5,13 @@ requests and any style but its own.  The page names no path and needs no network
 """
 
 import base64
-import hashlib
-import json
 from collections.abc import Sequence
 from html import escape
 
 from matplotlib.figure import Figure
 
 from errtax.reports.bars import bars_figure, difference_figure
+from errtax.reports.document import STYLE, document, table
 from errtax.reports.excerpts import Excerpt, excerpt, sample_rows
 from errtax.reports.figure import svg_of
 from errtax.reports.palette import COLOURS, LETTERS
@@ -24,23 +23,9 @@ from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.settings import Criterion, Settings
 from errtax.taxonomy.summary import Summary, summarise
 
-_STYLE = """
-:root{color-scheme:light dark;--line:#8886;--soft:#8882}
-body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.6rem;margin-bottom:.2rem} h2{font-size:1.25rem;margin-top:2.2rem;border-bottom:1px solid var(--line)}
-h3{font-size:1rem;margin:1.4rem 0 .3rem}
-img{max-width:100%;height:auto;background:#fff;border-radius:4px}
-.scroll{overflow-x:auto} table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-th,td{padding:.15rem .7rem .15rem 0;text-align:right;vertical-align:top} th{border-bottom:1px solid var(--line)}
-td:first-child,th:first-child,td.t,th.t{text-align:left;white-space:nowrap}
-tr.layer{font-weight:600;border-top:1px solid var(--line)}
-tr.total{font-weight:600;border-top:2px solid var(--line)}
-.x{font-family:ui-monospace,monospace;font-size:.85rem;white-space:pre-wrap;overflow-wrap:anywhere;text-align:left}
-.x b{outline:2px solid;outline-offset:-1px;padding:0 1px}
-.e{font-size:.85rem;text-align:left;opacity:.85}
-.s{font-family:ui-monospace,monospace;font-size:.75rem;overflow-wrap:anywhere}
-@media print{body{max-width:none}}
-""" + "".join(f".k-{name}{{border-left:.5rem solid {colour};padding-left:.5rem}}" for name, colour in COLOURS.items())
+_STYLE = STYLE + "".join(
+    f".k-{name}{{border-left:.5rem solid {colour};padding-left:.5rem}}" for name, colour in COLOURS.items()
+)
 
 
 def report_page(peels: Sequence[Peel]) -> str:
@@ -61,7 +46,7 @@ def report_page(peels: Sequence[Peel]) -> str:
     body += [_examples(peel, len(peels) > 1) for peel in peels]
     body += [_definitions(peels[0].settings), _signatures(summaries)]
     machine = {"schema": "errtax.report/1", "summaries": [summary.to_json() for summary in summaries]}
-    return _document(f"Errors of {names}", body, machine)
+    return document(f"Errors of {names}", body, machine, _STYLE)
 
 
 def comparison_page(comparisons: Sequence[Comparison], settings: Settings) -> str:
@@ -84,25 +69,7 @@ def comparison_page(comparisons: Sequence[Comparison], settings: Settings) -> st
         "schema": "errtax.compare/1",
         "comparisons": [comparison.to_json() for comparison in comparisons],
     }
-    return _document(f"Errors against {baseline.model}", body, machine)
-
-
-def _document(title: str, body: list[str], machine: object) -> str:
-    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    data = json.dumps(machine, ensure_ascii=True)
-    for character in "<>&":
-        data = data.replace(character, f"\\u{ord(character):04x}")
-    return "\n".join(
-        [
-            '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">',
-            f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>",
-            *body,
-            f'</main><script type="application/json" id="errtax">{data}</script></body></html>\n',
-        ]
-    )
+    return document(f"Errors against {baseline.model}", body, machine, _STYLE)
 
 
 def _picture(figure: Figure, description: str) -> str:
@@ -112,9 +79,7 @@ def _picture(figure: Figure, description: str) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[str]) -> str:
-    kinds = {name: ' class="t"' for name in ("slice", "context", "evidence")}
-    cells = "".join(f'<th scope="col"{kinds.get(name, "")}>{escape(name)}</th>' for name in head)
-    return f'<div class="scroll"><table><thead><tr>{cells}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    return table(head, rows, texts=("slice", "context", "evidence"))
 
 
 def _row(kind: str, label: str, layer: str | None, values: Sequence[str]) -> str:

@@ -12,6 +12,15 @@ COLOURS = {
     REST: "#8A8A8A",
 }
 LETTERS = {"ngram": "N", "memory": "M", "rare": "R", "word": "W", "punctuation": "P", "boost": "B", REST: "–"}
+SERIES = tuple(
+    zip(
+        ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
+        ("o", "s", "^", "D", "v", "P", "X"),
+        ("-", "--", ":", "-.", "-", "--", ":"),
+        strict=True,
+    )
+)
+"""Colour, marker and line style of each model in a picture that has several."""
 
 
 def shade(colour: str, k: int, n: int) -> str:

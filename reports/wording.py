@@ -41,3 +41,8 @@ def wrap_signature(signature: str, width: int = 110) -> str:
             lines.append("")
         lines[-1] += piece
     return "\n".join(lines)
+
+
+def literal(name: str) -> str:
+    """A name as a picture shows it: no `$` begins a formula, and a leading `_` hides nothing from the legend."""
+    return (" " if name.startswith("_") else "") + name.replace("$", r"\$")

@@ -1,0 +1,68 @@
+"""`errtax distance`."""
+
+from pathlib import Path
+
+import click
+
+from errtax.cli.frame import FILE, emit, force_option, notice
+from errtax.cli.frame import command as declare
+from errtax.cli.types import INTEGERS, RANGE, Repeated
+
+
+@declare("distance", "errtax distance --preds preds.parquet --pair '{}' --ngram train.ngram --orders 20")
+@click.option("--preds", type=FILE, cls=Repeated, required=True, help="Prediction log; repeat it for more models.")
+@click.option("--ngram", type=FILE, help="Index made by errtax build-ngram, or a model of KenLM.")
+@click.option("--orders", type=RANGE, help="Its orders that take part, in KenLM's meaning [default: none].")
+@click.option("--pair", cls=Repeated, default=("{}",), show_default=True, help="Opening and closing character; repeat.")
+@click.option("--edges", type=INTEGERS, help="Of the bins, in symbols [0,20,40,60,80,100,125,150,200,250,300].")
+@click.option(
+    "--skip",
+    type=click.Choice(["auto", "code", "none"]),
+    default="auto",
+    show_default=True,
+    help="code: what stands in literals and comments is no bracket; auto: if over 10 % of lines end in ; { or }.",
+)
+@click.option("--streams", type=click.IntRange(1), help="Equal pieces that no pair reaches across [the log's].")
+@click.option("-o", "--output", type=FILE, default="distance.parquet", show_default=True, help="Table to write.")
+@click.option("--figure", type=FILE, help="Also the picture, as .png, .svg or .pdf.")
+@force_option
+def command(
+    preds: tuple[Path, ...],
+    ngram: Path | None,
+    orders: tuple[int, ...] | None,
+    pair: tuple[str, ...],
+    edges: tuple[int, ...] | None,
+    skip: str,
+    streams: int | None,
+    output: Path,
+    figure: Path | None,
+    force: bool,
+) -> None:
+    """How sure models are of a closing symbol, by its distance from its opener."""
+    from errtax.lm.files import require_absent
+    from errtax.oracle.pairs import Pair, Skip
+    from errtax.reports.analysis_tables import distance_parts
+    from errtax.taxonomy.distance import PAPER_EDGES, DistanceSettings, measure_distances
+    from errtax.taxonomy.distance_file import write_distances
+    from errtax.taxonomy.predictors import Sources, read_predictors
+
+    require_absent(output, force, [*preds, ngram])
+    if figure:
+        from errtax.reports.figure import require_format
+
+        require_absent(require_format(figure), force, [*preds, ngram])
+    settings = DistanceSettings(tuple(map(Pair.parse, pair)), edges or PAPER_EDGES, Skip(skip), streams)
+    sources = Sources(preds, ngram, orders or ())
+    if ngram and not orders:
+        notice(f"No n-gram model takes part: --orders says which orders of {ngram} do, for example --orders 10,20.")
+    distances = measure_distances(read_predictors(sources), settings)
+    notice(distances.why)
+    write_distances(output, distances, force)
+    if figure:
+        from errtax.reports.distances import distance_figure
+        from errtax.reports.figure import save_figure
+
+        save_figure(distance_figure(distances), figure, force)
+    written = [str(path) for path in (output, figure) if path]
+    tables = [part for each in distances.pairs for part in distance_parts(each)]
+    emit({**distances.to_json(), "written": written}, *tables, distances.signature, *written)

@@ -1,0 +1,54 @@
+"""`errtax gates`."""
+
+from pathlib import Path
+
+import click
+
+from errtax.cli.frame import FILE, emit, force_option, progress
+from errtax.cli.frame import command as declare
+
+
+@declare("gates", "errtax gates lstm2 --text wp/test.txt")
+@click.argument("run", type=FILE)
+@click.option("--text", type=FILE, required=True, help="The text to read.")
+@click.option("-o", "--output", type=FILE, help="Table to write [default: RUN.gates.parquet].")
+@click.option("--figure", type=FILE, help="Picture, as .png, .svg or .pdf [default: RUN.gates.png].")
+@click.option("--left", type=float, default=0.1, show_default=True, help="Left-saturated: below this.")
+@click.option("--right", type=float, default=0.9, show_default=True, help="Right-saturated: above this.")
+@click.option("--top", type=click.IntRange(1), default=20, show_default=True, help="Gates listed.")
+@click.option("--double", is_flag=True, help="Read in double precision: several times slower.")
+@click.option("--device", default="auto", show_default=True)
+@force_option
+def command(
+    run: Path,
+    text: Path,
+    output: Path | None,
+    figure: Path | None,
+    left: float,
+    right: float,
+    top: int,
+    double: bool,
+    device: str,
+    force: bool,
+) -> None:
+    """How often each gate of a trained LSTM or GRU (RUN) is saturated on a text."""
+    from errtax.cli.training import require_torch
+
+    require_torch()
+    from errtax.lm.files import require_absent
+    from errtax.reports.figure import require_format, save_figure
+    from errtax.reports.gates import saturation_figure, saturation_table
+    from errtax.taxonomy.gates import Thresholds, measure_saturation, to_json
+    from errtax.taxonomy.gates_file import write_saturation
+
+    table = output or Path(f"{run.name}.gates.parquet")
+    picture = require_format(figure or Path(f"{run.name}.gates.png"))
+    for path in (table, picture):
+        require_absent(path, force, [text])
+    with progress("reading") as update:
+        on_step = lambda done, total: update(done, total, "")  # noqa: E731
+        found = measure_saturation(run, text, Thresholds(left, right), device, double, on_step)
+    write_saturation(table, found, force)
+    save_figure(saturation_figure(found), picture, force)
+    written = [str(table), str(picture)]
+    emit({**to_json(found, top), "written": written}, saturation_table(found, top), found.signature, *written)

@@ -1,0 +1,113 @@
+"""A training as a picture and a table: resemblance to simpler models, and classes of errors, by training step."""
+
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from rich.table import Table
+from rich.text import Text
+
+from errtax.reports.figure import new_figure
+from errtax.reports.palette import COLOURS, LETTERS
+from errtax.reports.wording import wrap_signature
+from errtax.taxonomy.dynamics import Dynamics
+from errtax.taxonomy.layers import LAYER_BY_NAME, REST
+
+_SHOWN = 9  # contexts drawn: longer ones lie upon each other
+_MARKERS = "osD^vP*Xp"
+
+
+def dynamics_figure(dynamics: Dynamics) -> Figure:
+    """Divergence from each reference, difference of the losses, and the classes of errors, against training steps."""
+    found = dynamics.divergences
+    kinds = [kind for kind in ("n-gram", "n-NN") if any(r.kind == kind for r in found.references)]
+    figure = new_figure(5.2 * (len(kinds) + 1), 8.2)
+    grid = figure.add_gridspec(
+        2, len(kinds) + 1, left=0.06, right=0.985, top=0.88, bottom=0.14, wspace=0.22, hspace=0.28
+    )
+    for column, kind in enumerate(kinds):
+        _resemblance(figure.add_subplot(grid[0, column]), dynamics, kind)
+        _difference(figure.add_subplot(grid[1, column]), dynamics, kind)
+    _classes(figure.add_subplot(grid[0, len(kinds)]), dynamics, shares=False)
+    _classes(figure.add_subplot(grid[1, len(kinds)]), dynamics, shares=True)
+    title = f"{found.run.config.name} as its training goes on, n = {found.positions:,} positions"
+    figure.suptitle(title, size=13, weight="bold")
+    figure.text(0.5, 0.015, wrap_signature(dynamics.signature, 160), ha="center", size=6, color="#555555")
+    return figure
+
+
+def _chosen(dynamics: Dynamics, kind: str) -> list[int]:
+    references = dynamics.divergences.references
+    return [r for r, reference in enumerate(references) if reference.kind == kind and reference.context <= _SHOWN]
+
+
+def _lines(axes: Any, dynamics: Dynamics, kind: str, values: Any) -> None:
+    """A line a reference: darker and with another mark the longer its context."""
+    found, chosen = dynamics.divergences, _chosen(dynamics, kind)
+    colours = mpl.colormaps["viridis"](np.linspace(0.92, 0, max(len(chosen), 2)))
+    every = max(len(found.steps) // 8, 1)
+    for k, r in enumerate(chosen):
+        marker = _MARKERS[(found.references[r].context - 1) % len(_MARKERS)]
+        style = {"color": colours[k], "marker": marker, "markersize": 4, "markevery": (k % every, every), "lw": 1.4}
+        axes.plot(found.steps, values(r), label=found.references[r].name, **style)
+    axes.set_xscale("log")
+    axes.set_xlabel("training step (updates of the weights)")
+    axes.legend(frameon=False, fontsize=7, ncols=2)
+
+
+def _resemblance(axes: Any, dynamics: Dynamics, kind: str) -> None:
+    found = dynamics.divergences
+    _lines(axes, dynamics, kind, lambda r: found.divergence[:, r])
+    axes.set_yscale("log")
+    axes.set_ylabel("symmetric KL divergence (nats a symbol)")
+    axes.set_title(f"How unlike each {kind} model")
+
+
+def _difference(axes: Any, dynamics: Dynamics, kind: str) -> None:
+    found = dynamics.divergences
+    _lines(axes, dynamics, kind, lambda r: found.losses - found.reference_losses[r])
+    axes.axhline(0, color="#444444", lw=0.8)
+    axes.set_ylabel("its loss minus the reference's (nats a symbol)")
+    axes.set_title(f"Behind (above 0) or ahead of each {kind} model")
+
+
+def _classes(axes: Any, dynamics: Dynamics, shares: bool) -> None:
+    steps = dynamics.divergences.steps
+    every = max(len(steps) // 8, 1)
+    for k, layer in enumerate(dynamics.summaries[0].layers):
+        counts = [
+            {part.name: part.count for part in summary.layers}.get(layer.name, 0) for summary in dynamics.summaries
+        ]
+        totals = [max(summary.errors, 1) for summary in dynamics.summaries]
+        values = 100 * np.array(counts) / np.array(totals) if shares else np.array(counts) / 1000
+        style = {"color": COLOURS[layer.name], "marker": f"${LETTERS[layer.name]}$", "markersize": 7, "lw": 1.4}
+        axes.plot(steps, values, label=layer.title, markevery=(k % every, every), **style)
+    if not shares:
+        errors = [summary.errors / 1000 for summary in dynamics.summaries]
+        axes.plot(steps, errors, color="black", lw=1, ls="--", label="all errors")
+    axes.set_xscale("log")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("training step (updates of the weights)")
+    axes.set_ylabel("% of the errors" if shares else "errors, thousands")
+    axes.set_title("Share of each class of errors" if shares else "Errors of each class")
+    axes.legend(frameon=False, fontsize=7)
+
+
+def dynamics_table(dynamics: Dynamics) -> Table:
+    """A row a checkpoint, at most forty: loss, the nearest references, errors by layer."""
+    found = dynamics.divergences
+    nearest = {kind: found.nearest(kind) for kind in ("n-gram", "n-NN")}
+    table = Table(title=Text(found.run.config.name, "bold"), title_justify="left", box=None, pad_edge=False)
+    names = [layer.name for layer in dynamics.summaries[-1].layers]
+    titles = [LAYER_BY_NAME[name].title if name != REST else REST for name in names]
+    heads = ["step", "nats", *(f"most like ({kind})" for kind, refs in nearest.items() if refs), "errors", *titles]
+    for head in heads:
+        table.add_column(head, justify="right")
+    for c in sorted(set(np.linspace(0, len(found.steps) - 1, min(len(found.steps), 40)).round().astype(int).tolist())):
+        summary = dynamics.summaries[c]
+        counts = {layer.name: layer.count for layer in summary.layers}
+        like = [f"{refs[c].name}" for refs in nearest.values() if refs]
+        cells = [f"{counts.get(name, 0):,}" for name in names]
+        table.add_row(f"{found.steps[c]:,}", f"{found.losses[c]:.4f}", *like, f"{summary.errors:,}", *cells)
+    return table

@@ -1,0 +1,103 @@
+"""A training as it goes on: which simpler model it resembles, and which errors it has, checkpoint by checkpoint.
+
+Karpathy et al. 2015, section 4.4: an LSTM resembles the 1-, then the 2-, the 3- and the 4-gram model in turn.
+"""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errtax.lm.dynamics import Comparison, Divergences, chosen_checkpoints, compare_checkpoints
+from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.ngram.model import require_unit
+from errtax.lm.prediction_log import PredictionLog
+from errtax.lm.run import Run, read_run
+from errtax.lm.text import Text, read_text
+from errtax.oracle.evidence import collect_evidence
+from errtax.oracle.rarity import count_words
+from errtax.oracle.text_view import TextView
+from errtax.taxonomy.peel import available_layers, peel_log
+from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.signature import make_signature
+from errtax.taxonomy.summary import Summary, summarise
+
+SCHEMA = "errtax.dynamics/1"
+
+
+@dataclass(frozen=True)
+class DynamicsInputs:
+    """A run with checkpoints, the text to read, and what to compare and explain with."""
+
+    run: Path
+    text: Path
+    ngram: Path | None = None
+    train_text: Path | None = None
+    networks: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Dynamics:
+    """`summaries[c]`: the breakdown of the errors of checkpoint c."""
+
+    divergences: Divergences
+    summaries: list[Summary]
+    signature: str
+
+
+def follow_training(
+    inputs: DynamicsInputs, settings: Settings, on_step: Callable[[int, int], None] = lambda done, total: None
+) -> Dynamics:
+    """Divergences and peels of all checkpoints of a run.  The oracles look at the text once.
+
+    Besides the models, a scratch file of 4 bytes a position and checkpoint.
+    """
+    run = read_run(inputs.run)
+    text = read_text(inputs.text, run.unit)
+    index = None if inputs.ngram is None else NgramIndex.open(inputs.ngram)
+    if index is not None:
+        require_unit(index, run.unit, str(inputs.run))
+        settings = replace(settings, ngram_max=min(settings.ngram_max, index.order - 1))
+    words = None if inputs.train_text is None else count_words(read_text(inputs.train_text, run.unit))
+    shape = (len(chosen_checkpoints(inputs.run)), len(text))
+    with tempfile.NamedTemporaryFile(prefix="errtax-") as scratch:
+        logprobs = np.memmap(scratch, np.float32, "w+", shape=shape)
+        comparison = Comparison(index, inputs.networks)
+        divergences = compare_checkpoints(inputs.run, inputs.text, text, comparison, logprobs, on_step)
+        log = _log(run, text, logprobs[0])
+        evidence = collect_evidence(TextView.of_log(log), index, words)
+        settings = available_layers(settings, evidence)
+        summaries = [summarise(peel_log(_log(run, text, row), evidence, settings)) for row in logprobs]
+    described = index.description if index else ""
+    signature = make_signature(str(run.unit), len(text), settings, described, text.sha256, run.train_sha256)
+    return Dynamics(divergences, summaries, signature)
+
+
+def _log(run: Run, text: Text, logprobs: NDArray[np.float32]) -> PredictionLog:
+    metadata = {"model": run.config.name, "parameters": str(run.config.parameters)}
+    positions = np.arange(len(text))
+    return PredictionLog("a checkpoint", text.unit, positions, text.codes, logprobs.astype(np.float64), None, metadata)
+
+
+def to_json(dynamics: Dynamics) -> dict[str, Any]:
+    """One document: each checkpoint with its divergences and its error classes."""
+    found = dynamics.divergences
+    nearest = {kind: found.nearest(kind) for kind in ("n-gram", "n-NN")}
+    rows = [
+        {
+            "step": step,
+            "loss": float(found.losses[c]),
+            "nearest": {kind: names[c].name for kind, names in nearest.items() if names},
+            "divergence": dict(zip((r.name for r in found.references), found.divergence[c].tolist(), strict=True)),
+            "errors": dynamics.summaries[c].errors,
+            "layers": {layer.name: layer.count for layer in dynamics.summaries[c].layers},
+        }
+        for c, step in enumerate(found.steps)
+    ]
+    losses = dict(zip((r.name for r in found.references), found.reference_losses.tolist(), strict=True))
+    head = {"schema": SCHEMA, "signature": dynamics.signature, "model": found.run.config.name}
+    return {**head, "positions": found.positions, "reference_losses": losses, "checkpoints": rows}

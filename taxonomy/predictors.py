@@ -1,0 +1,153 @@
+"""Several models on one text: prediction logs, and orders of an n-gram model that become logs of the same rows."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.files import sha256_of_file
+from errtax.lm.ngram.model import NgramModel, require_unit
+from errtax.lm.ngram.open_model import Kind, kind_of, open_model
+from errtax.lm.prediction_log import PredictionLog, read_log
+from errtax.lm.text import Sentences, Unit
+from errtax.oracle.text_view import TextView
+
+_LOG_HALF = np.log(0.5)
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The files of one analysis: prediction logs of one text, and the orders of an n-gram model that take part.
+
+    `orders` are KenLM's: order n predicts from n - 1 symbols.
+    """
+
+    preds: tuple[Path, ...]
+    ngram: Path | None = None
+    orders: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        twice = [str(path) for path, n in Counter(path.absolute() for path in self.preds).items() if n > 1]
+        if not self.preds or twice:
+            found = f"{twice[0]} is given twice" if twice else "no prediction log is given"
+            raise UsageError(f"{found}; give one or more prediction logs, each once.")
+        if self.orders and self.ngram is None:
+            raise UsageError("--orders asks for n-gram curves, which need --ngram X.ngram (errtax build-ngram).")
+
+
+@dataclass(frozen=True, eq=False)
+class Predictors:
+    """What was read.  `logs`: one a model, on the same rows, those of the n-gram orders last.
+
+    `names[k]`: what log k is called in tables and pictures, no two alike.  `orders[k]`: its order, None for a model
+    that is no n-gram.  `ngram`: what a signature says of the n-gram model, empty without one.
+    """
+
+    logs: tuple[PredictionLog, ...]
+    names: tuple[str, ...]
+    orders: tuple[int | None, ...]
+    view: TextView
+    ngram: str = ""
+    train_sha256: str = ""
+    sources: dict[str, str] = field(default_factory=dict)  # SHA-256 of each input, for a file's metadata
+
+
+def read_predictors(sources: Sources) -> Predictors:
+    """The logs of all models.
+
+    Raises `BadInput` when a file cannot be read, or when two logs are not of the same symbols at the same positions.
+    """
+    logs = [read_log(path) for path in sources.preds]
+    for other in logs[1:]:
+        require_same_text(logs[0], other)
+    view = TextView.of_log(logs[0])
+    digests = {"preds_sha256": ",".join(sha256_of_file(path) for path in sources.preds)}
+    train_sha256 = logs[0].metadata.get("train_sha256", "")
+    read = Predictors(
+        tuple(logs), tuple(_distinct(logs)), (None,) * len(logs), view, train_sha256=train_sha256, sources=digests
+    )
+    if sources.ngram is None or not sources.orders:
+        return read
+    model = _open(sources.ngram, logs[0].unit)
+    require_unit(model, logs[0].unit, logs[0].name)
+    grams = ngram_logs(model, sources.orders, logs[0], view)
+    return replace(
+        read,
+        logs=(*read.logs, *grams),
+        names=(*read.names, *(gram.model for gram in grams)),
+        orders=(*read.orders, *sources.orders),
+        ngram=model.description,
+        train_sha256=model.text_sha256,
+    )
+
+
+def require_same_text(one: PredictionLog, other: PredictionLog) -> None:
+    """Raise `BadInput`, naming both files, unless two logs have the same symbols at the same positions."""
+    what = f"{one.name} and {other.name} are logs of different"
+    if one.unit != other.unit:
+        raise BadInput(f"{what} units, {one.unit} and {other.unit}; predict one text in one unit.")
+    if not np.array_equal(one.positions, other.positions):
+        found = f"{len(one):,} rows from {one.positions[0]:,} to {one.positions[-1]:,}"
+        found += f", and {len(other):,} from {other.positions[0]:,} to {other.positions[-1]:,}"
+        raise BadInput(f"{what} positions ({found}); predict the same ones with all models.")
+    if not np.array_equal(one.codes, other.codes):
+        position = int(one.positions[np.argmax(one.codes != other.codes)])
+        raise BadInput(f"{what} texts: they differ first at position {position:,}; predict the same text.")
+
+
+def ngram_logs(
+    model: NgramModel, orders: Sequence[int], log: PredictionLog, view: TextView
+) -> tuple[PredictionLog, ...]:
+    """What an n-gram model says of each row of `log`, one log for each order; no context reaches across a gap.
+
+    Time O(n x model.order), memory O(n x len(orders)).
+    """
+    if not all(1 <= order <= model.order for order in orders):
+        asked = ", ".join(map(str, orders))
+        raise UsageError(f"--orders must lie in 1..{model.order}, the orders of the model; got {asked}.")
+    columns = [order - 1 for order in orders]
+    scores = np.empty((len(orders), len(view)), np.float32)
+    start = 0
+    for block in model.score_blocks(view.codes, unknown=view.gaps):
+        scores[:, start : start + len(block)] = block[:, columns].T
+        start += len(block)
+    return tuple(
+        replace(
+            log,
+            name=f"order {order}",
+            logprobs=_exact_half(row[view.rows]),
+            argmax_codes=None,
+            metadata={"model": ngram_name(order)},
+        )
+        for order, row in zip(orders, scores, strict=True)
+    )
+
+
+def ngram_name(order: int) -> str:
+    """What an order is called: the paper's n-gram has n symbols of context.
+
+    >>> ngram_name(10)
+    '9-gram (order 10)'
+    """
+    return f"{order - 1}-gram (order {order})"
+
+
+def _exact_half(logprobs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """In float64; the float32 nearest to log 1/2 stands for 1/2 itself, which is no error."""
+    return np.where(logprobs == np.float32(_LOG_HALF), _LOG_HALF, logprobs.astype(np.float64))
+
+
+def _open(path: Path, unit: Unit) -> NgramModel:
+    """The model at `path`; a file of KenLM's does not say its unit, so it is taken to be the log's."""
+    says = kind_of(path) in (Kind.INDEX, Kind.FOLDER)
+    return open_model(path) if says else open_model(path, unit, Sentences.STREAM)
+
+
+def _distinct(logs: Sequence[PredictionLog]) -> list[str]:
+    """The models' names, with the file's where two are alike."""
+    often = Counter(log.model for log in logs)
+    return [log.model if often[log.model] == 1 else f"{log.model} [{log.name}]" for log in logs]
