@@ -11,7 +11,7 @@ from errtax.cli.frame import command as declare
 @declare("validate", "errtax validate preds.parquet")
 @click.argument("file", type=FILE)
 def command(file: Path) -> int:
-    """Check a prediction log, peel, scores, distances, overlap, n-gram index, split.json or run.
+    """Check a prediction log, peel, scores, distances, overlap, cells, n-gram index, split.json or run.
 
     Looks at schema, ranges, sums and checksums.  Prints one line per problem; exit code 1 when there is any, 3 when the
     file cannot be read as one of these.

@@ -67,12 +67,13 @@ def _table_problems(path: Path) -> tuple[str, list[str]]:
     from errtax.taxonomy.overlap import SCHEMA as OVERLAP_NAME
     from errtax.taxonomy.overlap_file import overlap_problems
     from errtax.taxonomy.peel_file import PEEL, peel_problems
+    from errtax.taxonomy.sweep_file import RESULTS
 
     schema = metadata_of(open_parquet(path).schema_arrow).get("errtax.schema", LOG.name)
     checks = {LOG.name: log_problems, PEEL.name: peel_problems, SCORES_NAME: scores_problems}
     checks |= {DISTANCE.name: distance_problems, OVERLAP_NAME: overlap_problems}
     checks |= {CELLS.name: cells_problems}
-    checks |= {schema.name: partial(table_problems, schema=schema) for schema in (GATES, DIVERGENCE, CLASSES)}
+    checks |= {schema.name: partial(table_problems, schema=schema) for schema in (GATES, DIVERGENCE, CLASSES, RESULTS)}
     if schema not in checks:
         raise BadInput(f"{path} says it is {schema!r}; this version knows {', '.join(checks)}.")
     return schema, checks[schema](path)

@@ -1,0 +1,100 @@
+"""`errtax cells`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from errtax.cli.frame import FILE, emit, force_option, progress
+from errtax.cli.frame import command as declare
+from errtax.cli.types import NAMES, Repeated
+
+
+class CellType(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
+    """`2:17` as (2, 17)."""
+
+    name = "layer:unit"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """Layer and unit."""
+        layer, colon, unit = str(value).partition(":")
+        if not (colon and layer.isdecimal() and unit.isdecimal()):
+            self.fail(f"{value!r} is not a cell, which is layer:unit, both from 1, such as 2:17.", param, ctx)
+        return int(layer), int(unit)
+
+
+@declare("cells", "errtax cells lstm2 --text wp/test.txt -o cells.html --table cells.parquet")
+@click.argument("run", type=FILE)
+@click.option("--text", type=FILE, required=True, help="The text to read.")
+@click.option(
+    "--cell",
+    cls=Repeated,
+    type=CellType(),
+    help="Show this cell, layer:unit, both from 1; can be repeated [default: the best of each feature].",
+)
+@click.option("--features", type=NAMES, metavar="NAME,...", help="Only these features [default: all].")
+@click.option(
+    "--reading",
+    type=click.Choice(["auto", "prose", "code"]),
+    default="auto",
+    show_default=True,
+    help="Whether comments, strings and brackets are those of C.",
+)
+@click.option(
+    "--from", type=click.IntRange(0), metavar="POSITION", help="Where passages begin [where a feature varies]."
+)
+@click.option("--length", type=click.IntRange(1, 100_000), default=2000, show_default=True, help="Symbols shown.")
+@click.option("-o", "--output", type=FILE, default="cells.html", show_default=True, help="HTML page to write.")
+@click.option("--table", type=FILE, help="Also the scores of all cells, as Parquet.")
+@click.option("--device", default="auto", show_default=True)
+@force_option
+def command(
+    run: Path,
+    text: Path,
+    output: Path,
+    table: Path | None,
+    force: bool,
+    **options: Any,
+) -> None:
+    """Find the cells of a trained model (RUN) that track quotes, brackets, the position in the line, …
+
+    Every cell is scored for every feature, on text that the score was not fitted to.  The page shows the best cells, or
+    those given, on passages of the text coloured by their value.
+    """
+    from errtax.cli.training import require_torch
+    from errtax.lm.errors import UsageError
+    from errtax.lm.files import require_absent, require_folder
+
+    require_torch()
+    for path in filter(None, (output, table)):
+        require_folder(require_absent(path, force, [text, run / "run.json"]))
+    if table == output:
+        raise UsageError(f"{output} would be both the page and the table; give another name with -o or --table.")
+    from errtax.lm.files import write_text
+    from errtax.reports.cells_page import cells_page
+    from errtax.reports.cells_table import cells_table
+    from errtax.taxonomy.cell_study import study_cells
+    from errtax.taxonomy.cells_file import write_cells
+
+    with progress("reading cells") as update:
+        study = study_cells(run, text, _options(options), lambda done, total: update(done, total, ""))
+    if table:
+        write_cells(table, study, force)
+    write_text(output, cells_page(study), force)
+    names = [str(path) for path in (output, table) if path]
+    emit({**study.to_json(), "written": names}, cells_table(study), study.signature, *names)
+
+
+def _options(given: dict[str, Any]) -> Any:
+    from errtax.oracle.features import Reading
+    from errtax.taxonomy.cells import CellOptions
+    from errtax.taxonomy.tracking import Cell
+
+    return CellOptions(
+        cells=tuple(Cell(*cell) for cell in given["cell"]),
+        features=given["features"] or None,
+        reading=None if given["reading"] == "auto" else Reading(given["reading"]),
+        start=given["from"],
+        length=given["length"],
+        device=given["device"],
+    )

@@ -1,0 +1,72 @@
+"""`errtax sweep`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from errtax.cli.frame import FILE, emit, notice, progress
+from errtax.cli.frame import command as declare
+from errtax.cli.types import INTEGERS, NAMES
+
+
+@declare("sweep", "errtax sweep --text wp -o zoo --budgets 64,128 --ngrams 1,2,3 --jobs 2")
+@click.argument("spec", type=FILE, required=False, metavar="[SPEC.toml]")
+@click.option("-o", "--output", type=FILE, default="sweep", show_default=True, help="Folder of the runs.")
+@click.option("--text", help="Folder made by errtax split: train.txt, val.txt, test.txt.")
+@click.option("--models", type=NAMES, help="[default: lstm,rnn,gru]")
+@click.option("--layers", type=INTEGERS, help="[default: 1,2,3]")
+@click.option("--budgets", type=INTEGERS, help="Sizes: the parameters of an LSTM-1 of so many units [64,128,256,512].")
+@click.option("--nn", type=INTEGERS, help="Also n-NN baselines, for these n.")
+@click.option("--nn-hidden", type=int, help="Their hidden units [512].")
+@click.option("--ngrams", type=INTEGERS, help="Also n-gram baselines, for these n (symbols of context).")
+@click.option("--skip", type=NAMES, help="Patterns of runs to leave out [rnn-*-512].")
+@click.option("--epochs", type=int, help="[default: 50]")
+@click.option("--patience", type=int, help="Epochs without a better validation loss before stopping [8].")
+@click.option("--learning-rate", type=float, help="[default: 0.002]")
+@click.option("--seed", type=int, help="[default: 1]")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs at a time.")
+def command(spec: Path | None, output: Path, jobs: int, **given: Any) -> None:
+    """Train, run and peel a grid of models, and compare them: by default those of the paper's Table 1.
+
+    SPEC.toml holds the same keys as the options (nn_hidden, ...), a table [recipe] and a table [dropout] of patterns.
+    A sweep that was stopped goes on where it was; what is done is not done again.
+    """
+    from errtax.cli.training import require_torch
+
+    require_torch()
+    from errtax.lm.files import require_input, write_text
+    from errtax.reports.figure import save_figure
+    from errtax.reports.sweep import agreement_figure, classes_figure, sweep_markdown, sweep_table
+    from errtax.taxonomy.sweep import run_sweep
+    from errtax.taxonomy.sweep_file import write_results
+    from errtax.taxonomy.sweep_results import read_results, to_json
+    from errtax.taxonomy.sweep_spec import read_spec
+
+    wanted = read_spec(require_input(spec) if spec else None, {key: v for key, v in given.items() if v is not None})
+    notice(f"{len(wanted.names)} runs, {jobs} at a time, in {output}")
+    with progress("sweep") as update:
+        run_sweep(wanted, output, jobs, _report(update))
+    found = read_results(wanted, output)
+    written = [output / name for name in ("results.parquet", "table.md", "classes.png", "agreement.png")]
+    write_results(written[0], found)
+    write_text(written[1], sweep_markdown(found))
+    save_figure(classes_figure(found), written[2])
+    save_figure(agreement_figure(found), written[3])
+    paths = [str(path) for path in written]
+    emit({**to_json(found), "written": paths}, sweep_table(found), found.signature, *paths)
+
+
+def _report(update: Any) -> Any:
+    """Moves the bar with the epochs, and tells of each once."""
+    told: dict[str, int] = {}
+
+    def on_status(status: Any) -> None:
+        for name, (done, total, loss) in status.epochs.items():
+            if told.get(name) != done:
+                told[name] = done
+                notice(f"{name}: epoch {done} of {total}, validation {loss:.4f} nats")
+        parts = sum(done / total for done, total, _ in status.epochs.values())
+        update(status.done + parts, status.total, f"{status.done} of {status.total} runs")
+
+    return on_status

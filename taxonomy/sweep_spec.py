@@ -1,0 +1,95 @@
+"""What a sweep is to train, from a TOML file and from flags."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.models import Shape
+from errtax.lm.run import Recipe
+
+
+@dataclass(frozen=True)
+class SweepSpec:
+    """What to train: by default the models of the paper's Table 1, an RNN of budget 512 left out as there.
+
+    `nn`, `ngrams`: the n of n-NN and n-gram baselines.  `skip`: patterns of names of runs.  `dropout`: by pattern, the
+    first that fits counts.
+    """
+
+    text: str = ""  # a folder made by errtax split
+    models: tuple[str, ...] = ("lstm", "rnn", "gru")
+    layers: tuple[int, ...] = (1, 2, 3)
+    budgets: tuple[int, ...] = (64, 128, 256, 512)
+    nn: tuple[int, ...] = ()
+    nn_hidden: int = 512
+    ngrams: tuple[int, ...] = ()
+    skip: tuple[str, ...] = ("rnn-*-512",)
+    dropout: Mapping[str, float] = field(default_factory=dict)
+    recipe: Recipe = field(default_factory=Recipe)
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.models if name not in ("lstm", "gru", "rnn")]
+        if unknown:
+            raise UsageError(f"models are lstm, gru and rnn (n-NNs are asked for by nn), got {unknown[0]!r}.")
+        if min((*self.layers, *self.budgets, *self.nn, *self.ngrams, self.nn_hidden), default=1) < 1:
+            raise UsageError("layers, budgets, nn, ngrams and nn_hidden are whole numbers of at least 1.")
+        if not self.text:
+            raise UsageError('a sweep needs a text: the folder of errtax split, as text = "wp" or --text wp.')
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """The models to train, by the name of their run: `lstm-2-64`, `3-nn`."""
+        shapes = {
+            f"{model}-{layers}-{budget}": Shape(model, layers, budget=budget)
+            for budget in self.budgets
+            for model in self.models
+            for layers in self.layers
+        }
+        shapes |= {f"{n}-nn": Shape("nn", hidden=self.nn_hidden, context=n) for n in self.nn}
+        kept = {name: shape for name, shape in shapes.items() if not any(fnmatch(name, p) for p in self.skip)}
+        return {name: Shape(**{**asdict(shape), "dropout": self._dropout_of(name)}) for name, shape in kept.items()}
+
+    @property
+    def names(self) -> list[str]:
+        """All runs, baselines included."""
+        return [*self.shapes, *(f"{n}-gram" for n in self.ngrams)]
+
+    def _dropout_of(self, name: str) -> float:
+        return next((value for pattern, value in self.dropout.items() if fnmatch(name, pattern)), 0.0)
+
+
+def read_spec(path: Path | None, given: Mapping[str, Any]) -> SweepSpec:
+    """The specification in a TOML file, with what was `given` beside it in its place; unknown keys are errors."""
+    try:
+        content: Any = {} if path is None else tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path} is not valid TOML ({error}).") from None
+    if path is not None and "text" in content:
+        content["text"] = str(path.parent / str(content["text"]))
+    recipe: Any = dict(content.pop("recipe", {}))
+    for key, value in given.items():
+        (recipe if key in _names(Recipe) else content)[key] = value
+    _require_known(content, _names(SweepSpec), path)
+    _require_known(recipe, _names(Recipe), path)
+    try:
+        values: Any = {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+        return SweepSpec(**values, recipe=Recipe(**recipe))
+    except TypeError as error:
+        raise BadInput(f"{path or 'the options'}: a value has the wrong type ({error}).") from None
+
+
+def _names(kind: type) -> set[str]:
+    return {field.name for field in fields(kind)}
+
+
+def _require_known(found: Mapping[str, Any], known: set[str], path: Path | None) -> None:
+    for key in found:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(sorted(known))}."
+            raise BadInput(f"{path}: unknown key {key!r}{hint}")

@@ -1,0 +1,246 @@
+"""A sweep: what it trains, that it is the same however often it is stopped, and what it tells."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from click.testing import CliRunner
+
+from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.prediction_log import read_log
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("sklearn")
+
+from errtax.cli.main import cli  # noqa: E402
+from errtax.lm.models import Shape  # noqa: E402
+from errtax.lm.run import Recipe, checkpoints, read_run  # noqa: E402
+from errtax.reports.sweep import agreement_figure, agreement_map, classes_figure, sweep_markdown  # noqa: E402
+from errtax.taxonomy.bootstrap import deviation_of_mean, draw_blocks  # noqa: E402
+from errtax.taxonomy.sweep_results import paper_loss, read_results  # noqa: E402
+from errtax.taxonomy.sweep_spec import SweepSpec, read_spec  # noqa: E402
+
+FLAGS = ["--budgets", "4", "--layers", "1,2", "--models", "lstm,gru", "--nn", "2", "--nn-hidden", "8"]
+FLAGS += ["--ngrams", "1,3", "--epochs", "2", "--seed", "3"]
+NAMES = ["lstm-1-4", "lstm-2-4", "gru-1-4", "gru-2-4", "2-nn", "1-gram", "3-gram"]
+
+
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.mktemp("text")
+    words = np.random.default_rng(2).choice(["the", "cat", "sat", "on", '"a', 'mat".\n', "houses", "rarely"], 5000)
+    (base / "all.txt").write_text(" ".join(words))
+    done = CliRunner().invoke(cli, ["split", str(base / "all.txt"), "-o", str(base / "parts")])
+    assert done.exit_code == 0, done.output
+    return base / "parts"
+
+
+@pytest.fixture(scope="module")
+def swept(text: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("sweep") / "zoo"
+    done = CliRunner().invoke(cli, ["sweep", "--text", str(text), "-o", str(folder), *FLAGS, "--json", "-q"])
+    assert done.exit_code == 0, (done.output, done.exception)
+    return folder, json.loads(done.stdout)
+
+
+# --- what is asked for -----------------------------------------------------------------------------------------------
+
+
+def test_the_default_is_the_papers_table() -> None:
+    shapes = SweepSpec(text="wp").shapes
+    assert len(shapes) == 33  # 36 cells, of which RNN 512 has none
+    assert shapes["gru-3-512"].config(87).hidden == 280
+    assert not any(name.startswith("rnn") and name.endswith("512") for name in shapes)
+
+
+def test_a_file_and_flags_make_a_specification(tmp_path: Path) -> None:
+    path = tmp_path / "spec.toml"
+    path.write_text(
+        'text = "wp"\nmodels = ["lstm"]\nlayers = [2, 3]\nbudgets = [64]\nnn = [4]\n'
+        '[recipe]\nepochs = 7\n[dropout]\n"lstm-3-*" = 0.25\n"lstm-*" = 0.1\n'
+    )
+    spec = read_spec(path, {"epochs": 9, "seed": 4})
+    assert spec.text == str(tmp_path / "wp")
+    assert spec.recipe == Recipe(epochs=9, seed=4)
+    assert spec.shapes == {
+        "lstm-2-64": Shape("lstm", 2, budget=64, dropout=0.1),
+        "lstm-3-64": Shape("lstm", 3, budget=64, dropout=0.25),
+        "4-nn": Shape("nn", hidden=512, context=4),
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ("text = 'wp'\nbudget = [64]", "did you mean 'budgets'"),
+        ("text = 'wp'\n[recipe]\nepoch = 3", "did you mean 'epochs'"),
+        ("text = 'wp'\nmodels = 3", "wrong type"),
+        ("text = 'wp'\nlayers = ['two']", "wrong type"),
+        ("text = ", "not valid TOML"),
+    ],
+)
+def test_a_bad_specification_is_bad_input(tmp_path: Path, content: str, error: str) -> None:
+    (tmp_path / "spec.toml").write_text(content)
+    with pytest.raises(BadInput, match=error):
+        read_spec(tmp_path / "spec.toml", {})
+
+
+@pytest.mark.parametrize("wrong", [{"models": ("nn",)}, {"layers": (0,)}, {"text": ""}, {"nn": (-1,)}])
+def test_an_impossible_specification_is_a_usage_error(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        SweepSpec(**{"text": "wp", **wrong})
+
+
+# --- what it does ----------------------------------------------------------------------------------------------------
+
+
+def test_each_run_has_a_folder_with_all_it_made(text: Path, swept: tuple[Path, dict[str, Any]]) -> None:
+    folder, document = swept
+    assert [run["name"] for run in document["runs"]] == NAMES
+    assert document["missing"] == []
+    for run in document["runs"]:
+        log = read_log(folder / run["name"] / "preds.parquet")
+        assert log.codes.tobytes() == (text / "test.txt").read_bytes()
+        assert run["test_loss"] == pytest.approx(-np.nanmean(log.logprobs), abs=1e-9)
+        assert sum(run["classes"].values()) == run["errors"]
+        if "gram" not in run["name"]:
+            trained = read_run(folder / run["name"])
+            assert trained.recipe == Recipe(epochs=2, seed=3)
+            assert len(checkpoints(folder / run["name"])) == 2
+            assert run["parameters"] == trained.config.parameters
+    for path in (folder / name / "peel.parquet" for name in NAMES):
+        assert CliRunner().invoke(cli, ["validate", str(path)]).exit_code == 0
+    assert CliRunner().invoke(cli, ["validate", str(folder / "results.parquet")]).exit_code == 0
+
+
+def test_ngram_baselines_are_the_scores_of_the_index(
+    text: Path, swept: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    folder, _ = swept
+    done = CliRunner().invoke(
+        cli,
+        ["score", str(text / "test.txt"), "--ngram", str(folder / "train.ngram"), "-o", str(tmp_path / "s.parquet")],
+    )
+    assert done.exit_code == 0, done.output
+    scores = pq.read_table(tmp_path / "s.parquet")
+    for n in (1, 3):
+        table = pq.read_table(folder / f"{n}-gram" / "preds.parquet")
+        assert np.array_equal(table["logprob"].to_numpy(), scores[f"logprob_{n + 1}"].to_numpy())
+        right = np.array(table["symbol"].to_pylist()) == np.array(table["argmax"].to_pylist())
+        assert ((table["rank"].to_numpy() == 1) >= right).all()
+        assert (table["argmax_logprob"].to_numpy() >= table["logprob"].to_numpy() - 1e-4).all()
+        assert np.allclose(table["argmax_logprob"].to_numpy()[right], table["logprob"].to_numpy()[right], atol=2e-3)
+
+
+def test_disagreement_is_the_share_of_different_first_ranks(swept: tuple[Path, dict[str, Any]]) -> None:
+    folder, document = swept
+    best = {name: read_log(folder / name / "preds.parquet").argmax_codes for name in NAMES}
+    for a in NAMES:
+        assert document["disagreement"][a][a] == 0
+        for b in NAMES:
+            assert document["disagreement"][a][b] == float(np.mean(np.asarray(best[a]) != np.asarray(best[b])))
+
+
+def test_what_is_done_is_not_done_again(text: Path, swept: tuple[Path, dict[str, Any]]) -> None:
+    folder, document = swept
+    made = {path: path.stat().st_mtime_ns for path in folder.glob("*/*.p*")}
+    done = CliRunner().invoke(cli, ["sweep", "--text", str(text), "-o", str(folder), *FLAGS, "--json", "-q"])
+    assert json.loads(done.stdout) == document
+    assert made == {path: path.stat().st_mtime_ns for path in folder.glob("*/*.p*")}
+
+
+def test_a_killed_sweep_goes_on_to_the_same_numbers(
+    text: Path, swept: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "zoo"
+    command = [sys.executable, "-m", "errtax", "sweep", "--text", str(text), "-o", str(folder), *FLAGS, "--json", "-q"]
+    for moment in ("train.ngram", "lstm-2-4/last.pt", "gru-2-4/run.json"):
+        process = subprocess.Popen([*command, "--jobs", "2"], stdout=subprocess.DEVNULL, start_new_session=True)
+        while not (folder / moment).is_file() and process.poll() is None:
+            time.sleep(0.01)
+        os.kill(process.pid, signal.SIGKILL)  # the sweep alone: its workers must end by themselves
+        process.wait()
+    last = subprocess.run(command, capture_output=True, check=True)
+    found, due = json.loads(last.stdout), dict(swept[1])
+    assert {**found, "written": []} == {**due, "written": []}
+
+
+def test_another_text_or_recipe_is_refused(text: Path, swept: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    folder, _ = swept
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("train.txt", "val.txt", "test.txt"):
+        (other / name).write_bytes((text / name).read_bytes()[:-5])
+    done = CliRunner().invoke(cli, ["sweep", "--text", str(other), "-o", str(folder), *FLAGS, "-q"])
+    assert isinstance(done.exception, BadInput)
+    assert "another text" in str(done.exception)
+    done = CliRunner().invoke(cli, ["sweep", "--text", str(text), "-o", str(folder), *FLAGS, "-q", "--seed", "9"])
+    assert isinstance(done.exception, BadInput)
+    assert "remove the folder" in str(done.exception)
+    done = CliRunner().invoke(cli, ["sweep", "--text", str(tmp_path / "none"), "-o", str(tmp_path / "z"), *FLAGS, "-q"])
+    assert isinstance(done.exception, BadInput)
+    assert not (tmp_path / "z").exists()
+
+
+# --- what it shows ---------------------------------------------------------------------------------------------------
+
+
+def test_pictures_say_what_they_show(text: Path, swept: tuple[Path, dict[str, Any]]) -> None:
+    spec = read_spec(
+        None, {"text": str(text), "budgets": (4,), "layers": (1, 2), "models": ("lstm", "gru"), "nn": (2,)}
+    )
+    found = read_results(spec, swept[0])
+    for figure in (classes_figure(found), agreement_figure(found)):
+        assert f"{found.results[0].positions:,} positions" in figure.get_suptitle()
+        assert any("bootstrap" in line.get_text().replace("\n", "") for line in figure.texts)
+    assert [axes.get_xlabel() for axes in classes_figure(found).axes[:7]] == ["parameters"] * 7
+    table = sweep_markdown(found)
+    assert table.startswith("| budget | LSTM-1 | LSTM-2 | GRU-1 | GRU-2 |\n")
+    assert " / " not in table  # the paper's numbers stand beside the paper's text only
+
+
+def test_the_map_puts_those_together_who_agree() -> None:
+    disagreement = np.full((9, 9), 0.5)
+    for k in (0, 3, 6):
+        disagreement[k : k + 3, k : k + 3] = 0.05
+    np.fill_diagonal(disagreement, 0)
+    places = agreement_map(disagreement)
+    gaps = np.linalg.norm(places[:, None] - places[None], axis=2)
+    same = np.kron(np.eye(3), np.ones((3, 3))).astype(bool)
+    assert gaps[same].max() < gaps[~same].min()
+    assert np.array_equal(places, agreement_map(disagreement))
+    assert agreement_map(np.zeros((2, 2))).shape == (2, 2)
+
+
+def test_paper_numbers() -> None:
+    assert paper_loss("gru-3-512") == 1.077
+    assert paper_loss("rnn-3-512") is None
+    assert paper_loss("20-gram") == 1.195
+    assert paper_loss("lstm-4-64") is None
+
+
+# --- the bootstrap ---------------------------------------------------------------------------------------------------
+
+
+def test_blocks_are_drawn_as_many_as_there_are() -> None:
+    drawn = draw_blocks(7, 50)
+    assert (drawn.sum(axis=1) == 7).all()
+    assert np.array_equal(drawn, draw_blocks(7, 50))
+
+
+def test_the_deviation_is_that_of_independent_blocks() -> None:
+    rng = np.random.default_rng(5)
+    values = rng.normal(size=400_000)
+    assert deviation_of_mean(values) == pytest.approx(1 / np.sqrt(400_000), rel=0.15)
+    clustered = np.repeat(rng.normal(size=400), 1000)
+    assert deviation_of_mean(clustered) == pytest.approx(1 / np.sqrt(400), rel=0.15)
+    values[::2] = np.nan
+    assert deviation_of_mean(values) == pytest.approx(1 / np.sqrt(200_000), rel=0.15)
