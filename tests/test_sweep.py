@@ -136,8 +136,8 @@ def test_ngram_baselines_are_the_scores_of_the_index(
         assert np.array_equal(table["logprob"].to_numpy(), scores[f"logprob_{n + 1}"].to_numpy())
         right = np.array(table["symbol"].to_pylist()) == np.array(table["argmax"].to_pylist())
         assert ((table["rank"].to_numpy() == 1) >= right).all()
-        assert (table["argmax_logprob"].to_numpy() >= table["logprob"].to_numpy() - 1e-4).all()
-        assert np.allclose(table["argmax_logprob"].to_numpy()[right], table["logprob"].to_numpy()[right], atol=2e-3)
+        assert (table["argmax_logprob"].to_numpy() >= table["logprob"].to_numpy() - 1e-5).all()
+        assert np.allclose(table["argmax_logprob"].to_numpy()[right], table["logprob"].to_numpy()[right], atol=1e-5)
 
 
 def test_disagreement_is_the_share_of_different_first_ranks(swept: tuple[Path, dict[str, Any]]) -> None:

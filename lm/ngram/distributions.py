@@ -16,12 +16,12 @@ from errtax.lm.text import Codes
 class TextDistributions:
     """The models of an index on one text, over the symbols of another model's alphabet of K symbols.
 
-    A symbol that the index does not know has an equal part of `<unk>`'s probability; what `<s>` and `</s>` have is left
-    out, and the rest sums to 1.  Time O(K order) a position; memory is that of what is asked for at once.
+    A symbol that the index does not know has an equal part of `<unk>`'s probability; what `</s>` has is left out, and
+    the rest sums to 1 if `normalised`.  Time O(K order) a position; memory is that of what is asked for at once.
     """
 
-    def __init__(self, index: NgramIndex, codes: Codes, alphabet: NDArray[np.uint32]) -> None:
-        self.index = index
+    def __init__(self, index: NgramIndex, codes: Codes, alphabet: NDArray[np.uint32], normalised: bool = True) -> None:
+        self.index, self.normalised = index, normalised
         self.ids: Symbols = encode(codes, index.alphabet, index.end_of_line)
         known = index.alphabet.encode(alphabet)
         self._columns: NDArray[np.int64] = np.where(known >= 0, known + SPECIAL, UNK)
@@ -40,19 +40,16 @@ class TextDistributions:
         counts = np.empty((n_ids, 2), np.int64)
         # the text begins behind one <s>
         _fill(index.tree, index.smoothing, self.ids, positions + 1, (*scratch, counts), self._columns, self._parts, out)
-        return out
+        return out / out.sum(axis=2, keepdims=True, dtype=np.float64).astype(np.float32) if self.normalised else out
 
 
 @kernel
 def _fill(tree, smoothing, ids, places, scratch, columns, parts, out):
-    """out[i]: the distributions at place i of `ids`, whose columns are weighted by `parts` and normalised."""
+    """out[i]: the distributions at place i of `ids`, whose columns are weighted by `parts`."""
     p, symbols, counts = scratch
     for i in range(len(places)):
         context = ids[max(places[i] - out.shape[1] + 1, 0) : places[i]]
         distribution_of(tree, smoothing, context, symbols, counts, p)
         for n in range(out.shape[1]):
-            total = 0.0
             for k in range(len(columns)):
-                total += p[n, columns[k]] * parts[k]
-            for k in range(len(columns)):
-                out[i, n, k] = p[n, columns[k]] * parts[k] / total
+                out[i, n, k] = p[n, columns[k]] * parts[k]

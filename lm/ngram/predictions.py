@@ -25,7 +25,7 @@ def predict_orders(index: NgramIndex, text: Text, outputs: dict[int, Path], forc
     predicted, the first from `<s>`.
     """
     orders = sorted(outputs)
-    distributions = TextDistributions(index, text.codes, index.alphabet.codes)
+    distributions = TextDistributions(index, text.codes, index.alphabet.codes, normalised=False)
     totals, start = dict.fromkeys(orders, 0.0), 0
     with ExitStack() as stack:
         writers = {
