@@ -5,6 +5,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from rich.table import Table
 from rich.text import Text
 
@@ -22,10 +23,10 @@ def dynamics_figure(dynamics: Dynamics) -> Figure:
     """Divergence from each reference, difference of the losses, and the classes of errors, against training steps."""
     found = dynamics.divergences
     kinds = [kind for kind in ("n-gram", "n-NN") if any(r.kind == kind for r in found.references)]
-    figure = new_figure(5.2 * (len(kinds) + 1), 8.2)
-    grid = figure.add_gridspec(
-        2, len(kinds) + 1, left=0.06, right=0.985, top=0.88, bottom=0.14, wspace=0.22, hspace=0.28
-    )
+    width = 5.4 * (len(kinds) + 1)
+    figure = new_figure(width, 8.4)
+    margins = {"left": 0.75 / width, "right": 1 - 0.15 / width, "top": 0.9, "bottom": 0.12}
+    grid = figure.add_gridspec(2, len(kinds) + 1, wspace=0.2, hspace=0.27, **margins)
     for column, kind in enumerate(kinds):
         _resemblance(figure.add_subplot(grid[0, column]), dynamics, kind)
         _difference(figure.add_subplot(grid[1, column]), dynamics, kind)
@@ -46,20 +47,29 @@ def _lines(axes: Any, dynamics: Dynamics, kind: str, values: Any) -> None:
     """A line a reference: darker and with another mark the longer its context."""
     found, chosen = dynamics.divergences, _chosen(dynamics, kind)
     colours = mpl.colormaps["viridis"](np.linspace(0.92, 0, max(len(chosen), 2)))
-    every = max(len(found.steps) // 8, 1)
     for k, r in enumerate(chosen):
         marker = _MARKERS[(found.references[r].context - 1) % len(_MARKERS)]
-        style = {"color": colours[k], "marker": marker, "markersize": 4, "markevery": (k % every, every), "lw": 1.4}
+        style = {"color": colours[k], "marker": marker, "markersize": 4, "markevery": _marks(found.steps, k), "lw": 1.4}
         axes.plot(found.steps, values(r), label=found.references[r].name, **style)
     axes.set_xscale("log")
     axes.set_xlabel("training step (updates of the weights)")
     axes.legend(frameon=False, fontsize=7, ncols=2)
 
 
+def _marks(steps: list[int], k: int) -> list[int]:
+    """Where line k has its marks: at some eight steps, evenly on the logarithmic axis, apart from other lines'."""
+    places = np.log(steps)
+    wanted = np.linspace(places[0], places[-1], 9)[:-1] + (k % 8) / 64 * (places[-1] - places[0])
+    return sorted({int(np.abs(places - place).argmin()) for place in wanted})
+
+
 def _resemblance(axes: Any, dynamics: Dynamics, kind: str) -> None:
     found = dynamics.divergences
     _lines(axes, dynamics, kind, lambda r: found.divergence[:, r])
     axes.set_yscale("log")
+    for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        ticks(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.tick_params(axis="y", which="minor", labelsize=7)
     axes.set_ylabel("symmetric KL divergence (nats a symbol)")
     axes.set_title(f"How unlike each {kind} model")
 
@@ -74,7 +84,6 @@ def _difference(axes: Any, dynamics: Dynamics, kind: str) -> None:
 
 def _classes(axes: Any, dynamics: Dynamics, shares: bool) -> None:
     steps = dynamics.divergences.steps
-    every = max(len(steps) // 8, 1)
     for k, layer in enumerate(dynamics.summaries[0].layers):
         counts = [
             {part.name: part.count for part in summary.layers}.get(layer.name, 0) for summary in dynamics.summaries
@@ -82,7 +91,7 @@ def _classes(axes: Any, dynamics: Dynamics, shares: bool) -> None:
         totals = [max(summary.errors, 1) for summary in dynamics.summaries]
         values = 100 * np.array(counts) / np.array(totals) if shares else np.array(counts) / 1000
         style = {"color": COLOURS[layer.name], "marker": f"${LETTERS[layer.name]}$", "markersize": 7, "lw": 1.4}
-        axes.plot(steps, values, label=layer.title, markevery=(k % every, every), **style)
+        axes.plot(steps, values, label=layer.title, markevery=_marks(steps, k), **style)
     if not shares:
         errors = [summary.errors / 1000 for summary in dynamics.summaries]
         axes.plot(steps, errors, color="black", lw=1, ls="--", label="all errors")
