@@ -15,7 +15,7 @@ from errtax.cli.frame import command as declare
 @click.option("-o", "--output", type=FILE, default="preds.parquet", show_default=True, help="Prediction log to write.")
 @click.option("--checkpoint", type=FILE, help="Weights to use instead of the best: RUN/checkpoints/step-….pt.")
 @click.option("--dynamic", is_flag=True, help="Dynamic evaluation: the model trains on the text as it goes.")
-@click.option("--dynamic-rate", type=float, default=0.1, show_default=True, help="Its learning rate (plain descent).")
+@click.option("--dynamic-rate", type=float, default=0.02, show_default=True, help="Its learning rate (plain descent).")
 @click.option("--dynamic-window", type=int, default=50, show_default=True, help="Symbols predicted between two steps.")
 @click.option("--device", default="auto", show_default=True)
 @force_option
@@ -33,7 +33,8 @@ def command(
     """Write the prediction log of a trained model (RUN) on a text.
 
     The text is read as one stream.  The test part of `split --scheme streams` is read as its streams, each after the
-    validation part of its own stream.  With --dynamic the streams are read one after another.
+    validation part of its own stream.  With --dynamic each stream is read by itself, from the
+    run's weights on.
     """
     from errtax.cli.training import require_torch
     from errtax.lm.files import require_absent

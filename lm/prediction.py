@@ -1,8 +1,11 @@
 """Running a trained model over a text and writing its prediction log.
 
 The text is read as its streams (see `streams`), with the state carried from each row's first symbol to its last.
-Dynamic evaluation (Mikolov et al. 2010, section 2.1) reads the rows one after another and trains on each window once it
-is predicted, so the model may learn from all that it has read of the text, and from nothing else.
+Dynamic evaluation (Mikolov et al. 2010, section 2.1) reads each row by itself, from the run's weights on, and trains on
+each window once it is predicted: the model may learn from all that it has read of a row, and from nothing else.
+
+Tried on War and Peace with an LSTM-1 of 64 units, static 1.4518 nats (every third row): rate 0.02 1.4465, 0.05 1.4474;
+without learning from what comes before a row 1.4486; carried on from row to row 1.457 against 1.4559 on all rows.
 """
 
 import os
@@ -36,7 +39,7 @@ _BLOCK = 1 << 18  # rows written at a time
 class Dynamic:
     """Dynamic evaluation by stochastic gradient descent: the step size, and the symbols predicted between two steps."""
 
-    learning_rate: float = 0.1
+    learning_rate: float = 0.02
     window: int = 50
     clip: float = 1.0  # of the gradient's norm
 
@@ -141,7 +144,9 @@ def _fill(
             _write_window(part, scores, slice(None))
             on_step(part.first + len(part.targets), length)
         return
+    weights = {name: value.clone() for name, value in model.state_dict().items()}
     for row in range(rows):
+        model.load_state_dict(weights)  # a row is a text of its own: the book's next lines are in none of the others
         for part in _adapting_windows(model, run, streams.row(row), device, dynamic):
             _write_window(part, scores, slice(row, row + 1))
             on_step(row * length + part.first + len(part.targets), rows * length)
@@ -152,35 +157,48 @@ def predicted_windows(
     model: Model, run: Run, streams: Streams, device: torch.device, window: int = _WINDOW
 ) -> Iterator[Predicted]:
     """A text's rows, `window` steps at a time, as a model with fixed weights predicts them."""
-    yield from _windows(model, run, streams, device, window)
+    for read in _windows(model, run, streams, device, window):
+        part = _of_rows(read, streams)
+        if part is not None:
+            yield part
 
 
 def _adapting_windows(
     model: Model, run: Run, streams: Streams, device: torch.device, dynamic: Dynamic
 ) -> Iterator[Predicted]:
-    """As `predicted_windows`, with a step of gradient descent on each window once it is predicted."""
+    """As `predicted_windows`, with a step of gradient descent on each window once it is predicted.
+
+    The model learns from what stands before the rows, too.
+    """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=dynamic.learning_rate)
-    for part in _windows(model, run, streams, device, dynamic.window):
-        yield part._replace(logits=part.logits.detach())
+    for read in _windows(model, run, streams, device, dynamic.window):
+        part = _of_rows(read, streams)
+        if part is not None:
+            yield part._replace(logits=part.logits.detach())
         optimizer.zero_grad()
-        cross_entropy(part.logits, part.targets).backward()
+        cross_entropy(read.logits, read.targets).backward()
         torch.nn.utils.clip_grad_norm_(trained, dynamic.clip)
         optimizer.step()
 
 
 def _windows(model: Model, run: Run, streams: Streams, device: torch.device, window: int) -> Iterator[Predicted]:
+    """All columns that can be predicted, counted as in `Streams.columns`: from 1 on."""
     state: tuple[Tensor, ...] | None = None
     last = streams.n_columns - 1  # input t predicts column t + 1
     for start in range(0, last, window):
-        stop = min(start + window, last)
-        ids = run.encode_window(streams.columns(start, stop + 1)).to(device)  # (window + 1, B)
+        ids = run.encode_window(streams.columns(start, min(start + window, last) + 1)).to(device)  # (T + 1, B)
         logits, state = model(ids[:-1], state)
         state = tuple(part.detach() for part in state)
-        first = max(start + 1 - streams.width, 0)
-        n = stop + 1 - streams.width - first  # what is predicted before the rows does not count
-        if n > 0:
-            yield Predicted(first, logits[-n:], ids[-n:])
+        yield Predicted(start + 1, logits, ids[1:])
+
+
+def _of_rows(read: Predicted, streams: Streams) -> Predicted | None:
+    """The part of a window that predicts the rows, its columns counted from theirs."""
+    skip = max(streams.width - read.first, 0)
+    if skip >= len(read.targets):
+        return None
+    return Predicted(read.first + skip - streams.width, read.logits[skip:], read.targets[skip:])
 
 
 def _scratch(folder: Path, shape: tuple[int, ...]) -> Scores:

@@ -9,6 +9,7 @@ import pytest
 
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.prediction_log import read_log
+from errtax.lm.split import Scheme, SplitOptions, split_file
 from errtax.lm.text import Alphabet, Unit
 
 torch = pytest.importorskip("torch")
@@ -180,6 +181,24 @@ def test_dynamic_evaluation_is_descent_behind_the_prediction(
     assert np.allclose(found.logprobs, due, atol=1e-4, equal_nan=True)
     assert found.metadata["signature"].endswith("|dynamic:sgd(lr=0.5,window=10,clip=1)")
     assert found.model.endswith(", dynamic")
+
+
+def test_each_row_is_learned_by_itself_with_what_comes_before_it(tmp_path: Path) -> None:
+    """The rows of a test part are predicted as plain texts are that begin with the row's validation part."""
+    (tmp_path / "all.txt").write_bytes(TEXT)
+    split = split_file(tmp_path / "all.txt", tmp_path / "parts", SplitOptions(Scheme.STREAMS, streams=3, steps=9))
+    trained(tmp_path / "run", RECURRENT, Recipe(epochs=1, batch=4, unroll=20))
+    options = PredictOptions("cpu", Dynamic(0.5, window=7))
+    predict(tmp_path / "run", tmp_path / "parts" / "test.txt", tmp_path / "p.parquet", options)
+    found = read_log(tmp_path / "p.parquet").logprobs.reshape(3, -1)
+    val, test = ((tmp_path / "parts" / f"{name}.txt").read_bytes() for name in ("val", "test"))
+    assert split.parts["val"]["bytes"] == len(val)
+    for row in range(3):
+        before, own = (part[row * len(part) // 3 : (row + 1) * len(part) // 3] for part in (val, test))
+        (tmp_path / "row.txt").write_bytes(before + own)
+        predict(tmp_path / "run", tmp_path / "row.txt", tmp_path / "row.parquet", options, force=True)
+        due = read_log(tmp_path / "row.parquet").logprobs[len(before) :]
+        assert np.abs(found[row] - due).max() < 1e-5
 
 
 def test_dynamic_evaluation_learns_what_repeats_and_changes_no_file(tmp_path: Path) -> None:
