@@ -86,7 +86,7 @@ def command(
 
 
 def _options(given: dict[str, Any]) -> Any:
-    from errtax.oracle.features import Reading
+    from errtax.oracle.reading import Reading
     from errtax.taxonomy.cells import CellOptions
     from errtax.taxonomy.tracking import Cell
 

@@ -16,6 +16,7 @@ after symbol t, so an opening quote is inside and the closing one is not.  Those
 ...             values[t] = since
 ...         return values
 ...     return scan
+>>> from errtax.oracle.reading import Reading
 >>> rows = np.frombuffer(b"One. Two", np.uint8).reshape(1, -1)
 >>> reader = FeatureReader(known_features(["sentence-position"]), Reading.PROSE, rows[:, :0])
 >>> reader.read(rows).ravel().tolist()
@@ -43,10 +44,9 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import UsageError
 from errtax.lm.text import Codes
+from errtax.oracle.reading import Reading
 
 ENTRY_POINTS = "errtax.features"
-_SAMPLE = 1_000_000
-_CODE_SHARE = 0.1
 _WINDOW = 1000
 
 
@@ -55,13 +55,6 @@ class Kind(StrEnum):
 
     BINARY = "binary"
     NUMBER = "number"
-
-
-class Reading(StrEnum):
-    """Whether a text is read as prose or as the code of a language with C's comments, strings and brackets."""
-
-    PROSE = "prose"
-    CODE = "code"
 
 
 Scan = Callable[[Codes], NDArray[np.float32]]
@@ -143,18 +136,6 @@ def _register_all() -> None:
         except Exception as error:  # somebody else's code: whatever it raises, the other features can be had
             reason = f"{type(error).__name__}: {error}"
             logging.getLogger("errtax").warning("The features of %s are left out (%s).", point.value, reason)
-
-
-def reading_of(codes: Codes) -> Reading:
-    """Code when more than a tenth of the lines, blank ones aside, end in `;`, `{` or `}`, perhaps with a comma behind.
-
-    Looks at the first million symbols.  Half of the lines of Linux do, 0.2 % of those of *War and Peace*; the rule is
-    that of `errtax.oracle.pairs`.
-    """
-    sample = np.minimum(codes[:_SAMPLE], 127).astype(np.uint8).tobytes()
-    lines = [line.strip().rstrip(b",") for line in sample.split(b"\n") if line.strip()]
-    ends = sum(line.endswith((b";", b"{", b"}")) for line in lines)
-    return Reading.CODE if ends > _CODE_SHARE * len(lines) else Reading.PROSE
 
 
 class FeatureReader:

@@ -29,9 +29,6 @@ from errtax.oracle.text_view import TextView
 
 PLAIN, SKIPPED, OPENS, CLOSES = 0, 1, 2, 3
 """Roles of characters: none; inside a comment or literal; the delimiters of a literal."""
-CODE_SHARE = 0.1
-"""A text is code when more than this share of its lines end in `;`, `{` or `}`: Linux has 0.5, War and Peace 0.002."""
-_SAMPLE = 1_000_000  # characters that decide
 _SLASH, _STAR, _BACKSLASH, _QUOTE, _APOSTROPHE = map(ord, "/*\\\"'")
 
 
@@ -83,15 +80,6 @@ class Matches(NamedTuple):
     def distance(self) -> NDArray[np.int64]:
         """Symbols from the first of the opener to the first of the closer: 1 where one follows the other."""
         return self.closer - self.opener
-
-
-def share_of_code_lines(view: TextView) -> float:
-    """The part of the lines (blank ones aside) that end in `;`, `{` or `}`, perhaps with a comma behind.
-
-    Of the first million characters; 0 where there is no line.
-    """
-    lines = [line.strip().rstrip(",") for line in view.string[:_SAMPLE].splitlines() if line.strip()]
-    return sum(line.endswith((";", "{", "}")) for line in lines) / max(len(lines), 1)
 
 
 def breaks_of(view: TextView, symbols: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -5,7 +5,8 @@ One file without scripts and requests, as `errtax.reports.page`; names and text 
 
 from html import escape
 
-from errtax.oracle.features import Feature, Kind, Reading
+from errtax.oracle.features import Feature, Kind
+from errtax.oracle.reading import Reading
 from errtax.reports.coloured_text import coloured, legend, text_style
 from errtax.reports.document import STYLE, TEXT, document, table
 from errtax.taxonomy.cells import SHOWN_FROM, CellStudy, Panel

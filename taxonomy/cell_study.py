@@ -11,7 +11,8 @@ from errtax.lm.recurrent import RecurrentConfig
 from errtax.lm.run import Run, read_run
 from errtax.lm.streams import streams_of
 from errtax.lm.text import read_text
-from errtax.oracle.features import FeatureReader, known_features, reading_of
+from errtax.oracle.features import FeatureReader, known_features
+from errtax.oracle.reading import reading_of
 from errtax.taxonomy.cells import CellOptions, CellStudy, choose_cells, place, show, track
 from errtax.taxonomy.tracking import BINS, Cell
 

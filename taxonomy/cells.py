@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.text import Codes, Unit
-from errtax.oracle.features import Feature, FeatureReader, Reading
+from errtax.oracle.features import Feature, FeatureReader
+from errtax.oracle.reading import Reading
 from errtax.taxonomy.passages import LENGTH, LiveliestPassages, Passage, read_cells_in, whole_characters
 from errtax.taxonomy.tracking import Cell, Found, Sums, Tracking, add_values, tracking_of
 

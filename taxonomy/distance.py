@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 import errtax
 from errtax.lm.errors import UsageError
 from errtax.lm.prediction_log import PredictionLog
-from errtax.oracle.pairs import CODE_SHARE, Matches, Pair, Skip, breaks_of, match_pair, roles_of, share_of_code_lines
+from errtax.oracle.pairs import Matches, Pair, Skip, breaks_of, match_pair, roles_of
+from errtax.oracle.reading import CODE_SHARE, share_of_code_lines
 from errtax.oracle.text_view import TextView
 from errtax.taxonomy.predictors import Predictors
 
@@ -133,7 +134,7 @@ def choose_skip(view: TextView, asked: Skip) -> tuple[Skip, str]:
     """`CODE` or `NONE`, and why: by the share of lines that end in `;`, `{` or `}` where `auto` is asked."""
     if asked is not Skip.AUTO:
         return asked, f"--skip {asked} was asked for."
-    share = share_of_code_lines(view)
+    share = share_of_code_lines(view.codes)
     found = f"{100 * share:.1f} % of the lines end in ; {{ or }}"
     limit = f"{100 * CODE_SHARE:.0f} %"
     if share > CODE_SHARE:

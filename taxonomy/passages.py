@@ -1,6 +1,6 @@
 """Passages of a text: where a feature varies most, and what cells hold there.  Streams; memory is that of the passage.
 
-Rows as in `errtax.lm.prediction.Streams`: row b, column t is position b * (row length) + t of the text.
+Rows as in `errtax.lm.streams.Streams`: row b, column t is position b * (row length) + t of the text.
 """
 
 from collections.abc import Iterable, Sequence

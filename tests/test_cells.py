@@ -17,7 +17,8 @@ import pytest
 from errtax.cli.main import main
 from errtax.cli.validation import problems_of
 from errtax.lm.text import Unit, text_of_bytes
-from errtax.oracle.features import Feature, Kind, Reading
+from errtax.oracle.features import Feature, Kind
+from errtax.oracle.reading import Reading
 from errtax.reports.cells_page import cells_page
 from errtax.reports.coloured_text import CLASSES, classes_of, coloured, colours, glyphs, value_of
 from errtax.taxonomy.cells import CellStudy, Panel

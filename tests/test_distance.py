@@ -20,7 +20,8 @@ from errtax.lm.errors import UsageError
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog, read_log
 from errtax.lm.text import Unit, text_of_bytes
-from errtax.oracle.pairs import Matches, Pair, Skip, breaks_of, match_pair, roles_of, share_of_code_lines
+from errtax.oracle.pairs import Matches, Pair, Skip, breaks_of, match_pair, roles_of
+from errtax.oracle.reading import share_of_code_lines
 from errtax.oracle.text_view import TextView
 from errtax.reports.distances import distance_figure
 from errtax.reports.figure import svg_of
@@ -113,7 +114,7 @@ def test_what_a_reader_would_pair(text: str, pair: str, skip: str, due: Any) -> 
 
 def test_code_is_known_by_its_lines() -> None:
     def share(text: str) -> float:
-        return share_of_code_lines(TextView.of_log(log_of(text.encode())))
+        return share_of_code_lines(np.frombuffer(text.encode(), np.uint8))
 
     assert share("int f() {\n\n  return 1;  \n  // x\n}, \n") == 3 / 4
     assert share("He said:\n'Well; it's so.'\n") == 0

@@ -14,18 +14,8 @@ from numpy.typing import NDArray
 from errtax.lm.errors import UsageError
 from errtax.lm.text import Codes
 from errtax.oracle import features as registry
-from errtax.oracle.features import (
-    REGISTRY,
-    Feature,
-    FeatureReader,
-    Kind,
-    Reading,
-    Scan,
-    feature,
-    features,
-    known_features,
-    reading_of,
-)
+from errtax.oracle.features import REGISTRY, Feature, FeatureReader, Kind, Scan, feature, features, known_features
+from errtax.oracle.reading import Reading, reading_of
 from errtax.oracle.scanners import built_in
 from naive_features import naive_features
 
