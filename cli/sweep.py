@@ -18,7 +18,7 @@ from errtax.cli.types import INTEGERS, NAMES
 @click.option("--layers", type=INTEGERS, help="[default: 1,2,3]")
 @click.option("--budgets", type=INTEGERS, help="Sizes: the parameters of an LSTM-1 of so many units [64,128,256,512].")
 @click.option("--nn", type=INTEGERS, help="Also n-NN baselines, for these n.")
-@click.option("--nn-hidden", type=int, help="Their hidden units [512].")
+@click.option("--nn-hidden", type=int, help="Their hidden units [256].")
 @click.option("--ngrams", type=INTEGERS, help="Also n-gram baselines, for these n (symbols of context).")
 @click.option("--skip", type=NAMES, help="Patterns of runs to leave out [rnn-*-512].")
 @click.option("--epochs", type=int, help="[default: 50]")

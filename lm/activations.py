@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from errtax.lm.errors import UsageError
 from errtax.lm.recurrent import Cell, RecurrentLM
 from errtax.lm.run import choose_device, load_best, read_run
-from errtax.lm.streams import streams_of
+from errtax.lm.streams import Span, streams_of
 from errtax.lm.text import Codes, read_text
 
 GATES: Mapping[Cell, tuple[str, ...]] = {
@@ -64,10 +64,12 @@ def read_layers(
     device: str = "auto",
     double: bool = False,
     on_step: Callable[[int, int], None] = lambda done, total: None,
+    span: Span | None = None,
 ) -> Iterator[Window]:
     """The activations of a run's best model on the text at `path`, which is read as its streams.
 
-    `double`: in double precision; else in the model's own, in which it also predicts.
+    `double`: in double precision; else in the model's own, in which it also predicts.  `span`: only these rows, whose
+    numbers the windows then count from 0, and only these columns.
     """
     run = read_run(folder)
     model = load_best(folder, choose_device(device))
@@ -77,11 +79,13 @@ def read_layers(
         )
     text = read_text(path, run.unit)
     streams = streams_of(path, text)
+    first, total = streams.width, streams.n_columns
+    if span is not None:
+        streams, first, total = streams.select(span.rows), first + span.start, min(first + span.stop, total)
     stack = _Stack(model.double() if double else model)
-    total = streams.n_columns
     for begin in range(0, total, _WINDOW):
         stop = min(begin + _WINDOW, total)
-        codes, skip = streams.columns(begin, stop), max(streams.width - begin, 0)
+        codes, skip = streams.columns(begin, stop), max(first - begin, 0)
         ids = run.encode_window(codes).to(stack.device)
         if skip >= stop - begin:  # columns that only lead up to the rows
             stack.advance(ids)
@@ -97,11 +101,12 @@ def read_cells(
     path: Path,
     device: str = "auto",
     on_step: Callable[[int, int], None] = lambda done, total: None,
+    span: Span | None = None,
 ) -> Iterator[CellWindow]:
     """The cells alone, as the paper's Figure 2 colours them: tanh(c) of an LSTM, h otherwise."""
     squashed = read_run(folder).config
     is_lstm = getattr(squashed, "cell", None) is Cell.LSTM
-    for start, codes, layers in read_layers(folder, path, device, on_step=on_step):
+    for start, codes, layers in read_layers(folder, path, device, on_step=on_step, span=span):
         values = [layer.cell.tanh() if is_lstm else layer.cell for layer in layers]
         yield CellWindow(start, codes, tuple(value.float().cpu().numpy() for value in values))
 

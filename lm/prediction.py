@@ -23,6 +23,7 @@ from torch import Tensor
 
 import errtax
 from errtax.lm.errors import UsageError
+from errtax.lm.files import require_input
 from errtax.lm.models import Model
 from errtax.lm.prediction_log import LOG, encode_symbols, log_schema
 from errtax.lm.run import Run, choose_device, load_best, load_weights, read_run
@@ -93,7 +94,7 @@ def predict(
     run = read_run(folder)
     text = read_text(path, run.unit)
     place = choose_device(options.device)
-    model = load_weights(run, options.weights, place) if options.weights else load_best(folder, place)
+    model = load_weights(run, require_input(options.weights), place) if options.weights else load_best(folder, place)
     streams = streams_of(path, text)
     metadata = log_metadata(run, text, len(streams.rows), options)
     total, predicted = 0.0, 0
@@ -147,7 +148,7 @@ def _fill(
     weights = {name: value.clone() for name, value in model.state_dict().items()}
     for row in range(rows):
         model.load_state_dict(weights)  # a row is a text of its own: the book's next lines are in none of the others
-        for part in _adapting_windows(model, run, streams.row(row), device, dynamic):
+        for part in _adapting_windows(model, run, streams.select([row]), device, dynamic):
             _write_window(part, scores, slice(row, row + 1))
             on_step(row * length + part.first + len(part.targets), rows * length)
 

@@ -7,8 +7,10 @@ the book, as a reader would have it; from a clean state the first symbols would 
 model's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,9 +46,18 @@ class Streams:
         joined: Codes = np.concatenate([self.before[:, start:stop], self.rows[:, : max(stop - self.width, 0)]], axis=1)
         return joined
 
-    def row(self, number: int) -> "Streams":
-        """One row on its own."""
-        return Streams(self.rows[number : number + 1], self.before[number : number + 1])
+    def select(self, rows: Sequence[int]) -> "Streams":
+        """Some of the rows on their own."""
+        chosen = list(rows)
+        return Streams(self.rows[chosen], self.before[chosen])
+
+
+class Span(NamedTuple):
+    """Some columns of some rows; what stands before them in these rows is read, but not looked into."""
+
+    rows: tuple[int, ...]
+    start: int
+    stop: int
 
 
 def lay_out(codes: Codes, batch: int, unroll: int) -> Streams:

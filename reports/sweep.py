@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
@@ -29,8 +30,11 @@ _STYLES = {"1": ":", "2": "--", "3": "-"}
 
 def _style(family: str) -> tuple[str, str, str]:
     """Colour, marker and line style: a colour and a mark a kind of model, a style a depth."""
-    kind, _, layers = family.rpartition("-") if family[-1].isdigit() else (family, "", "")
-    return (*_KINDS.get(kind, ("#000000", "o")), _STYLES.get(layers, "-"))
+    return (*_KINDS[_kind(family)], _STYLES.get(family.removeprefix(_kind(family) + "-"), "-"))
+
+
+def _kind(family: str) -> str:
+    return next(kind for kind in _KINDS if family.startswith(kind))
 
 
 def classes_figure(found: SweepResults) -> Figure:
@@ -68,7 +72,21 @@ def _class_panel(axes: Any, results: Sequence[Result], families: Sequence[str], 
         sizes = [result.parameters for result in chosen]
         axes.plot(sizes, values, color=colour, marker=marker, ls=line, ms=4.5, lw=1.3, label=family)
     axes.set_xscale("log")
+    for ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        ticks(FuncFormatter(_short))
+    axes.tick_params(axis="x", which="both", labelsize=7)
     axes.set_xlabel("parameters")
+
+
+def _short(value: float, _: object = None) -> str:
+    """A number of parameters as `50K` or `1.2M`; only the first digits 1, 2 and 5 are labelled.
+
+    >>> [_short(n) for n in (900, 50_000, 70_000, 2_000_000)]
+    ['', '50K', '', '2M']
+    """
+    if f"{value:e}"[0] not in "125":
+        return ""
+    return f"{value / 1e6:g}M" if value >= 1e6 else f"{value / 1e3:g}K"
 
 
 def agreement_figure(found: SweepResults) -> Figure:
@@ -82,6 +100,10 @@ def agreement_figure(found: SweepResults) -> Figure:
         area = 30 + 45 * max(np.log10(size) - 4.5, 0) ** 2
         axes.scatter(x, y, s=area, color=colour, marker=marker, alpha=0.75, linewidths=0)
         axes.annotate(result.name, (x, y), xytext=(0, 7), textcoords="offset points", ha="center", size=7)
+    for kind in dict.fromkeys(_kind(result.family) for result in found.results):
+        colour, marker = _KINDS[kind]
+        axes.scatter([], [], color=colour, marker=marker, label=kind, linewidths=0)
+    axes.legend(frameon=False, fontsize=8, loc="best")
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_xlabel("t-SNE of the share of positions on which the first-ranked symbols differ (axes have no unit)")

@@ -9,7 +9,7 @@ from errtax.lm.activations import CellWindow, read_cells
 from errtax.lm.errors import UsageError
 from errtax.lm.recurrent import RecurrentConfig
 from errtax.lm.run import Run, read_run
-from errtax.lm.streams import streams_of
+from errtax.lm.streams import Span, streams_of
 from errtax.lm.text import read_text
 from errtax.oracle.features import FeatureReader, known_features
 from errtax.oracle.reading import reading_of
@@ -20,7 +20,7 @@ from errtax.taxonomy.tracking import BINS, Cell
 def study_cells(
     folder: Path, path: Path, options: CellOptions, on_step: Callable[[int, int], None] = lambda done, total: None
 ) -> CellStudy:
-    """The cells of the run in `folder` on the text at `path`, which is read twice: for the scores, for the passages.
+    """The cells of the run in `folder` on the text at `path`; rows with a passage are read once more, up to it.
 
     Memory does not grow with the text beyond the text itself.  Raises `UsageError` for a cell or feature that there is
     not, and for a position behind the end of the text.
@@ -34,8 +34,8 @@ def study_cells(
     streams = streams_of(path, text)
     reading = options.reading or reading_of(text.codes)
 
-    def windows() -> Iterable[CellWindow]:
-        return read_cells(folder, path, options.device, on_step)
+    def windows(span: Span | None = None) -> Iterable[CellWindow]:
+        return read_cells(folder, path, options.device, on_step, span)
 
     reader = FeatureReader(features, reading, streams.before)
     tracking, passages = track(windows(), reader, streams.rows.shape, (config.hidden,) * config.layers)
@@ -44,7 +44,7 @@ def study_cells(
     ]
     return CellStudy(
         tracking=tracking,
-        panels=show(windows(), streams.rows, placed, tracking),
+        panels=show(windows, streams.rows, placed, tracking),
         model=config.name,
         value="tanh(c)" if config.cell is recurrent.Cell.LSTM else "h",
         unit=run.unit,

@@ -3,13 +3,14 @@
 After Karpathy et al. 2015, section 4.2, who found such cells by looking.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from errtax.lm.streams import Span
 from errtax.lm.text import Codes, Unit
 from errtax.oracle.features import Feature, FeatureReader
 from errtax.oracle.reading import Reading
@@ -158,12 +159,24 @@ def place(choice: Choice, passages: Sequence[Passage], options: CellOptions, row
 
 
 def show(
-    windows: Iterable[Any], rows: Codes, chosen: Sequence[tuple[Choice, Passage]], tracking: Tracking
+    windows: Callable[[Span], Iterable[Any]],
+    rows: Codes,
+    chosen: Sequence[tuple[Choice, Passage]],
+    tracking: Tracking,
 ) -> tuple[Panel, ...]:
-    """The panels: the symbols of each passage, and the cell's values there, from a second reading of the text."""
-    wanted = [(passage, choice.cell.layer - 1, choice.cell.unit - 1) for choice, passage in chosen]
+    """The panels: the symbols of each passage, and the cell's values there, from a second reading of its row."""
+    if not chosen:
+        return ()
+    passages = [passage for _, passage in chosen]
+    numbers = tuple(sorted({passage.row for passage in passages}))
+    last = max(passage.start + passage.length for passage in passages)
+    span = Span(numbers, min(passage.start for passage in passages), last)
+    wanted = [
+        (passage._replace(row=numbers.index(passage.row)), choice.cell.layer - 1, choice.cell.unit - 1)
+        for choice, passage in chosen
+    ]
     panels = []
-    for (choice, passage), values in zip(chosen, read_cells_in(windows, wanted), strict=True):
+    for (choice, passage), values in zip(chosen, read_cells_in(windows(span), wanted), strict=True):
         row, start, length = passage
         tracks = tuple((tracking.features[f], tracking.found(choice.cell, f)) for f in choice.features)
         codes = rows[row, start : start + length]

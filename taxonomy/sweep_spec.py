@@ -26,7 +26,7 @@ class SweepSpec:
     layers: tuple[int, ...] = (1, 2, 3)
     budgets: tuple[int, ...] = (64, 128, 256, 512)
     nn: tuple[int, ...] = ()
-    nn_hidden: int = 512
+    nn_hidden: int = 256
     ngrams: tuple[int, ...] = ()
     skip: tuple[str, ...] = ("rnn-*-512",)
     dropout: Mapping[str, float] = field(default_factory=dict)

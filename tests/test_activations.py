@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import UsageError
 from errtax.lm.split import Scheme, SplitOptions, split_file
+from errtax.lm.streams import Span
 from errtax.lm.text import Alphabet, Unit
 
 torch = pytest.importorskip("torch")
@@ -129,6 +130,19 @@ def test_cells_are_squashed_for_an_lstm_alone(parts: Path, tmp_path: Path) -> No
         shown = next(iter(read_cells(tmp_path / cell, parts / "test.txt", "cpu")))
         due: list[Any] = [layer.cell.tanh() if cell is Cell.LSTM else layer.cell for layer in inside.layers]
         assert all(np.array_equal(value, wanted.numpy()) for value, wanted in zip(shown.values, due, strict=True))
+
+
+@pytest.mark.parametrize("span", [Span((2, 0), 37, 61), Span((1,), 0, 5), Span((3,), 230, 9999)])
+def test_a_span_is_a_part_of_the_whole(parts: Path, tmp_path: Path, span: Span) -> None:
+    write_model(tmp_path / "run", RecurrentConfig(Cell.LSTM, 2, 5, 20), list(range(97, 117)))
+    whole = list(read_cells(tmp_path / "run", parts / "test.txt", "cpu"))
+    some = list(read_cells(tmp_path / "run", parts / "test.txt", "cpu", span=span))
+    assert some[0].start == span.start
+    for layer in range(2):
+        due = np.concatenate([window.values[layer] for window in whole])[span.start : span.stop, list(span.rows)]
+        assert np.abs(np.concatenate([window.values[layer] for window in some]) - due).max() < 1e-6
+    codes = np.concatenate([window.codes for window in whole], axis=1)[list(span.rows), span.start : span.stop]
+    assert np.array_equal(np.concatenate([window.codes for window in some], axis=1), codes)
 
 
 def test_a_feedforward_model_has_no_gates(parts: Path, tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_file_and_flags_make_a_specification(tmp_path: Path) -> None:
     assert spec.shapes == {
         "lstm-2-64": Shape("lstm", 2, budget=64, dropout=0.1),
         "lstm-3-64": Shape("lstm", 3, budget=64, dropout=0.25),
-        "4-nn": Shape("nn", hidden=512, context=4),
+        "4-nn": Shape("nn", hidden=256, context=4),
     }
 
 

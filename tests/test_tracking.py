@@ -190,6 +190,6 @@ def test_shown_cells_are_those_asked_for_or_the_best() -> None:
     assert choose_cells(tracking, [Cell(1, 1), Cell(1, 1)]) == [Choice(Cell(1, 1), (0,))]
     rows = np.frombuffer(b"abcd", np.uint8).reshape(1, 4)
     layers = [np.zeros((4, 1, 6), np.float32), np.ones((4, 1, 6), np.float32)]
-    (panel,) = show(windows_of(rows, layers), rows, [(chosen[0], Passage(0, 1, 2))], tracking)
+    (panel,) = show(lambda span: windows_of(rows, layers), rows, [(chosen[0], Passage(0, 1, 2))], tracking)
     assert panel.cell == Cell(2, 6) and panel.start == 1 and panel.values.tolist() == [1, 1]
     assert [(feature.name, found.score) for feature, found in panel.tracks] == [("f10", 0.99), ("f11", 0.9)]
