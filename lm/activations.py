@@ -83,8 +83,7 @@ def read_layers(
     if span is not None:
         streams, first, total = streams.select(span.rows), first + span.start, min(first + span.stop, total)
     stack = _Stack(model.double() if double else model)
-    for begin in range(0, total, _WINDOW):
-        stop = min(begin + _WINDOW, total)
+    for begin, stop in streams.windows(_WINDOW, total):
         codes, skip = streams.columns(begin, stop), max(first - begin, 0)
         ids = run.encode_window(codes).to(stack.device)
         if skip >= stop - begin:  # columns that only lead up to the rows

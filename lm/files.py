@@ -1,12 +1,16 @@
 """Reading and writing files so that nothing half-written is ever left under a final name."""
 
 import hashlib
+import mmap
 import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 try:
     import fcntl
@@ -82,6 +86,24 @@ def write_text(path: Path, content: str, force: bool = True) -> None:
     """Write `content` as UTF-8, all or nothing."""
     with replacing(path, force) as temporary:
         temporary.write_text(content, encoding="utf-8", newline="\n")
+
+
+def map_bytes(path: Path) -> NDArray[np.uint8]:
+    """The bytes of a file as an array, read from it when they are looked at."""
+    size = require_input(path).stat().st_size
+    return np.asarray(np.memmap(path, np.uint8, "r")) if size else np.empty(0, np.uint8)
+
+
+def release(array: Any) -> None:
+    """Let go of the pages of a memory-mapped array that were looked at; nothing of others.
+
+    The pages stay in the system's cache for as long as nobody needs the memory, and what was written is kept; but until
+    they are let go of they count as this process's own.
+    """
+    while array is not None and not isinstance(array, mmap.mmap):
+        array = getattr(array, "base", None)
+    if array is not None and hasattr(mmap, "MADV_DONTNEED"):
+        array.madvise(mmap.MADV_DONTNEED)
 
 
 def sha256_of_file(path: Path) -> str:

@@ -23,7 +23,7 @@ from torch import Tensor
 
 import errtax
 from errtax.lm.errors import UsageError
-from errtax.lm.files import require_input
+from errtax.lm.files import release, require_input
 from errtax.lm.models import Model
 from errtax.lm.prediction_log import LOG, encode_symbols, log_schema
 from errtax.lm.run import Run, choose_device, load_best, load_weights, read_run
@@ -34,6 +34,7 @@ from errtax.lm.training import cross_entropy
 
 _WINDOW = 100  # steps at a time
 _BLOCK = 1 << 18  # rows written at a time
+_RELEASED = 1 << 12  # columns after which the scores' pages are let go of
 
 
 @dataclass(frozen=True)
@@ -186,9 +187,8 @@ def _adapting_windows(
 def _windows(model: Model, run: Run, streams: Streams, device: torch.device, window: int) -> Iterator[Predicted]:
     """All columns that can be predicted, counted as in `Streams.columns`: from 1 on."""
     state: tuple[Tensor, ...] | None = None
-    last = streams.n_columns - 1  # input t predicts column t + 1
-    for start in range(0, last, window):
-        ids = run.encode_window(streams.columns(start, min(start + window, last) + 1)).to(device)  # (T + 1, B)
+    for start, stop in streams.windows(window, streams.n_columns - 1):  # input t predicts column t + 1
+        ids = run.encode_window(streams.columns(start, stop + 1)).to(device)  # (T + 1, B)
         logits, state = model(ids[:-1], state)
         state = tuple(part.detach() for part in state)
         yield Predicted(start + 1, logits, ids[1:])
@@ -227,6 +227,9 @@ def _write_window(part: Predicted, scores: Scores, rows: slice) -> None:
     scores.argmax_logprob[rows, columns] = best.T.cpu()
     scores.entropy[rows, columns] = -(logprobs.exp() * logprobs).sum(2).T.cpu()
     scores.rank[rows, columns] = 1 + (logprobs > correct).sum(2).T.cpu()
+    if part.first // _RELEASED != (part.first + len(targets)) // _RELEASED:
+        for column in scores:
+            release(column)
 
 
 def _batches(text: Text, scores: Scores, run: Run) -> Iterator[pa.RecordBatch]:
@@ -246,3 +249,5 @@ def _batches(text: Text, scores: Scores, run: Run) -> Iterator[pa.RecordBatch]:
             arrow_of(rank, null=missing),
         ]
         yield pa.record_batch(columns, schema=log_schema(text.unit))
+        for column in (*scores, text.codes):
+            release(column)

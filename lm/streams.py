@@ -7,7 +7,7 @@ the book, as a reader would have it; from a clean state the first symbols would 
 model's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,8 +15,11 @@ from typing import NamedTuple
 import numpy as np
 
 from errtax.lm.errors import BadInput
+from errtax.lm.files import release
 from errtax.lm.split import Scheme, read_split
 from errtax.lm.text import Codes, Text, Unit, read_text
+
+_KEPT = 64  # windows
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +48,17 @@ class Streams:
             return self.rows[:, start - self.width : stop - self.width]
         joined: Codes = np.concatenate([self.before[:, start:stop], self.rows[:, : max(stop - self.width, 0)]], axis=1)
         return joined
+
+    def windows(self, size: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Where windows of `size` columns begin and end, up to column `stop`.
+
+        The text's pages are let go of now and then, so that memory does not grow with it.
+        """
+        for k, start in enumerate(range(0, stop, size)):
+            yield start, min(start + size, stop)
+            if k % _KEPT == _KEPT - 1:
+                release(self.rows)
+                release(self.before)
 
     def select(self, rows: Sequence[int]) -> "Streams":
         """Some of the rows on their own."""

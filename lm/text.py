@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
-from errtax.lm.files import require_input
+from errtax.lm.files import map_bytes, require_input, sha256_of_file
 from errtax.lm.table import arrow_of_names, numpy_of
 from errtax.lm.tokens import SUFFIXES, parse_tokens, read_token_files
 from errtax.lm.words import decode_utf8, split_words
@@ -103,7 +103,7 @@ def read_text(path: Path, unit: Unit, sentences: Sentences | None = None) -> Tex
     Raises `BadInput` for a missing or empty file; for bytes that are not UTF-8, with characters and words; and for
     what is no token id, with tokens (see `tokens.read_token_files` for `.npy` and `.parquet`).
 
-    Time and memory O(n): 1 byte a symbol with `Unit.BYTE`, 4 with the others.
+    Time O(n).  Memory: none of its own with `Unit.BYTE`, where the file is mapped; 4 bytes a symbol with the others.
     """
     return read_texts([path], unit, sentences)
 
@@ -139,6 +139,8 @@ def _token_text(files: list[Path], name: str, sentences: Sentences | None) -> Te
 
 
 def _text_of_files(files: list[Path], unit: Unit, name: str, sentences: Sentences, separate: bool) -> Text:
+    if unit is Unit.BYTE and len(files) == 1 and str(files[0]) != "-":
+        return Text(name, unit, map_bytes(files[0]), sha256_of_file(files[0]), sentences)
     data = _joined(files, separate)
     try:
         return text_of_bytes(data, unit, name, sentences)

@@ -95,9 +95,9 @@ class Windows:
         return -(-(self.streams.n_columns - 1) // self.run.recipe.unroll)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        last, unroll = self.streams.n_columns - 1, self.run.recipe.unroll  # the last column is a target only
-        for start in range(0, last, unroll):
-            codes = self.streams.columns(start, min(start + unroll, last) + 1)
+        last = self.streams.n_columns - 1  # the last column is a target only
+        for start, stop in self.streams.windows(self.run.recipe.unroll, last):
+            codes = self.streams.columns(start, stop + 1)
             ids = self.run.encode_window(codes).to(self.device)  # (T + 1, B)
             yield ids[:-1], ids[1:]
 

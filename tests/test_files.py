@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput, ErrtaxError, UsageError
-from errtax.lm.files import replacing, require_input, sha256_of_file, write_text
+from errtax.lm.files import map_bytes, release, replacing, require_input, sha256_of_file, write_text
 from errtax.lm.ngram.container import read_container, write_container
 
 
@@ -103,3 +103,19 @@ def test_a_container_gives_back_what_was_put_in(tmp_path: Path) -> None:
         assert found[name].dtype == array.dtype
         assert np.array_equal(found[name], array)
         assert not found[name].flags.writeable
+
+
+def test_mapped_bytes_are_the_files_and_may_be_let_go(tmp_path: Path) -> None:
+    (tmp_path / "text").write_bytes(b"abc" * 5000)
+    codes = map_bytes(tmp_path / "text")
+    rows = codes[1:10001].reshape(2, -1)
+    release(rows)
+    assert rows.tobytes() == (b"abc" * 5000)[1:10001]
+    (tmp_path / "empty").write_bytes(b"")
+    assert len(map_bytes(tmp_path / "empty")) == 0
+    written = np.memmap(tmp_path / "new", np.int32, "w+", shape=(4, 3000))
+    written[:] = 7
+    release(written[1:])
+    assert (np.fromfile(tmp_path / "new", np.int32) == 7).all()
+    release(np.arange(3))
+    release(None)
