@@ -200,6 +200,38 @@ def test_a_resumed_training_is_one_training(tmp_path: Path, dropout: float) -> N
         assert torch.equal(value, weights(tmp_path / "b")[name]), name
 
 
+def test_training_is_rmsprop_on_the_clamped_gradient_of_the_sum_over_the_steps(tmp_path: Path) -> None:
+    """Against the equations, step by step: m = 0.95 m + 0.05 g², w = w - rate g / (sqrt(m) + 1e-8)."""
+    recipe = Recipe(epochs=2, batch=3, unroll=30, clip=0.4, decay_after=1)
+    run = run_for(recipe=recipe, layers=2)
+    trained(tmp_path / "a", run)
+    torch.manual_seed(recipe.seed)
+    model = RecurrentLM(run.config)
+    parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
+    squares = {name: torch.zeros_like(value) for name, value in parameters.items()}
+    length, clamped = len(TRAIN) // 3, 0
+    ids = torch.from_numpy(run.encode(np.frombuffer(TRAIN, np.uint8))[: 3 * length].reshape(3, length).T.copy())
+    for epoch in (1, 2):
+        state: Any = None
+        for start in range(0, length - 1, 30):
+            window, targets = ids[start : start + 30][: length - 1 - start], ids[start + 1 : start + 31]
+            logits, state = model(window, state)
+            state = tuple(part.detach() for part in state)
+            chosen = logits.log_softmax(2).gather(2, targets.unsqueeze(2))
+            grads = torch.autograd.grad(-chosen.sum() / 3, list(parameters.values()))  # summed over steps, mean of rows
+            for (name, value), grad in zip(parameters.items(), grads, strict=True):
+                clamped += int((grad.abs() > 0.4).sum())
+                # the loss that is descended on is the mean over the steps: a scale that RMSProp takes out again
+                g = grad.clamp(-0.4, 0.4) / len(window)
+                squares[name] = 0.95 * squares[name] + 0.05 * g**2
+                with torch.no_grad():
+                    value.sub_(2e-3 * 0.95 ** (epoch - 1) * g / (squares[name].sqrt() + 1e-8))
+    assert clamped > 100
+    found = weights(tmp_path / "a")
+    for name, value in parameters.items():
+        assert (found[name] - value).abs().max() < 2e-4, name
+
+
 def test_training_learns(tmp_path: Path) -> None:
     run = trained(tmp_path / "a", run_for(recipe=Recipe(epochs=12, batch=4, unroll=20, learning_rate=0.02)))
     assert run.history[0].train_loss > 2
