@@ -17,6 +17,7 @@ from errtax.lm.text import Alphabet, Unit, text_of_bytes
 
 torch = pytest.importorskip("torch")
 
+from errtax.lm.models import build_model  # noqa: E402
 from errtax.lm.prediction import PredictOptions, predict  # noqa: E402
 from errtax.lm.recurrent import Cell, RecurrentConfig, RecurrentLM, count_parameters, hidden_for_budget  # noqa: E402
 from errtax.lm.run import Epoch, Recipe, Run, choose_device, load_best, read_run, write_run  # noqa: E402
@@ -206,7 +207,7 @@ def test_training_is_rmsprop_on_the_clamped_gradient_of_the_sum_over_the_steps(t
     run = run_for(recipe=recipe, layers=2)
     trained(tmp_path / "a", run)
     torch.manual_seed(recipe.seed)
-    model = RecurrentLM(run.config)
+    model = build_model(run.config)
     parameters = {name: value for name, value in model.named_parameters() if value.requires_grad}
     squares = {name: torch.zeros_like(value) for name, value in parameters.items()}
     length, clamped = len(TRAIN) // 3, 0

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.files import locked
 from errtax.lm.prediction_log import read_log
 
 torch = pytest.importorskip("torch")
@@ -171,6 +172,22 @@ def test_a_killed_sweep_goes_on_to_the_same_numbers(
     last = subprocess.run(command, capture_output=True, check=True)
     found, due = json.loads(last.stdout), dict(swept[1])
     assert {**found, "written": []} == {**due, "written": []}
+
+
+def test_workers_end_with_a_killed_sweep(text: Path, tmp_path: Path) -> None:
+    flags = ["--budgets", "4", "--layers", "1", "--models", "lstm", "--epochs", "9999", "--patience", "9999"]
+    command = [sys.executable, "-m", "errtax", "sweep", "--text", str(text), "-o", str(tmp_path / "zoo"), *flags, "-q"]
+    process = subprocess.Popen(command, start_new_session=True)
+    run_folder, deadline = tmp_path / "zoo" / "lstm-1-4", time.monotonic() + 120
+    while not (run_folder / "last.pt").is_file() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    with pytest.raises(UsageError, match="another process"), locked(run_folder / "lock"):
+        pass
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    time.sleep(5)
+    with locked(run_folder / "lock"):  # the worker has let go of it
+        assert not read_run(run_folder).finished
 
 
 def test_another_text_or_recipe_is_refused(text: Path, swept: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
