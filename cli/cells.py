@@ -62,14 +62,10 @@ def command(
     those given, on passages of the text coloured by their value.
     """
     from errtax.cli.training import require_torch
-    from errtax.lm.errors import UsageError
-    from errtax.lm.files import require_absent, require_folder
+    from errtax.lm.files import require_outputs
 
     require_torch()
-    for path in filter(None, (output, table)):
-        require_folder(require_absent(path, force, [text, run / "run.json"]))
-    if table == output:
-        raise UsageError(f"{output} would be both the page and the table; give another name with -o or --table.")
+    require_outputs([output, table], force, [text, run / "run.json"])
     from errtax.lm.files import write_text
     from errtax.reports.cells_page import cells_page
     from errtax.reports.cells_table import cells_table

@@ -39,18 +39,18 @@ def command(
     force: bool,
 ) -> None:
     """How sure models are of a closing symbol, by its distance from its opener."""
-    from errtax.lm.files import require_absent
+    from errtax.lm.files import require_outputs
     from errtax.oracle.pairs import Pair, Skip
     from errtax.reports.analysis_tables import distance_parts
     from errtax.taxonomy.distance import PAPER_EDGES, DistanceSettings, measure_distances
     from errtax.taxonomy.distance_file import write_distances
     from errtax.taxonomy.predictors import Sources, read_predictors
 
-    require_absent(output, force, [*preds, ngram])
     if figure:
         from errtax.reports.figure import require_format
 
-        require_absent(require_format(figure), force, [*preds, ngram])
+        require_format(figure)
+    require_outputs([output, figure], force, [*preds, ngram])
     settings = DistanceSettings(tuple(map(Pair.parse, pair)), edges or PAPER_EDGES, Skip(skip), streams)
     sources = Sources(preds, ngram, orders or ())
     if ngram and not orders:

@@ -41,7 +41,8 @@ def command(
 
     folder = output or Path(f"{run.name}.dynamics")
     picture = folder / "dynamics.png"
-    require_absent(picture, force)
+    for path in (picture, folder / "divergence.parquet", folder / "classes.parquet"):
+        require_absent(path, force)
     with progress("reading") as update:
         inputs = DynamicsInputs(run, text, ngram, train_text, networks)
         dynamics = follow_training(inputs, Settings(), lambda done, total: update(done, total, ""))

@@ -35,7 +35,7 @@ def command(
     from errtax.cli.training import require_torch
 
     require_torch()
-    from errtax.lm.files import require_absent
+    from errtax.lm.files import require_outputs
     from errtax.reports.figure import require_format, save_figure
     from errtax.reports.gates import saturation_figure, saturation_table
     from errtax.taxonomy.gates import Thresholds, measure_saturation, to_json
@@ -43,8 +43,7 @@ def command(
 
     table = output or Path(f"{run.name}.gates.parquet")
     picture = require_format(figure or Path(f"{run.name}.gates.png"))
-    for path in (table, picture):
-        require_absent(path, force, [text])
+    require_outputs([table, picture], force, [text])
     with progress("reading") as update:
         on_step = lambda done, total: update(done, total, "")  # noqa: E731
         found = measure_saturation(run, text, Thresholds(left, right), device, double, on_step)

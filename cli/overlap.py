@@ -41,18 +41,18 @@ def command(
     force: bool,
 ) -> None:
     """Which errors two or three models share, and which symbols the first knows better than the second."""
-    from errtax.lm.files import require_absent
+    from errtax.lm.files import require_outputs
     from errtax.reports.analysis_tables import advantages_table, overlap_table
     from errtax.taxonomy.overlap import overlap, require_members
     from errtax.taxonomy.overlap_file import write_overlap
     from errtax.taxonomy.predictors import Sources, read_predictors
     from errtax.taxonomy.settings import Criterion
 
-    require_absent(output, force, [*preds, ngram])
     if figure:
         from errtax.reports.figure import require_format
 
-        require_absent(require_format(figure), force, [*preds, ngram])
+        require_format(figure)
+    require_outputs([output, figure], force, [*preds, ngram])
     sources = Sources(preds, ngram, orders or ())
     if ngram and not orders:
         notice(f"No n-gram model takes part: --orders says which orders of {ngram} do, for example --orders 20.")

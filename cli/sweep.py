@@ -35,6 +35,7 @@ def command(spec: Path | None, output: Path, jobs: int, **given: Any) -> None:
     from errtax.cli.training import require_torch
 
     require_torch()
+    from errtax.lm.errors import BadInput
     from errtax.lm.files import require_input, write_text
     from errtax.reports.figure import save_figure
     from errtax.reports.sweep import agreement_figure, classes_figure, sweep_markdown, sweep_table
@@ -46,7 +47,7 @@ def command(spec: Path | None, output: Path, jobs: int, **given: Any) -> None:
     wanted = read_spec(require_input(spec) if spec else None, {key: v for key, v in given.items() if v is not None})
     notice(f"{len(wanted.names)} runs, {jobs} at a time, in {output}")
     with progress("sweep") as update:
-        run_sweep(wanted, output, jobs, _report(update))
+        failures = run_sweep(wanted, output, jobs, _report(update))
     found = read_results(wanted, output)
     written = [output / name for name in ("results.parquet", "table.md", "classes.png", "agreement.png")]
     write_results(written[0], found)
@@ -54,7 +55,10 @@ def command(spec: Path | None, output: Path, jobs: int, **given: Any) -> None:
     save_figure(classes_figure(found), written[2])
     save_figure(agreement_figure(found), written[3])
     paths = [str(path) for path in written]
-    emit({**to_json(found), "written": paths}, sweep_table(found), found.signature, *paths)
+    emit({**to_json(found), "failures": failures, "written": paths}, sweep_table(found), found.signature, *paths)
+    if failures:
+        name, message = next(iter(failures.items()))
+        raise BadInput(f"{len(failures)} of {len(wanted.names)} runs failed; {name}: {message}")
 
 
 def _report(update: Any) -> Any:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from errtax.cli.frame import FILE, emit, force_option, notice, progress
 from errtax.cli.frame import command as declare
@@ -40,7 +41,7 @@ from errtax.cli.types import UNIT
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--resume", is_flag=True, help="Go on where the run in the folder stopped, to the same numbers.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, ...")
-@click.option("--threads", type=int, help="Processor threads [default: torch's].")
+@click.option("--threads", type=click.IntRange(1), help="Processor threads [default: torch's].")
 @force_option
 def command(
     text: Path,
@@ -61,19 +62,25 @@ def command(
     from errtax.lm.corpus import read_corpus
     from errtax.lm.models import Shape
     from errtax.lm.run import Recipe, choose_device, open_run
+    from errtax.lm.streams import lay_out
     from errtax.lm.text import Unit
     from errtax.lm.training import CheckpointRule, train
 
     rule = CheckpointRule.parse(checkpoint_every) if checkpoint_every else CheckpointRule()
     folder = output or Path(f"{text.stem if text.is_file() else text.name}.run")
     shape = Shape(**{name: options.pop(name) for name in ("model", "layers", "hidden", "budget", "context", "dropout")})
-    corpus = read_corpus(text, val, Unit(unit))
-    run = open_run(folder, corpus, shape.config(len(corpus.alphabet)), Recipe(**options), resume, force)
     if threads:
         import torch
 
         torch.set_num_threads(threads)
     place = choose_device(device)
+    corpus = read_corpus(text, val, Unit(unit))
+    config, recipe = shape.config(len(corpus.alphabet)), Recipe(**options)
+    for codes in (corpus.train, corpus.val):
+        lay_out(codes, recipe.batch, recipe.unroll)  # too short a text is refused before anything is written
+    if resume:
+        _refuse_other_options(folder, config, recipe)
+    run = open_run(folder, corpus, config, recipe, resume, force)
     kinds = f"{len(corpus.train):,} symbols of {run.config.symbols} kinds"
     notice(f"{run.config.name}, {run.config.parameters:,} parameters, {kinds}, on {place}")
     with progress("training") as update:
@@ -91,3 +98,19 @@ def command(
     }
     result = f"best validation loss {best.val_loss:.4f} nats in epoch {best.epoch} of {len(run.history)}"
     emit(document, f"{folder}  {run.config.name}: {result}")
+
+
+def _refuse_other_options(folder: Path, config: Any, recipe: Any) -> None:
+    """Raise `UsageError` for an option on the command line that a run to be resumed was not trained with."""
+    from errtax.lm.errors import UsageError
+    from errtax.lm.run import read_run
+
+    if not (folder / "run.json").is_file():
+        return
+    run, context = read_run(folder), click.get_current_context()
+    given = {name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    if given & {"model", "layers", "hidden", "budget", "context", "dropout"} and config != run.config:
+        raise UsageError(f"{folder} holds {run.config}, not {config}; leave these options out with --resume.")
+    for name in given & {"batch", "unroll", "learning_rate", "seed"}:
+        if getattr(recipe, name) != getattr(run.recipe, name):
+            raise UsageError(f"{folder} was begun with {name} {getattr(run.recipe, name)}; leave it out with --resume.")

@@ -1,5 +1,6 @@
 """What a model is trained on: a training text, a validation text, and the symbols that its softmax knows."""
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +40,9 @@ def read_corpus(text: Path, val: Path | None = None, unit: Unit = Unit.BYTE) -> 
         held_out = read_text(val, unit)
         return Corpus(unit, train.codes, held_out.codes, train.sha256, held_out.sha256, alphabet)
     cut = len(train) - max(len(train) // 20, 1)
+    held_sha256 = hashlib.sha256(train.codes[cut:].tobytes()).hexdigest()
     logger.info("No validation text: the last %s symbols of %s are held out.", f"{len(train) - cut:,}", source)
-    return Corpus(unit, train.codes[:cut], train.codes[cut:], train.sha256, train.sha256, alphabet)
+    return Corpus(unit, train.codes[:cut], train.codes[cut:], train.sha256, held_sha256, alphabet)
 
 
 def _alphabet(source: Path, train: Text) -> list[int]:

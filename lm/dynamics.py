@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.feedforward import FeedforwardConfig
 from errtax.lm.ngram.distributions import TextDistributions
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction import Predicted, predicted_windows
@@ -27,15 +28,16 @@ from errtax.lm.text import Text, Unit
 
 _POSITIONS = 1 << 11  # at a time
 _PIECE = 1 << 9  # of them in double precision
+_ENDLESS = 1e250
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A model to compare with: an n-gram model or an n-NN, each with n symbols of context."""
+    """A model to compare with."""
 
     name: str
-    kind: str  # n-gram or n-NN
-    context: int
+    kind: str  # n-gram, n-NN or recurrent
+    context: int  # symbols that it sees, n; 0: all
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +54,11 @@ class Divergences:
     losses: NDArray[np.float64]
     reference_losses: NDArray[np.float64]
     positions: int
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of references, each once."""
+        return list(dict.fromkeys(reference.kind for reference in self.references))
 
     def nearest(self, kind: str = "n-gram") -> list[Reference]:
         """The reference of a kind that each checkpoint is most like."""
@@ -131,7 +138,11 @@ def _references(
         if other.alphabet != run.alphabet or other.unit is not run.unit:
             raise BadInput(f"{folder} was trained on other symbols than the run; train both on the same split.")
         windows = _reader(load_best(folder, torch.device("cpu")), other, streams)
-        references.append(Reference(other.config.name, "n-NN", getattr(other.config, "context", 0)))
+        context = other.config.context if isinstance(other.config, FeedforwardConfig) else 0
+        name = other.config.name
+        if any(reference.name == name for reference in references):
+            name += f" [{folder}]"
+        references.append(Reference(name, "n-NN" if context else "recurrent", context))
         readers.append(partial(_next_logprobs, windows))
     return references, readers
 
@@ -164,11 +175,20 @@ class _Sums:
         return chosen.masked_fill(~known[:, None], -torch.inf)
 
     def _add_divergence(self, log_p: Tensor, log_q: Tensor) -> None:
-        """KL(p || q) + KL(q || p) = sum of (p - q)(log p - log q): four products, each summed over P and K at once."""
+        """KL(p || q) + KL(q || p) = sum of (p - q)(log p - log q): four products, each summed over P and K at once.
+
+        An n-gram model may give a symbol probability 0: then the sum is infinite, and `_ENDLESS` holds its place.
+        """
+        log_p, log_q = log_p.clamp(min=-_ENDLESS), log_q.clamp(min=-_ENDLESS)
         p, q = log_p.exp(), log_q.exp()
         self.divergence += (p * log_p).sum((0, 2))[:, None] + (q * log_q).sum((0, 2))
         log_p, log_q, p, q = (x.transpose(0, 1).flatten(1) for x in (log_p, log_q, p, q))  # (C or R, P K)
         self.divergence -= p @ log_q.T + log_p @ q.T
+
+    def _divergence(self) -> Tensor:
+        """Rounding may leave a little less than nothing between two models that are the same."""
+        endless = self.divergence > _ENDLESS / 1e100
+        return (self.divergence / max(self.positions, 1)).clamp(min=0).masked_fill(endless, torch.inf)
 
     def means(self, run: Run, steps: list[int], references: list[Reference]) -> Divergences:
         known = max(self.known, 1)
@@ -176,7 +196,7 @@ class _Sums:
             run,
             steps,
             references,
-            (self.divergence / max(self.positions, 1)).numpy(),
+            self._divergence().numpy(),
             (self.losses / known).numpy(),
             (self.reference_losses / known).numpy(),
             self.positions,

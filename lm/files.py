@@ -40,6 +40,15 @@ def require_absent(path: Path, force: bool, inputs: Iterable[Path | None] = ()) 
     return path
 
 
+def require_outputs(paths: Iterable[Path | None], force: bool, inputs: Iterable[Path | None] = ()) -> None:
+    """Raise `UsageError` unless all these files can be written: see `require_absent`, `require_folder`; none twice."""
+    wanted, inputs = [path for path in paths if path is not None], list(inputs)
+    for path in wanted:
+        require_folder(require_absent(path, force, inputs))
+        if wanted.count(path) > 1:
+            raise UsageError(f"{path} would be written twice; give each output a name of its own.")
+
+
 def require_folder(path: Path) -> None:
     """Raise `UsageError` unless a file can be written at `path`: it is no folder, and the folder around it exists."""
     if path.is_dir():
@@ -92,6 +101,14 @@ def map_bytes(path: Path) -> NDArray[np.uint8]:
     """The bytes of a file as an array, read from it when they are looked at."""
     size = require_input(path).stat().st_size
     return np.asarray(np.memmap(path, np.uint8, "r")) if size else np.empty(0, np.uint8)
+
+
+def reserve(descriptor: int, size: int) -> None:
+    """Make an open file `size` bytes long: a full disk is an error here, and a crash in a mapped file."""
+    if hasattr(os, "posix_fallocate"):  # not on every system
+        os.posix_fallocate(descriptor, 0, max(size, 1))
+    else:
+        os.truncate(descriptor, size)
 
 
 def release(array: Any) -> None:

@@ -43,8 +43,10 @@ class Shape:
     dropout: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.hidden and self.budget:
+        if self.hidden is not None and self.budget is not None:
             raise UsageError("hidden and budget both fix the size; give one of them.")
+        if min(size for size in (self.hidden, self.budget, 1) if size is not None) < 1:
+            raise UsageError(f"hidden and budget are at least 1; got {self.hidden or self.budget}.")
 
     def config(self, symbols: int) -> ModelConfig:
         """The configuration for so many symbols; 128 units where neither size is given."""

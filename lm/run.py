@@ -38,7 +38,10 @@ class Recipe:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if min(self.epochs, self.batch, self.unroll, self.patience) < 1 or not self.learning_rate > 0:
+        whole = (self.epochs, self.batch, self.unroll, self.patience)
+        if any(type(number) is not int for number in (*whole, self.seed)):
+            raise UsageError(f"epochs, batch, unroll, patience and seed must be whole numbers; got {self}.")
+        if min(whole) < 1 or not self.learning_rate > 0:
             raise UsageError(f"epochs, batch, unroll and patience must be at least 1, learning rate > 0; got {self}.")
 
     def rate_of_epoch(self, epoch: int) -> float:
@@ -71,7 +74,9 @@ class Run:
 
     @property
     def best(self) -> Epoch:
-        """The epoch with the lowest validation loss."""
+        """The epoch with the lowest validation loss; `BadInput` before the first has ended."""
+        if not self.history:
+            raise BadInput("this run was stopped before its first epoch ended; go on with errtax train --resume.")
         return min(self.history, key=lambda epoch: epoch.val_loss)
 
     @property
@@ -105,7 +110,7 @@ def read_run(folder: Path) -> Run:
             history=[Epoch(**epoch) for epoch in fields.pop("history")],
             **fields,
         )
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadInput(f"{path} is not a run description ({error}); train again with errtax train.") from None
 
 
@@ -118,10 +123,15 @@ def open_run(folder: Path, corpus: Corpus, config: ModelConfig, recipe: Recipe, 
     """The run to train in a folder: new, or resumed, then with the recipe's `epochs` and `patience`."""
     if resume and (folder / "run.json").is_file():
         run = read_run(folder)
-        if run.train_sha256 != corpus.train_sha256:
-            raise BadInput(f"{folder} was trained on another text; give that text, or another folder with -o.")
+        if (run.train_sha256, run.val_sha256) != (corpus.train_sha256, corpus.val_sha256):
+            raise BadInput(
+                f"{folder} was trained or validated on another text; give those texts, or another folder with -o."
+            )
         return replace(run, recipe=replace(run.recipe, epochs=recipe.epochs, patience=recipe.patience))
-    require_absent(folder / "run.json", force)
+    if resume and (folder / "last.pt").is_file():
+        raise BadInput(f"{folder} has weights but no run.json, so nobody knows of what; give another folder with -o.")
+    for path in (folder / "run.json", folder / "last.pt", folder / "best.pt", *checkpoints(folder).values()):
+        require_absent(path, force)
     run = Run(config, recipe, corpus.unit, corpus.alphabet, corpus.train_sha256, corpus.val_sha256)
     folder.mkdir(parents=True, exist_ok=True)
     for path in (folder / "last.pt", folder / "best.pt", *checkpoints(folder).values()):

@@ -10,7 +10,7 @@ model's.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,8 +61,10 @@ class Streams:
                 release(self.before)
 
     def select(self, rows: Sequence[int]) -> "Streams":
-        """Some of the rows on their own."""
-        chosen = list(rows)
+        """Some of the rows on their own; without a copy where they follow each other."""
+        chosen: Any = list(rows)
+        if chosen == list(range(chosen[0], chosen[-1] + 1)):
+            chosen = slice(chosen[0], chosen[-1] + 1)
         return Streams(self.rows[chosen], self.before[chosen])
 
 

@@ -117,6 +117,7 @@ def train(
     optimizer = torch.optim.RMSprop(trained, lr=recipe.learning_rate, alpha=recipe.rms_decay)
     if run.history:
         run = _go_on(folder, run, model, optimizer)
+        write_run(folder, run)  # a kill may have come between last.pt and run.json
     text, held_out = Windows(run, train_codes, device), Windows(run, val_codes, device)
     with _denormals_flushed():
         while not run.finished:

@@ -22,7 +22,7 @@ _MARKERS = "osD^vP*Xp"
 def dynamics_figure(dynamics: Dynamics) -> Figure:
     """Divergence from each reference, difference of the losses, and the classes of errors, against training steps."""
     found = dynamics.divergences
-    kinds = [kind for kind in ("n-gram", "n-NN") if any(r.kind == kind for r in found.references)]
+    kinds = found.kinds
     width = 5.4 * (len(kinds) + 1)
     figure = new_figure(width, 8.4)
     margins = {"left": 0.75 / width, "right": 1 - 0.15 / width, "top": 0.9, "bottom": 0.12}
@@ -106,17 +106,17 @@ def _classes(axes: Any, dynamics: Dynamics, shares: bool) -> None:
 def dynamics_table(dynamics: Dynamics) -> Table:
     """A row a checkpoint, at most forty: loss, the nearest references, errors by layer."""
     found = dynamics.divergences
-    nearest = {kind: found.nearest(kind) for kind in ("n-gram", "n-NN")}
+    nearest = {kind: found.nearest(kind) for kind in found.kinds}
     table = Table(title=Text(found.run.config.name, "bold"), title_justify="left", box=None, pad_edge=False)
     names = [layer.name for layer in dynamics.summaries[-1].layers]
     titles = [LAYER_BY_NAME[name].title if name != REST else REST for name in names]
-    heads = ["step", "nats", *(f"most like ({kind})" for kind, refs in nearest.items() if refs), "errors", *titles]
+    heads = ["step", "nats", *(f"most like ({kind})" for kind in nearest), "errors", *titles]
     for head in heads:
         table.add_column(head, justify="right")
     for c in sorted(set(np.linspace(0, len(found.steps) - 1, min(len(found.steps), 40)).round().astype(int).tolist())):
         summary = dynamics.summaries[c]
         counts = {layer.name: layer.count for layer in summary.layers}
-        like = [f"{refs[c].name}" for refs in nearest.values() if refs]
+        like = [f"{refs[c].name}" for refs in nearest.values()]
         cells = [f"{counts.get(name, 0):,}" for name in names]
         table.add_row(f"{found.steps[c]:,}", f"{found.losses[c]:.4f}", *like, f"{summary.errors:,}", *cells)
     return table

@@ -6,10 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
-from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
-from sklearn.manifold import TSNE
 
 from errtax.reports.figure import new_figure
 from errtax.reports.palette import COLOURS, LETTERS
@@ -91,11 +89,10 @@ def _short(value: float, _: object = None) -> str:
 
 def agreement_figure(found: SweepResults) -> Figure:
     """A map on which models lie near each other whose first-ranked symbols are mostly the same (t-SNE)."""
-    places = agreement_map(found.disagreement)
     figure = new_figure(8.6, 7.2)
     axes = figure.add_axes((0.03, 0.12, 0.94, 0.77))
     sizes = [result.parameters or 1 for result in found.results]
-    for (x, y), result, size in zip(places, found.results, sizes, strict=True):
+    for (x, y), result, size in zip(found.places, found.results, sizes, strict=True):
         colour, marker, _ = _style(result.family)
         area = 30 + 45 * max(np.log10(size) - 4.5, 0) ** 2
         axes.scatter(x, y, s=area, color=colour, marker=marker, alpha=0.75, linewidths=0)
@@ -114,16 +111,6 @@ def agreement_figure(found: SweepResults) -> Figure:
     )
     figure.text(0.5, 0.015, wrap_signature(found.signature, 130), ha="center", size=6, color="#555555")
     return figure
-
-
-def agreement_map(disagreement: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Places of models in the plane, (models, 2), by t-SNE (van der Maaten & Hinton 2008) of their disagreements."""
-    if len(disagreement) < 3:
-        return np.array([[k, 0.0] for k in range(len(disagreement))]).reshape(-1, 2)
-    perplexity = min(5.0, (len(disagreement) - 1) / 3)
-    tsne = TSNE(2, perplexity=perplexity, metric="precomputed", init="random", random_state=1)
-    places: NDArray[np.float64] = tsne.fit_transform(disagreement).astype(np.float64)
-    return places
 
 
 def sweep_table(found: SweepResults) -> Table:
@@ -148,7 +135,7 @@ def sweep_table(found: SweepResults) -> Table:
             Text(result.name),
             *("" if value is None else f"{value:,}" for value in (result.parameters, result.epochs, result.best_epoch)),
             "" if result.val_loss is None else f"{result.val_loss:.4f}",
-            f"{result.test_loss:.4f} ± {result.deviation:.4f}",
+            f"{result.test_loss:.4f}" + ("" if result.deviation is None else f" ± {result.deviation:.4f}"),
             *paper,
             f"{100 * result.errors / result.positions:.2f} %",
         )

@@ -19,9 +19,14 @@ def draw_blocks(n_blocks: int, replicates: int = REPLICATES, seed: int = SEED) -
     return rng.multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks), replicates).astype(np.float64)
 
 
-def deviation_of_mean(values: NDArray[np.float64], block: int = BLOCK) -> float:
-    """The bootstrap standard deviation of the mean of values in the order of the text; NaNs are left out."""
+def deviation_of_mean(values: NDArray[np.float64], block: int = BLOCK) -> float | None:
+    """The bootstrap standard deviation of the mean of values in the order of the text; NaNs are left out.
+
+    None where it cannot be told: fewer than two blocks, or values that are not finite.
+    """
     starts = np.arange(0, len(values), block)
+    if len(starts) < 2 or np.isinf(values).any():
+        return None
     known = ~np.isnan(values)
     sums = np.add.reduceat(np.where(known, values, 0.0), starts)
     counts = np.add.reduceat(known.astype(np.float64), starts)

@@ -3,6 +3,8 @@
 Karpathy et al. 2015, section 4.4: an LSTM resembles the 1-, then the 2-, the 3- and the 4-gram model in turn.
 """
 
+import logging
+import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.dynamics import Comparison, Divergences, chosen_checkpoints, compare_checkpoints
+from errtax.lm.files import reserve
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.model import require_unit
 from errtax.lm.prediction_log import PredictionLog
@@ -27,6 +30,7 @@ from errtax.taxonomy.signature import make_signature
 from errtax.taxonomy.summary import Summary, summarise
 
 SCHEMA = "errtax.dynamics/1"
+logger = logging.getLogger("errtax")
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,8 @@ def follow_training(
 ) -> Dynamics:
     """Divergences and peels of all checkpoints of a run.  The oracles look at the text once.
 
-    Besides the models, a scratch file of 4 bytes a position and checkpoint.
+    Memory O(n): the evidence of the peel, some 100 bytes a position; and a scratch file of 4 bytes a position and
+    checkpoint.
     """
     run = read_run(inputs.run)
     text = read_text(inputs.text, run.unit)
@@ -62,19 +67,34 @@ def follow_training(
     if index is not None:
         require_unit(index, run.unit, str(inputs.run))
         settings = replace(settings, ngram_max=min(settings.ngram_max, index.order - 1))
-    words = None if inputs.train_text is None else count_words(read_text(inputs.train_text, run.unit))
+    train = None if inputs.train_text is None else read_text(inputs.train_text, run.unit)
+    _warn_of_other_texts(run, index, train)
     shape = (len(chosen_checkpoints(inputs.run)), len(text))
     with tempfile.NamedTemporaryFile(prefix="errtax-") as scratch:
-        logprobs = np.memmap(scratch, np.float32, "w+", shape=shape)
+        reserve(scratch.fileno(), 4 * shape[0] * shape[1])
+        logprobs = np.memmap(scratch, np.float32, "r+", shape=shape)
         comparison = Comparison(index, inputs.networks)
         divergences = compare_checkpoints(inputs.run, inputs.text, text, comparison, logprobs, on_step)
         log = _log(run, text, logprobs[0])
-        evidence = collect_evidence(TextView.of_log(log), index, words)
+        evidence = collect_evidence(TextView.of_log(log), index, None if train is None else count_words(train))
         settings = available_layers(settings, evidence)
         summaries = [summarise(peel_log(_log(run, text, row), evidence, settings)) for row in logprobs]
     described = index.description if index else ""
-    signature = make_signature(str(run.unit), len(text), settings, described, text.sha256, run.train_sha256)
+    train_sha256 = train.sha256 if train else index.text_sha256 if index else ""
+    signature = make_signature(str(run.unit), len(text), settings, described, text.sha256, train_sha256)
+    signature += f"|model:{run.config.name}|seed:{run.recipe.seed}|checkpoints:{shape[0]}"
+    networks = [r.name for r in divergences.references if r.kind != "n-gram"]
+    signature += f"|networks:{','.join(networks)}" if networks else ""
     return Dynamics(divergences, summaries, signature)
+
+
+def _warn_of_other_texts(run: Run, index: NgramIndex | None, train: Text | None) -> None:
+    for what, sha256 in (
+        ("index", index.text_sha256 if index else ""),
+        ("training text", train.sha256 if train else ""),
+    ):
+        if sha256 and sha256 != run.train_sha256:
+            logger.warning("The run was trained on another text than that of the %s.", what)
 
 
 def _log(run: Run, text: Text, logprobs: NDArray[np.float32]) -> PredictionLog:
@@ -86,18 +106,27 @@ def _log(run: Run, text: Text, logprobs: NDArray[np.float32]) -> PredictionLog:
 def to_json(dynamics: Dynamics) -> dict[str, Any]:
     """One document: each checkpoint with its divergences and its error classes."""
     found = dynamics.divergences
-    nearest = {kind: found.nearest(kind) for kind in ("n-gram", "n-NN")}
+    nearest = {kind: found.nearest(kind) for kind in found.kinds}
+
+    def by_name(values: NDArray[np.float64]) -> dict[str, float | None]:
+        numbers = (value if math.isfinite(value) else None for value in values.tolist())
+        return dict(zip((reference.name for reference in found.references), numbers, strict=True))
+
     rows = [
         {
             "step": step,
             "loss": float(found.losses[c]),
-            "nearest": {kind: names[c].name for kind, names in nearest.items() if names},
-            "divergence": dict(zip((r.name for r in found.references), found.divergence[c].tolist(), strict=True)),
+            "nearest": {kind: names[c].name for kind, names in nearest.items()},
+            "divergence": by_name(found.divergence[c]),
             "errors": dynamics.summaries[c].errors,
             "layers": {layer.name: layer.count for layer in dynamics.summaries[c].layers},
         }
         for c, step in enumerate(found.steps)
     ]
-    losses = dict(zip((r.name for r in found.references), found.reference_losses.tolist(), strict=True))
     head = {"schema": SCHEMA, "signature": dynamics.signature, "model": found.run.config.name}
-    return {**head, "positions": found.positions, "reference_losses": losses, "checkpoints": rows}
+    return {
+        **head,
+        "positions": found.positions,
+        "reference_losses": by_name(found.reference_losses),
+        "checkpoints": rows,
+    }

@@ -8,18 +8,17 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from errtax.lm.corpus import read_corpus
-from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.errors import BadInput, ErrtaxError, UsageError
 from errtax.lm.files import locked, write_text
 from errtax.lm.kernels import n_threads
 from errtax.lm.ngram.index import NgramIndex
@@ -48,43 +47,48 @@ class SweepStatus:
 
 def run_sweep(
     spec: SweepSpec, folder: Path, jobs: int = 1, on_status: Callable[[SweepStatus], None] = lambda status: None
-) -> None:
-    """Do what is left to do of a sweep in `folder`.
+) -> dict[str, str]:
+    """Do what is left to do of a sweep in `folder`; return what went wrong, by run: the others are done all the same.
 
     Each run is a process of its own; `jobs` of them at a time share the processors.  Results do not depend on `jobs`
-    but on the threads a process has: their number is written down with the first call and kept.
+    but on the threads that torch has in a process: their number is written down with the first call and kept.
     """
     corpus = read_corpus(Path(spec.text))  # fails here, once, where the text is missing
-    test = Path(spec.text) / "test.txt"
-    read_text(test, Unit.BYTE)
+    test = read_text(Path(spec.text) / "test.txt", Unit.BYTE)
     folder.mkdir(parents=True, exist_ok=True)
-    threads = _threads(folder, corpus.train_sha256, max(n_threads() // max(jobs, 1), 1))
+    texts = {"train": corpus.train_sha256, "val": corpus.val_sha256, "test": test.sha256}
+    threads = _threads(folder, texts, max(n_threads() // max(jobs, 1), 1))
     _build_index(spec, folder)
     context = get_context("spawn")  # torch's threads do not survive a fork
     with ProcessPoolExecutor(jobs, context, initializer=_begin_worker, initargs=(os.getpid(), threads)) as pool:
-        futures = [pool.submit(_complete, spec, folder, name) for name in spec.shapes]
+        futures = {pool.submit(_complete, spec, folder, name): name for name in spec.shapes}
         if spec.ngrams:
-            futures.append(pool.submit(_complete_ngrams, spec, folder))
+            futures[pool.submit(_complete_ngrams, spec, folder)] = "n-grams"
         try:
-            _watch(spec, folder, futures, on_status)
+            return _watch(spec, folder, futures, on_status)
         except BaseException:
+            processes = list(pool._processes.values())  # shutdown forgets them; without them it waits for hours
             pool.shutdown(wait=False, cancel_futures=True)
-            for process in list((getattr(pool, "_processes", None) or {}).values()):
+            for process in processes:
                 process.terminate()
             raise
 
 
-def _watch(spec: SweepSpec, folder: Path, futures: list[Any], on_status: Callable[[SweepStatus], None]) -> None:
-    left = set(futures)
+def _watch(
+    spec: SweepSpec, folder: Path, futures: Mapping[Future[None], str], on_status: Callable[[SweepStatus], None]
+) -> dict[str, str]:
+    left, failures = set(futures), {}
     while left:
         on_status(_status(spec, folder))
-        try:
-            for future in as_completed(left, timeout=1.0):
-                left.discard(future)
-                future.result()
-        except TimeoutError:
-            continue
+        ended, left = wait(left, timeout=1.0, return_when=FIRST_COMPLETED)
+        for future in ended:
+            error = future.exception()
+            if isinstance(error, ErrtaxError | OSError | MemoryError):
+                failures[futures[future]] = str(error)
+            elif error is not None:
+                raise error
     on_status(_status(spec, folder))
+    return failures
 
 
 def _status(spec: SweepSpec, folder: Path) -> SweepStatus:
@@ -100,15 +104,19 @@ def _status(spec: SweepSpec, folder: Path) -> SweepStatus:
     return SweepStatus(done, len(spec.names), epochs)
 
 
-def _threads(folder: Path, train_sha256: str, threads: int) -> int:
-    """The threads of each process, as the first call chose them; a folder belongs to one text."""
+def _threads(folder: Path, texts: Mapping[str, str], threads: int) -> int:
+    """The threads of each process, as the first call chose them; a folder belongs to one text, cut in one way."""
     path = folder / "sweep.json"
     if path.is_file():
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if found.get("train_sha256") != train_sha256:
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            threads, known = int(found["threads"]), found["sha256"]
+        except (ValueError, TypeError, KeyError):
+            raise BadInput(f"{path} is damaged; remove it if all runs in {folder} are of the same text.") from None
+        if known != texts:
             raise BadInput(f"{folder} holds a sweep on another text; give that text, or another folder with -o.")
-        return int(found["threads"])
-    write_text(path, json.dumps({"schema": SCHEMA, "train_sha256": train_sha256, "threads": threads}) + "\n")
+        return threads
+    write_text(path, json.dumps({"schema": SCHEMA, "sha256": texts, "threads": threads}) + "\n")
     return threads
 
 
@@ -139,7 +147,7 @@ def _complete(spec: SweepSpec, folder: Path, name: str) -> None:
         corpus = read_corpus(Path(spec.text))
         config = spec.shapes[name].config(len(corpus.alphabet))
         run = open_run(run_folder, corpus, config, spec.recipe, resume=True, force=False)
-        if run.config != config or run.recipe != spec.recipe:
+        if run.config != config or run.recipe != spec.recipe or len(run.history) > spec.recipe.epochs:
             raise BadInput(
                 f"{run_folder} was trained as {run.config} by {run.recipe}, the sweep asks for {config} by "
                 f"{spec.recipe}; remove the folder, or change the sweep."
@@ -147,7 +155,7 @@ def _complete(spec: SweepSpec, folder: Path, name: str) -> None:
         device = choose_device()
         train(run_folder, run, corpus.train, corpus.val, device, Watch(checkpoints=CheckpointRule(epochs=True)))
         preds = run_folder / "preds.parquet"
-        if _is_older(preds, run_folder / "best.pt"):
+        if _is_older(preds, run_folder / "best.pt", Path(spec.text) / "test.txt"):
             predict(run_folder, Path(spec.text) / "test.txt", preds, PredictOptions(), force=True)
         _peel(spec, folder, name)
 
@@ -156,7 +164,8 @@ def _complete_ngrams(spec: SweepSpec, folder: Path) -> None:
     """Predict and peel all n-gram baselines that are not done."""
     index = NgramIndex.open(folder / "train.ngram")
     paths = {n + 1: folder / f"{n}-gram" / "preds.parquet" for n in spec.ngrams}
-    missing = {order: path for order, path in paths.items() if _is_older(path, folder / "train.ngram")}
+    test = Path(spec.text) / "test.txt"
+    missing = {order: path for order, path in paths.items() if _is_older(path, folder / "train.ngram", test)}
     for path in missing.values():
         path.parent.mkdir(exist_ok=True)
     if missing:
@@ -167,14 +176,14 @@ def _complete_ngrams(spec: SweepSpec, folder: Path) -> None:
 
 def _peel(spec: SweepSpec, folder: Path, name: str) -> None:
     preds, peel = (folder / name / f"{what}.parquet" for what in ("preds", "peel"))
-    if _is_older(peel, preds):
+    if _is_older(peel, preds, folder / "train.ngram"):
         inputs = PeelInputs(preds, folder / "train.ngram", Path(spec.text) / "train.txt")
         write_peel(peel, peel_files(inputs, Settings()), force=True)
 
 
-def _is_older(path: Path, source: Path) -> bool:
-    """Whether a file is missing, or older than what it is made from."""
-    return not path.is_file() or path.stat().st_mtime_ns < source.stat().st_mtime_ns
+def _is_older(path: Path, *sources: Path) -> bool:
+    """Whether a file is missing, or older than one of those that it is made from."""
+    return not path.is_file() or path.stat().st_mtime_ns < max(source.stat().st_mtime_ns for source in sources)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ RESULTS = TableSchema(
         Column("best_epoch", (pa.int64(),), "the epoch whose weights were used", nullable=True, low=1),
         Column("val_loss", (pa.float64(),), "its validation loss, nats a symbol", nullable=True, low=0),
         Column("test_loss", (pa.float64(),), "test cross-entropy, nats a symbol", low=0),
-        Column("deviation", (pa.float64(),), "its bootstrap standard deviation", low=0),
+        Column("deviation", (pa.float64(),), "its bootstrap standard deviation", nullable=True, low=0),
         Column("paper", (pa.float64(),), "the paper's, where the text is the paper's", nullable=True, low=0),
         Column("errors", (pa.int64(),), "errors of the peel", low=0),
         *(Column(name, (pa.int64(),), f"of them taken by the layer {name}", low=0) for name in LAYER_NAMES),

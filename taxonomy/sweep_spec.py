@@ -17,8 +17,8 @@ from errtax.lm.run import Recipe
 class SweepSpec:
     """What to train: by default the models of the paper's Table 1, an RNN of budget 512 left out as there.
 
-    `nn`, `ngrams`: the n of n-NN and n-gram baselines.  `skip`: patterns of names of runs.  `dropout`: by pattern, the
-    first that fits counts.
+    `nn`, `ngrams`: the n of n-NN and n-gram baselines.  `skip`: patterns of names of trained runs.  `dropout`: by
+    pattern, the first that fits counts.
     """
 
     text: str = ""  # a folder made by errtax split
@@ -33,13 +33,26 @@ class SweepSpec:
     recipe: Recipe = field(default_factory=Recipe)
 
     def __post_init__(self) -> None:
+        self._require_types()
         unknown = [name for name in self.models if name not in ("lstm", "gru", "rnn")]
         if unknown:
             raise UsageError(f"models are lstm, gru and rnn (n-NNs are asked for by nn), got {unknown[0]!r}.")
         if min((*self.layers, *self.budgets, *self.nn, *self.ngrams, self.nn_hidden), default=1) < 1:
             raise UsageError("layers, budgets, nn, ngrams and nn_hidden are whole numbers of at least 1.")
+        if not self.names:
+            raise UsageError("a sweep of no run at all; check models, layers, budgets and skip.")
         if not self.text:
             raise UsageError('a sweep needs a text: the folder of errtax split, as text = "wp" or --text wp.')
+
+    def _require_types(self) -> None:
+        kinds = {"models": str, "skip": str, "layers": int, "budgets": int, "nn": int, "ngrams": int}
+        for name, kind in kinds.items():
+            values = getattr(self, name)
+            if not isinstance(values, tuple) or any(type(value) is not kind for value in values):
+                what = "names" if kind is str else "whole numbers"
+                raise UsageError(f"{name} must be a list of {what}, got {values!r}.")
+        if not isinstance(self.text, str) or type(self.nn_hidden) is not int or not isinstance(self.dropout, Mapping):
+            raise UsageError("text must be a name, nn_hidden a whole number, dropout a table of patterns.")
 
     @property
     def shapes(self) -> dict[str, Shape]:
@@ -57,7 +70,7 @@ class SweepSpec:
     @property
     def names(self) -> list[str]:
         """All runs, baselines included."""
-        return [*self.shapes, *(f"{n}-gram" for n in self.ngrams)]
+        return list(dict.fromkeys([*self.shapes, *(f"{n}-gram" for n in self.ngrams)]))
 
     def _dropout_of(self, name: str) -> float:
         return next((value for pattern, value in self.dropout.items() if fnmatch(name, pattern)), 0.0)
@@ -71,7 +84,9 @@ def read_spec(path: Path | None, given: Mapping[str, Any]) -> SweepSpec:
         raise BadInput(f"{path} is not valid TOML ({error}).") from None
     if path is not None and "text" in content:
         content["text"] = str(path.parent / str(content["text"]))
-    recipe: Any = dict(content.pop("recipe", {}))
+    recipe: Any = content.pop("recipe", {})
+    if not isinstance(recipe, dict):
+        raise BadInput(f"{path}: recipe is a table: [recipe], and below it epochs = 25 and the like.")
     for key, value in given.items():
         (recipe if key in _names(Recipe) else content)[key] = value
     _require_known(content, _names(SweepSpec), path)

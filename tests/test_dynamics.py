@@ -9,17 +9,17 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
-from errtax.lm.errors import BadInput
+from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.ngram.distributions import TextDistributions
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.split import Scheme, SplitOptions, split_file
-from errtax.lm.text import Unit, read_text, text_of_bytes
+from errtax.lm.text import Sentences, Unit, read_text, text_of_bytes
 
 torch = pytest.importorskip("torch")
 
 from errtax.cli.main import cli  # noqa: E402
 from errtax.lm.corpus import read_corpus  # noqa: E402
-from errtax.lm.dynamics import Comparison, compare_checkpoints  # noqa: E402
+from errtax.lm.dynamics import Comparison, _Sums, compare_checkpoints  # noqa: E402
 from errtax.lm.models import ModelConfig, Shape  # noqa: E402
 from errtax.lm.prediction import PredictOptions, predict  # noqa: E402
 from errtax.lm.prediction_log import read_log  # noqa: E402
@@ -68,6 +68,25 @@ def test_distributions_are_those_of_each_context() -> None:
         assert np.abs(mixed[i] - wanted / wanted.sum(axis=1, keepdims=True)).max() < 1e-6
     some = TextDistributions(index, codes, known, normalised=False).at(np.array([3, 11, 4]))
     assert np.array_equal(some, raw[[3, 11, 4]])
+
+
+def test_an_index_of_lines_is_refused() -> None:
+    index = NgramIndex.build(text_of_bytes(b"ab\nba\n", Unit.BYTE, sentences=Sentences.LINES), 2)
+    with pytest.raises(UsageError, match="--sentences stream"):
+        TextDistributions(index, np.frombuffer(b"ab", np.uint8), index.alphabet.codes)
+
+
+def test_a_model_is_not_unlike_itself_and_a_probability_of_nothing_is_endless() -> None:
+    log_p = torch.randn(50, 2, 7, generator=torch.Generator().manual_seed(1)).log_softmax(2)
+    log_q = log_p.clone()
+    log_q[3, 1] = torch.tensor([0.0, *[-torch.inf] * 6])
+    sums = _Sums(2, 2)
+    sums.add(log_p, log_q, torch.zeros(50, dtype=torch.int64))
+    found = sums._divergence()
+    assert 0 <= found[0, 0] < 1e-9
+    assert found[1, 0] == pytest.approx(float(found[1, 0]))
+    assert torch.isinf(found[:, 1]).all()
+    assert torch.isfinite(found[:, 0]).all()
 
 
 def model_logprobs(folder: Path, weights: Path, before: bytes, row: bytes) -> Any:
@@ -168,7 +187,7 @@ def test_a_peel_of_a_checkpoint_is_the_peel_of_its_log(base: Path, tmp_path: Pat
     assert {layer.name: layer.count for layer in found.summaries[-1].layers} == {
         layer["name"]: layer["count"] for layer in due["layers"]
     }
-    assert found.signature.split("|text:")[0] == due["signature"].split("|text:")[0]
+    assert found.signature.startswith(due["signature"] + "|model:LSTM-1 (8 units)|")
 
 
 def test_the_picture_says_what_it_shows(base: Path) -> None:

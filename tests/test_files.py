@@ -105,6 +105,21 @@ def test_a_container_gives_back_what_was_put_in(tmp_path: Path) -> None:
         assert not found[name].flags.writeable
 
 
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs /proc")
+def test_pages_that_are_let_go_of_do_not_count(tmp_path: Path) -> None:
+    def shared_pages() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[2])
+
+    (tmp_path / "text").write_bytes(bytes(1 << 26))
+    codes = map_bytes(tmp_path / "text")
+    before = shared_pages()
+    assert not codes.any()
+    read = shared_pages()
+    release(codes[5:].reshape(-1, 1))
+    assert read - before > 15_000
+    assert shared_pages() - before < 1000
+
+
 def test_mapped_bytes_are_the_files_and_may_be_let_go(tmp_path: Path) -> None:
     (tmp_path / "text").write_bytes(b"abc" * 5000)
     codes = map_bytes(tmp_path / "text")

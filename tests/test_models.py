@@ -100,6 +100,9 @@ def test_a_shape_becomes_a_configuration() -> None:
     assert Shape("rnn").config(5).hidden == 128
     with pytest.raises(UsageError, match="one of them"):
         Shape(hidden=3, budget=4)
+    for size in ({"hidden": 0}, {"budget": 0}, {"budget": -3}):
+        with pytest.raises(UsageError, match="at least 1"):
+            Shape(**size)  # type: ignore[arg-type]
     for config in (RECURRENT, FEEDFORWARD):
         assert config_of({**vars(config)}) == config
 

@@ -201,6 +201,16 @@ def test_a_resumed_training_is_one_training(tmp_path: Path, dropout: float) -> N
         assert torch.equal(value, weights(tmp_path / "b")[name]), name
 
 
+def test_a_kill_between_the_files_of_an_epoch_repeats_or_completes_it(tmp_path: Path) -> None:
+    due = trained(tmp_path / "a", run_for())
+    first = trained(tmp_path / "b", run_for(recipe=replace(RECIPE, epochs=1)))
+    trained(tmp_path / "b", replace(first, recipe=RECIPE))
+    write_run(tmp_path / "b", replace(first, recipe=RECIPE))  # as if killed before run.json was written
+    again = trained(tmp_path / "b", read_run(tmp_path / "b"))
+    assert losses(again) == losses(due)
+    assert read_run(tmp_path / "b").history == again.history
+
+
 def test_training_is_rmsprop_on_the_clamped_gradient_of_the_sum_over_the_steps(tmp_path: Path) -> None:
     """Against the equations, step by step: m = 0.95 m + 0.05 g², w = w - rate g / (sqrt(m) + 1e-8)."""
     recipe = Recipe(epochs=2, batch=3, unroll=30, clip=0.4, decay_after=1)

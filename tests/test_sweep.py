@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -24,9 +25,9 @@ pytest.importorskip("sklearn")
 from errtax.cli.main import cli  # noqa: E402
 from errtax.lm.models import Shape  # noqa: E402
 from errtax.lm.run import Recipe, checkpoints, read_run  # noqa: E402
-from errtax.reports.sweep import agreement_figure, agreement_map, classes_figure, sweep_markdown  # noqa: E402
+from errtax.reports.sweep import agreement_figure, classes_figure, sweep_markdown  # noqa: E402
 from errtax.taxonomy.bootstrap import deviation_of_mean, draw_blocks  # noqa: E402
-from errtax.taxonomy.sweep_results import paper_loss, read_results  # noqa: E402
+from errtax.taxonomy.sweep_results import agreement_map, paper_loss, read_results  # noqa: E402
 from errtax.taxonomy.sweep_spec import SweepSpec, read_spec  # noqa: E402
 
 FLAGS = ["--budgets", "4", "--layers", "1,2", "--models", "lstm,gru", "--nn", "2", "--nn-hidden", "8"]
@@ -83,8 +84,7 @@ def test_a_file_and_flags_make_a_specification(tmp_path: Path) -> None:
     [
         ("text = 'wp'\nbudget = [64]", "did you mean 'budgets'"),
         ("text = 'wp'\n[recipe]\nepoch = 3", "did you mean 'epochs'"),
-        ("text = 'wp'\nmodels = 3", "wrong type"),
-        ("text = 'wp'\nlayers = ['two']", "wrong type"),
+        ("text = 'wp'\nrecipe = 3", "recipe is a table"),
         ("text = ", "not valid TOML"),
     ],
 )
@@ -94,7 +94,13 @@ def test_a_bad_specification_is_bad_input(tmp_path: Path, content: str, error: s
         read_spec(tmp_path / "spec.toml", {})
 
 
-@pytest.mark.parametrize("wrong", [{"models": ("nn",)}, {"layers": (0,)}, {"text": ""}, {"nn": (-1,)}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"models": ("nn",)}, {"layers": (0,)}, {"text": ""}, {"nn": (-1,)}, {"skip": ("*",)}, {"skip": "rnn-*"}),
+        *({"models": 3}, {"layers": ("two",)}, {"budgets": (64.5,)}, {"dropout": 0.3}, {"nn_hidden": 2.5}),
+    ],
+)
 def test_an_impossible_specification_is_a_usage_error(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         SweepSpec(**{"text": "wp", **wrong})
@@ -190,6 +196,45 @@ def test_workers_end_with_a_killed_sweep(text: Path, tmp_path: Path) -> None:
         assert not read_run(run_folder).finished
 
 
+def test_a_failing_run_leaves_the_others(text: Path, swept: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    folder = tmp_path / "zoo"
+    shutil.copytree(swept[0], folder)
+    for name in ("preds.parquet", "peel.parquet"):
+        (folder / "gru-1-4" / name).unlink()
+    (folder / "gru-1-4" / "best.pt").write_bytes(b"damaged")
+    done = CliRunner().invoke(cli, ["sweep", "--text", str(text), "-o", str(folder), *FLAGS, "--json", "-q"])
+    assert isinstance(done.exception, BadInput)
+    assert "1 of 7 runs failed; gru-1-4" in str(done.exception)
+    document = json.loads(done.stdout)
+    assert document["missing"] == ["gru-1-4"] == list(document["failures"])
+    others = [run for run in swept[1]["runs"] if run["name"] != "gru-1-4"]
+    assert [run["test_loss"] for run in document["runs"]] == [run["test_loss"] for run in others]
+
+
+def test_a_sweep_that_is_told_to_stop_does_so_at_once(text: Path, tmp_path: Path) -> None:
+    flags = ["--budgets", "4,5,6", "--layers", "1", "--models", "lstm", "--epochs", "9999", "--patience", "9999"]
+    command = [sys.executable, "-m", "errtax", "sweep", "--text", str(text), "-o", str(tmp_path / "zoo"), *flags, "-q"]
+    process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+    while not (tmp_path / "zoo" / "lstm-1-4" / "last.pt").is_file() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=30) == 128 + signal.SIGTERM
+    with locked(tmp_path / "zoo" / "lstm-1-4" / "lock"):
+        assert not (tmp_path / "zoo" / "lstm-1-6").exists()
+
+
+def test_other_test_and_validation_parts_are_another_text(
+    text: Path, swept: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    for changed in ("val.txt", "test.txt"):
+        other = tmp_path / changed
+        shutil.copytree(text, other)
+        (other / changed).write_bytes((text / changed).read_bytes()[:-7])
+        done = CliRunner().invoke(cli, ["sweep", "--text", str(other), "-o", str(swept[0]), *FLAGS, "-q"])
+        assert isinstance(done.exception, BadInput), changed
+        assert "another text" in str(done.exception)
+
+
 def test_another_text_or_recipe_is_refused(text: Path, swept: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     folder, _ = swept
     other = tmp_path / "other"
@@ -261,3 +306,5 @@ def test_the_deviation_is_that_of_independent_blocks() -> None:
     assert deviation_of_mean(clustered) == pytest.approx(1 / np.sqrt(400), rel=0.15)
     values[::2] = np.nan
     assert deviation_of_mean(values) == pytest.approx(1 / np.sqrt(200_000), rel=0.15)
+    assert deviation_of_mean(values[:1000]) is None
+    assert deviation_of_mean(np.append(values, np.inf)) is None

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from errtax.lm.errors import UsageError
 from errtax.lm.kernels import kernel, n_threads, parallel_map
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.query import distribution_of
@@ -17,10 +18,13 @@ class TextDistributions:
     """The models of an index on one text, over the symbols of another model's alphabet of K symbols.
 
     A symbol that the index does not know has an equal part of `<unk>`'s probability; what `</s>` has is left out, and
-    the rest sums to 1 if `normalised`.  Time O(K order) a position; memory is that of what is asked for at once.
+    the rest sums to 1 if `normalised`.  Time O(K order) a position; memory is the text's ids and what is asked for at
+    once.  Raises `UsageError` for an index in which each line is a sentence.
     """
 
     def __init__(self, index: NgramIndex, codes: Codes, alphabet: NDArray[np.uint32], normalised: bool = True) -> None:
+        if index.end_of_line is not None:
+            raise UsageError("an index of lines has no distributions along a text; build one with --sentences stream.")
         self.index, self.normalised = index, normalised
         self.ids: Symbols = encode(codes, index.alphabet, index.end_of_line)
         known = index.alphabet.encode(alphabet)
