@@ -18,7 +18,7 @@ COMMANDS = {
     "score": "Score a text with all orders of an n-gram index.",
     "train": "Train an LSTM, GRU, RNN or n-NN language model.",
     "predict": "Write the prediction log of a trained model on a text.",
-    "sweep": "Train, run and peel a grid of models, such as the paper's 36.",
+    "sweep": "Train, run and peel a grid of models, such as the paper's Table 1.",
     "peel": "Break a model's errors down by what could have explained them.",
     "report": "Write the report on one or more peels: HTML, pie, bars.",
     "compare": "Which class of errors did the better model buy off?",
