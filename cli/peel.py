@@ -67,6 +67,7 @@ def command(
     from errtax.taxonomy.peel_file import write_peel
     from errtax.taxonomy.run import PeelInputs, peel_files
     from errtax.taxonomy.settings import PRESETS, Criterion
+    from errtax.taxonomy.statistics import statistics
     from errtax.taxonomy.summary import summarise
 
     output = output or Path(f"{preds.name.removesuffix('.parquet')}.peel.parquet")
@@ -75,5 +76,6 @@ def command(
     settings = replace(PRESETS[preset], criterion=Criterion(criterion), **given)
     peel = peel_files(PeelInputs(preds, ngram, train_text, text, engine), settings)
     write_peel(output, peel, force)
-    summary = summarise(peel)
-    emit({**summary.to_json(), "peel": str(output)}, summary_table(summary), peel.signature, str(output))
+    summary, found = summarise(peel), statistics([peel])
+    document = {**summary.to_json(), "statistics": found.to_json(), "peel": str(output)}
+    emit(document, summary_table(summary, found), peel.signature, str(output))

@@ -21,6 +21,7 @@ class Evidence(NamedTuple):
     """One entry a row of the log, in every column.  None: the oracle could not be asked."""
 
     ngram_context: NDArray[np.uint8] | None  # smallest context whose model gives p > 0.5; 0: none does
+    ngram_logprob: NDArray[np.float32] | None  # natural log of the probability that this model gives; NaN
     memory_distance: NDArray[np.int32]  # start of word to start of its latest earlier occurrence; NONE
     word_length: NDArray[np.int32]  # in characters; NONE outside words
     word_offset: NDArray[np.int32]  # characters from the word's start; NONE outside words
@@ -52,8 +53,10 @@ def collect_evidence(view: TextView, model: NgramModel | None, training_words: C
 
     distances = distances_to_earlier(view)
     counts = None if training_words is None else of_word(counts_in_training(view, training_words))
+    contexts, logprobs = (None, None) if model is None else smallest_context(model, view)
     evidence = Evidence(
-        ngram_context=None if model is None else smallest_context(model, view),
+        ngram_context=contexts,
+        ngram_logprob=logprobs,
         memory_distance=of_word(np.where(distances > 0, distances, NONE)),
         word_length=of_word(view.words.characters),
         word_offset=_offsets(view, inside, place),

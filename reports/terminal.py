@@ -9,18 +9,21 @@ from errtax.reports.excerpts import Excerpt
 from errtax.reports.palette import COLOURS, LETTERS
 from errtax.reports.wording import headline, saved_share
 from errtax.taxonomy.comparison import Comparison, Difference
+from errtax.taxonomy.statistics import Interval, Statistics
 from errtax.taxonomy.summary import Summary
 
 
-def summary_table(summary: Summary) -> Table:
-    """Layers and slices of one model."""
+def summary_table(summary: Summary, found: Statistics | None = None) -> Table:
+    """Layers and slices of one model; with statistics also the intervals of the shares, and fair shares."""
+    intervals = {} if found is None else {layer.name: layer for layer in found.layers}
     title = Text(headline(summary), "bold")  # names are text, not markup
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("")
     table.add_column("layer / slice", no_wrap=True)
-    for name in ("errors", "share", "bits/symbol"):
+    for name in ("errors", "share", "bits/symbol", *(("95 % of the share", "fair share") if found else ())):
         table.add_column(name, justify="right", no_wrap=True)
     for layer in summary.layers:
+        known = intervals.get(layer.name)
         style = f"bold {COLOURS[layer.name]}"
         table.add_row(
             Text(LETTERS[layer.name], style),
@@ -28,6 +31,7 @@ def summary_table(summary: Summary) -> Table:
             f"[bold]{layer.count:,}[/]",
             f"[bold]{100 * layer.share:.2f} %[/]",
             f"[bold]{layer.bits:.4f}[/]",
+            *(() if known is None else (_ends(known.share), _percent(known.fair))),
         )
         if len(layer.slices) > 1:
             for part in layer.slices:
@@ -43,6 +47,14 @@ def summary_table(summary: Summary) -> Table:
     )
     table.add_row("", "correct symbols", f"{correct:,}", "", f"{summary.correct_bits:.4f}")
     return table
+
+
+def _ends(share: Interval) -> str:
+    return "" if share.low is None or share.high is None else f"{100 * share.low:.2f} – {100 * share.high:.2f} %"
+
+
+def _percent(share: Interval | None) -> str:
+    return "" if share is None else f"{100 * share.value:.2f} %"
 
 
 def comparison_table(comparison: Comparison) -> Table:

@@ -1,6 +1,8 @@
 """The peel table (errtax.peel/1): evidence and verdicts, one row per position of the log."""
 
 import json
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,7 @@ PEEL = TableSchema(
             "smallest n of context whose n-gram model gives p > 0.5",
             nullable=True,
         ),
+        Column("ngram_logprob", (pa.float32(),), "natural log of the probability by this model", nullable=True, high=0),
         Column(
             "memory_distance",
             (pa.int32(),),
@@ -93,6 +96,7 @@ def _arrow_columns(peel: Peel, rows: slice) -> dict[str, Any]:
     log, evidence = peel.log, peel.evidence.at(rows)
     n = len(log.positions[rows])
     contexts = np.zeros(n, np.uint8) if evidence.ngram_context is None else evidence.ngram_context
+    by_ngram = np.full(n, np.nan, np.float32) if evidence.ngram_logprob is None else evidence.ngram_logprob
     counts = np.full(n, NONE, np.int32) if evidence.word_count is None else evidence.word_count
     slice_names, slice_codes = _slice_dictionary(peel, rows)
     logprobs = log.logprobs[rows]
@@ -102,6 +106,7 @@ def _arrow_columns(peel: Peel, rows: slice) -> dict[str, Any]:
         "logprob": arrow_of(logprobs, null=np.isnan(logprobs)),
         "error": arrow_of(peel.error[rows]),
         "ngram_context": arrow_of(contexts, null=contexts == 0),
+        "ngram_logprob": arrow_of(by_ngram, null=np.isnan(by_ngram)),
         "memory_distance": _nullable(evidence.memory_distance),
         "word_length": _nullable(evidence.word_length),
         "word_offset": _nullable(evidence.word_offset),
@@ -153,26 +158,63 @@ def peel_problems(path: Path) -> list[str]:
     return _read(path)[1]
 
 
+def read_peel_parts(path: Path) -> Iterator[Peel]:
+    """A peel as pieces, one a row group: memory does not grow with the file.  Raises `BadInput` like `read_peel`."""
+    file, metadata, problems = _open(path)
+    for group in range(0 if problems else file.num_row_groups):
+        peel, problems = _peel_of(path, file.read_row_group(group), metadata)
+        if problems:
+            break
+        yield peel
+    if problems:
+        raise BadInput(f"{path} is not a valid peel table: {problems[0]}.")
+
+
 def _read(path: Path) -> tuple[Peel | None, list[str]]:
+    file, metadata, problems = _open(path)
+    return (None, problems) if problems else _peel_of(path, file.read(), metadata)
+
+
+def _open(path: Path) -> tuple[Any, dict[str, str], list[str]]:
     file = open_parquet(path)
     metadata = metadata_of(file.schema_arrow)
     if metadata.get("errtax.schema") != PEEL.name:
         found = metadata.get("errtax.schema", "no schema")
-        return None, [
-            f"its metadata says {found}, {PEEL.name} is needed; make one with errtax peel --preds {path.name}"
-        ]
-    problems = PEEL.mistyped(file.schema_arrow)
-    if problems:
-        return None, problems
-    table = file.read()
+        wanted = f"{PEEL.name} is needed; make one with errtax peel --preds {path.name}"
+        return file, metadata, [f"its metadata says {found}, {wanted}"]
+    return file, metadata, PEEL.mistyped(file.schema_arrow)
+
+
+def _peel_of(path: Path, table: Any, metadata: dict[str, str]) -> tuple[Peel, list[str]]:
+    """The peel of some rows, made again from their evidence, and where the stored verdicts differ from it."""
     unit, codes = decode_symbols(table["symbol"], "symbol")
     argmax = decode_symbols(table["argmax"], "argmax")[1] if "argmax" in table.column_names else None
     logprobs = numpy_of(table["logprob"], missing=np.nan).astype(np.float64)
     log = PredictionLog(str(path), unit, numpy_of(table["position"]), codes, logprobs, argmax, metadata)
-    settings = settings_of_signature(metadata.get("signature", ""))
+    peel = peel_log(log, _evidence_of(table, metadata), settings_of_signature(metadata.get("signature", "")))
+    sources = {key: value for key, value in metadata.items() if key in _SOURCES}
+    peel = replace(peel, signature=metadata["signature"], sources=sources)
+    names, slices = _slice_dictionary(peel, slice(None))
+    stored = (
+        ("error", peel.error, numpy_of(table["error"])),
+        ("claims", peel.claims, numpy_of(table["claims"])),
+        ("layer", peel.layer.astype(np.int64), _codes_of(table["layer"], peel.layer_names)),
+        ("slice", slices.astype(np.int64), _codes_of(table["slice"], names)),
+    )
+    return peel, [
+        f"column {name!r}, row {int(np.argmax(due != value))}: not what the evidence and the signature give; "
+        "peel the log again"
+        for name, due, value in stored
+        if not np.array_equal(due, value)
+    ]
+
+
+def _evidence_of(table: Any, metadata: dict[str, str]) -> Evidence:
     oracles = metadata.get("oracles", "").split(",")
-    evidence = Evidence(
-        ngram_context=_integers(table["ngram_context"], 0, np.uint8) if "ngram" in oracles else None,
+    has_ngram = "ngram" in oracles
+    return Evidence(
+        ngram_context=_integers(table["ngram_context"], 0, np.uint8) if has_ngram else None,
+        ngram_logprob=numpy_of(table["ngram_logprob"], missing=np.nan).astype(np.float32) if has_ngram else None,
         memory_distance=_integers(table["memory_distance"], NONE),
         word_length=_integers(table["word_length"], NONE),
         word_offset=_integers(table["word_offset"], NONE),
@@ -181,32 +223,6 @@ def _read(path: Path) -> tuple[Peel | None, list[str]]:
         newline_distance=_integers(table["newline_distance"], 0),
         punctuation=numpy_of(table["punctuation"]),
     )
-    again = peel_log(log, evidence, settings)
-    peel = Peel(
-        log,
-        evidence,
-        settings,
-        again.error,
-        again.claims,
-        again.layer,
-        again.slice,
-        metadata["signature"],
-        {key: value for key, value in metadata.items() if key in _SOURCES},
-    )
-    names, slices = _slice_dictionary(peel, slice(None))
-    stored = (
-        ("error", peel.error, numpy_of(table["error"])),
-        ("claims", peel.claims, numpy_of(table["claims"])),
-        ("layer", peel.layer.astype(np.int64), _codes_of(table["layer"], peel.layer_names)),
-        ("slice", slices.astype(np.int64), _codes_of(table["slice"], names)),
-    )
-    for name, due, value in stored:
-        if not np.array_equal(due, value):
-            row = int(np.argmax(due != value))
-            problems.append(
-                f"column {name!r}, row {row}: not what the evidence and the signature give; peel the log again"
-            )
-    return peel, problems
 
 
 _SOURCES = ("parameters", "text_sha256", "train_sha256", "preds_sha256", "ngram_sha256")

@@ -11,7 +11,7 @@ from sklearn.manifold import TSNE
 
 from errtax.lm.prediction_log import PredictionLog, read_log
 from errtax.lm.run import read_run
-from errtax.taxonomy.bootstrap import BLOCK, REPLICATES, SEED, deviation_of_mean
+from errtax.taxonomy.bootstrap import STANDARD, deviation_of_mean
 from errtax.taxonomy.peel_file import read_peel
 from errtax.taxonomy.settings import LAYER_NAMES
 from errtax.taxonomy.summary import Summary, summarise
@@ -87,7 +87,7 @@ def read_results(spec: SweepSpec, folder: Path) -> SweepResults:
         peel = read_peel(folder / name / "peel.parquet")
         results.append(_result(folder, name, log, summarise(peel)))
         best.append(log.codes if log.argmax_codes is None else log.argmax_codes)
-        signature = f"{peel.signature}|bootstrap:block={BLOCK},replicates={REPLICATES},seed={SEED}"
+        signature = f"{peel.signature}|bootstrap:{STANDARD.description}"
     disagreement = np.array([[float((a != b).mean()) for b in best] for a in best]).reshape(len(best), len(best))
     return SweepResults(results, missing, disagreement, agreement_map(disagreement), signature)
 

@@ -264,7 +264,9 @@ def assert_same(first: Peel, second: Peel) -> None:
         assert np.array_equal(getattr(second, name), getattr(first, name)), name
     for name in first.evidence._fields:
         a, b = getattr(first.evidence, name), getattr(second.evidence, name)
-        assert (a is None and b is None) or np.array_equal(a, b), name
+        floats = a is not None and a.dtype.kind == "f"  # of which one engine may differ in the last digits
+        same = a is None or (np.allclose(a, b, atol=1e-5, equal_nan=True) if floats else np.array_equal(a, b))
+        assert (a is None) == (b is None) and same, name
 
 
 @given(log=logs(), settings=settings())

@@ -26,7 +26,7 @@ from errtax.cli.main import cli  # noqa: E402
 from errtax.lm.models import Shape  # noqa: E402
 from errtax.lm.run import Recipe, checkpoints, read_run  # noqa: E402
 from errtax.reports.sweep import agreement_figure, classes_figure, sweep_markdown  # noqa: E402
-from errtax.taxonomy.bootstrap import deviation_of_mean, draw_blocks  # noqa: E402
+from errtax.taxonomy.bootstrap import Resampling, deviation_of_mean, draw_blocks  # noqa: E402
 from errtax.taxonomy.sweep_results import agreement_map, paper_loss, read_results  # noqa: E402
 from errtax.taxonomy.sweep_spec import SweepSpec, read_spec  # noqa: E402
 
@@ -293,9 +293,9 @@ def test_paper_numbers() -> None:
 
 
 def test_blocks_are_drawn_as_many_as_there_are() -> None:
-    drawn = draw_blocks(7, 50)
+    drawn = draw_blocks(7, Resampling(replicates=50))
     assert (drawn.sum(axis=1) == 7).all()
-    assert np.array_equal(drawn, draw_blocks(7, 50))
+    assert np.array_equal(drawn, draw_blocks(7, Resampling(replicates=50)))
 
 
 def test_the_deviation_is_that_of_independent_blocks() -> None:

@@ -1,0 +1,32 @@
+"""`errtax stats`."""
+
+from pathlib import Path
+
+import click
+
+from errtax.cli.frame import FILE, emit, notice
+from errtax.cli.frame import command as declare
+
+
+@declare("stats", "errtax stats preds.peel.parquet")
+@click.argument("peel", type=FILE)
+@click.option("--block", type=click.IntRange(1), default=1000, show_default=True, help="Symbols a block.")
+@click.option("--replicates", type=click.IntRange(100), default=2000, show_default=True, help="Of the bootstrap.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option("--slices/--no-slices", default=True, show_default=True, help="Also the slices of each layer.")
+def command(peel: Path, block: int, replicates: int, seed: int, slices: bool) -> None:
+    """Shares of a peel with 95 % intervals, and what each layer explains whatever the order.
+
+    fair share: each error divided among the layers that claim it (Shapley value).  any order: the least and the most
+    that the layer takes in any order.  excess: bits above the one that a right symbol may cost.  recoverable: bits that
+    the n-gram model of the slice would have saved.
+    """
+    from errtax.reports.statistics import overlap_table, statistics_table
+    from errtax.taxonomy.bootstrap import Resampling
+    from errtax.taxonomy.peel_file import read_peel_parts
+    from errtax.taxonomy.statistics import statistics
+
+    found = statistics(read_peel_parts(peel), Resampling(block, replicates, seed))
+    if found.warning:
+        notice(found.warning)
+    emit(found.to_json(), statistics_table(found, slices), "", overlap_table(found), found.signature)

@@ -1,0 +1,219 @@
+"""Every share of a peel with its interval and its order-free twin: all of it re-summed from the blocks of `block_sums`.
+
+Intervals are percentiles of the block bootstrap (Efron & Tibshirani 1993, sections 8.6 and 13.3): blocks of
+neighbouring symbols are drawn with replacement, as many as there are, 2,000 times; one matrix product sums them all.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errtax.taxonomy.attribution import overlaps, players_of
+from errtax.taxonomy.block_sums import BlockSums, Quantity, block_sums
+from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_blocks
+from errtax.taxonomy.layers import LAYER_BY_NAME, REST
+from errtax.taxonomy.peel import Peel
+
+SCHEMA = "errtax.stats/1"
+LEVEL = 0.95
+FEW_BLOCKS = 30
+"""Below so many blocks intervals are too narrow to be trusted."""
+_AT_A_TIME = 200  # replicates
+
+
+class Interval(NamedTuple):
+    """A number and the ends of its 95 % interval; None where it has none (one block, or values without end)."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+class Resampled:
+    """Sums over blocks, and the same sums of each replicate: (replicates, quantities)."""
+
+    def __init__(self, blocks: BlockSums, resampling: Resampling) -> None:
+        self.blocks = blocks
+        n = len(blocks.sums)
+        self._finite: NDArray[np.bool_] = np.asarray(np.isfinite(blocks.sums).all(axis=0))
+        sums = np.where(self._finite, blocks.sums, 0)
+        drawn = draw_blocks(n, resampling) if n > 1 else np.empty((0, n))
+        pieces = [drawn[start : start + _AT_A_TIME] @ sums for start in range(0, len(drawn), _AT_A_TIME)]
+        self.replicates: NDArray[np.float64] = np.concatenate([np.empty((0, len(blocks.quantities))), *pieces])
+
+    def of(self, quantities: Sequence[Quantity], per: Quantity | None = None) -> Interval:
+        """The sum of some quantities, divided by another, with its interval."""
+        known = self.blocks.quantities
+        columns = [known.index(quantity) for quantity in quantities if quantity in known]
+        divisor = 1.0 if per is None else max(self.blocks.total(*per), 1e-300)
+        value = float(self.blocks.sums[:, columns].sum()) / divisor
+        if not len(self.replicates) or not self._finite[columns].all():
+            return Interval(value, None, None)
+        drawn = self.replicates[:, columns].sum(axis=1)
+        if per is not None:
+            drawn = drawn / np.maximum(self.replicates[:, known.index(per)], 1e-300)
+        low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+        return Interval(value, float(low), float(high))
+
+
+@dataclass(frozen=True)
+class PartStatistics:
+    """A layer or a slice.  `share`: of all errors.  `bits`, `excess`, `recoverable`: per symbol of the text."""
+
+    name: str
+    count: Interval
+    share: Interval
+    bits: Interval
+    excess: Interval
+    recoverable: Interval | None
+
+
+@dataclass(frozen=True)
+class LayerStatistics(PartStatistics):
+    """A layer, and its share whatever the order of the layers (None for boost and the rest, which stand outside).
+
+    `fair`: Shapley's share of the errors; `unique` and `solo`: the least and the most that it takes in any order;
+    `fair_bits`: bits per symbol, divided as the errors are.
+    """
+
+    title: str
+    fair: Interval | None
+    fair_bits: Interval | None
+    unique: Interval | None
+    solo: Interval | None
+    slices: tuple[PartStatistics, ...]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """All that a peel says, with intervals.  `overlaps`: errors by the set of layers that claim them."""
+
+    model: str
+    positions: int
+    errors: int
+    error_rate: Interval
+    bits: Interval
+    layers: tuple[LayerStatistics, ...]
+    overlaps: dict[tuple[str, ...], int]
+    blocks: int
+    signature: str
+
+    @property
+    def warning(self) -> str | None:
+        """What to keep in mind of the intervals."""
+        if self.blocks >= FEW_BLOCKS:
+            return None
+        return f"Only {self.blocks} blocks: the intervals are too narrow; {FEW_BLOCKS} are needed for a fair estimate."
+
+    def explained_by_both(self) -> dict[str, dict[str, float]]:
+        """`[a][b]`: of the errors that layer a claims, the share that layer b claims, too."""
+        players = [layer.name for layer in self.layers if layer.solo is not None]
+        claimed = {a: sum(n for names, n in self.overlaps.items() if a in names) for a in players}
+
+        def both(a: str, b: str) -> int:
+            return sum(n for names, n in self.overlaps.items() if a in names and b in names)
+
+        return {a: {b: both(a, b) / max(claimed[a], 1) for b in players} for a in players}
+
+    def to_json(self) -> dict[str, Any]:
+        """One document; an interval is [value, low, high], a number without end null."""
+        return {
+            "schema": SCHEMA,
+            "signature": self.signature,
+            "model": self.model,
+            "positions": self.positions,
+            "errors": self.errors,
+            "error_rate": _json(self.error_rate),
+            "bits": _json(self.bits),
+            "blocks": self.blocks,
+            "warning": self.warning,
+            "layers": [
+                {
+                    **_json_of(layer, ("count", "share", "bits", "excess", "recoverable")),
+                    **_json_of(layer, ("fair", "fair_bits", "unique", "solo")),
+                    "slices": [
+                        _json_of(part, ("count", "share", "bits", "excess", "recoverable")) for part in layer.slices
+                    ],
+                }
+                for layer in self.layers
+            ],
+            "overlaps": [{"layers": list(names), "count": count} for names, count in self.overlaps.items()],
+            "explained_by_both": self.explained_by_both(),
+        }
+
+
+def _json_of(part: PartStatistics, names: Iterable[str]) -> dict[str, Any]:
+    return {"name": part.name, **{name: _json(getattr(part, name)) for name in names}}
+
+
+def _json(interval: Interval | None) -> list[float | None] | None:
+    if interval is None:
+        return None
+    return [interval.value if np.isfinite(interval.value) else None, interval.low, interval.high]
+
+
+def statistics(parts: Iterable[Peel], resampling: Resampling = STANDARD) -> Statistics:
+    """The statistics of a peel, which may come in pieces (`read_peel_parts`): memory is that of one piece."""
+    seen: list[Peel] = []
+    claimed: Counter[tuple[str, ...]] = Counter()
+
+    def watched() -> Iterable[Peel]:
+        for part in parts:
+            claimed.update(overlaps(part.claims[part.error], part.settings.layers))
+            seen[:] = [part]
+            yield part
+
+    resampled = Resampled(block_sums(watched(), resampling.block), resampling)
+    peel, blocks = seen[0], resampled.blocks
+    layers = [_layer(resampled, peel, name) for name in peel.layer_names]
+    return Statistics(
+        model=peel.log.model,
+        positions=round(blocks.total("positions")),
+        errors=round(blocks.total("errors")),
+        error_rate=resampled.of([Quantity("errors")], Quantity("positions")),
+        bits=resampled.of([Quantity("surprisal")], Quantity("positions")),
+        layers=tuple(layer for layer in layers if layer.name != REST or layer.count.value),
+        overlaps=dict(sorted(claimed.items(), key=lambda item: (-item[1], item[0]))),
+        blocks=len(blocks.sums),
+        signature=f"{peel.signature}|bootstrap:{resampling.description}",
+    )
+
+
+def _layer(resampled: Resampled, peel: Peel, name: str) -> LayerStatistics:
+    slices = peel.slice_names(name)
+    whole = _part(resampled, name, slices, name)
+    errors, positions = Quantity("errors"), Quantity("positions")
+
+    def order_free(what: str, per: Quantity) -> Interval | None:
+        is_player = name in players_of(peel.settings.layers)
+        return resampled.of([Quantity(what, name)], per) if is_player else None
+
+    return LayerStatistics(
+        **vars(whole),
+        title=REST if name == REST else LAYER_BY_NAME[name].title,
+        fair=order_free("fair", errors),
+        fair_bits=order_free("fair_bits", positions),
+        unique=order_free("unique", errors),
+        solo=order_free("solo", errors),
+        slices=tuple(_part(resampled, name, [part], part) for part in slices),
+    )
+
+
+def _part(resampled: Resampled, layer: str, slices: Sequence[str], name: str) -> PartStatistics:
+    def of(what: str, per: str | None = None) -> Interval:
+        quantities = [Quantity(what, layer, part) for part in slices]
+        return resampled.of(quantities, Quantity(per) if per else None)
+
+    has_ngram = Quantity("recoverable", layer, slices[0]) in resampled.blocks.quantities
+    return PartStatistics(
+        name=name,
+        count=of("count"),
+        share=of("count", "errors"),
+        bits=of("bits", "positions"),
+        excess=of("excess", "positions"),
+        recoverable=of("recoverable", "positions") if has_ngram else None,
+    )

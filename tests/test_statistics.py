@@ -1,0 +1,234 @@
+"""Order-free attribution against all orders, sums over blocks, and intervals that cover what they should."""
+
+import json
+import math
+from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from errtax.cli.main import cli
+from errtax.lm.prediction_log import PredictionLog
+from errtax.taxonomy.attribution import OUTSIDE, claims_of, fair_parts, overlaps, players_of, unique_parts
+from errtax.taxonomy.block_sums import BlockSums, Quantity, block_sums
+from errtax.taxonomy.bootstrap import Resampling
+from errtax.taxonomy.layers import claim_bit
+from errtax.taxonomy.peel import Peel, peel_log
+from errtax.taxonomy.peel_file import read_peel_parts, write_peel
+from errtax.taxonomy.settings import LAYER_NAMES, Settings
+from errtax.taxonomy.statistics import Resampled, statistics
+from errtax.taxonomy.summary import summarise
+from test_peel import evidence_of, logs, settings
+
+FEW = Resampling(block=4, replicates=150)
+
+
+def peel_of(log: PredictionLog, wanted: Settings) -> Peel:
+    return peel_log(log, evidence_of(log), wanted)
+
+
+def part_of(peel: Peel, rows: Any) -> Peel:
+    """Some rows of a peel, as a row group of its file holds them."""
+    log = replace(
+        peel.log,
+        positions=peel.log.positions[rows],
+        codes=peel.log.codes[rows],
+        logprobs=peel.log.logprobs[rows],
+        argmax_codes=None if peel.log.argmax_codes is None else peel.log.argmax_codes[rows],
+    )
+    verdicts = (peel.error[rows], peel.claims[rows], peel.layer[rows], peel.slice[rows])
+    return Peel(log, peel.evidence.at(rows), peel.settings, *verdicts, peel.signature, peel.sources)
+
+
+# --- whatever the order ----------------------------------------------------------------------------------------------
+
+
+@given(arrays(np.bool_, st.tuples(st.integers(0, 12), st.integers(1, 5))))
+def test_fair_unique_and_solo_are_those_of_all_orders(claimed: NDArray[np.bool_]) -> None:
+    """The mean, the least and the most that a player takes over all orders, by taking in each of them."""
+    n = claimed.shape[1]
+    taken = []
+    for order in permutations(range(n)):
+        left, counts = np.ones(len(claimed), bool), [0] * n
+        for player in order:
+            counts[player] = int((claimed[:, player] & left).sum())
+            left &= ~claimed[:, player]
+        taken.append(counts)
+    assert np.allclose(fair_parts(claimed).sum(axis=0), np.mean(taken, axis=0), atol=1e-12)
+    assert unique_parts(claimed).sum(axis=0).tolist() == np.min(taken, axis=0).tolist()
+    assert claimed.sum(axis=0).tolist() == np.max(taken, axis=0).tolist()
+    assert fair_parts(claimed).sum() == pytest.approx(float(claimed.any(axis=1).sum()))
+
+
+@given(log=logs(), wanted=settings(), data=st.data())
+def test_in_every_order_a_layer_lies_between_unique_and_solo(
+    log: PredictionLog, wanted: Settings, data: st.DataObject
+) -> None:
+    players = players_of(wanted.layers)
+    others = [name for name in wanted.layers if name in OUTSIDE]
+    found = statistics([peel_of(log, wanted)], FEW)
+    order = data.draw(st.permutations(players))
+    again = peel_of(log, replace(wanted, layers=(*order, *others)))
+    errors = max(found.errors, 1)
+    for layer in found.layers:
+        if layer.name in players:
+            assert layer.unique and layer.solo and layer.fair
+            count = int((again.layer == order.index(layer.name)).sum())
+            assert round(layer.unique.value * errors) <= count <= round(layer.solo.value * errors)
+            assert layer.unique.value - 1e-9 <= layer.fair.value <= layer.solo.value + 1e-9
+    explained = sum(n for names, n in found.overlaps.items() if names)
+    assert sum(layer.fair.value for layer in found.layers if layer.fair) == pytest.approx(explained / errors)
+
+
+@given(arrays(np.uint16, st.integers(0, 30), elements=st.integers(0, 63)))
+def test_overlaps_count_each_error_once(claims: NDArray[np.uint16]) -> None:
+    found = overlaps(claims, LAYER_NAMES)
+    assert sum(found.values()) == len(claims)
+    for names, count in found.items():
+        due = sum(claim_bit(name) for name in names)
+        mask = sum(claim_bit(name) for name in players_of(LAYER_NAMES))
+        assert count == int(((claims & mask) == due).sum())
+    assert claims_of(claims, LAYER_NAMES).shape == (len(claims), 5)
+
+
+# --- sums over blocks ------------------------------------------------------------------------------------------------
+
+
+@given(log=logs(), wanted=settings(), block=st.integers(1, 30), data=st.data())
+def test_sums_are_those_of_the_summary_however_the_peel_is_cut(
+    log: PredictionLog, wanted: Settings, block: int, data: st.DataObject
+) -> None:
+    peel = peel_of(log, wanted)
+    cut = data.draw(st.integers(1, len(log)))
+    parts = [part_of(peel, slice(0, cut)), part_of(peel, slice(cut, None))][: 1 if cut == len(log) else 2]
+    whole, pieces = block_sums([peel], block), block_sums(parts, block)
+    assert whole.quantities == pieces.quantities
+    assert np.allclose(whole.sums, pieces.sums, atol=1e-9, equal_nan=True)
+    summary = summarise(peel)
+    assert whole.total("positions") == summary.positions
+    for layer in summary.layers:
+        for part in layer.slices:
+            assert whole.total("count", layer.name, part.name) == part.count
+            bits = whole.total("bits", layer.name, part.name) / max(summary.positions, 1)
+            assert bits == pytest.approx(part.bits, abs=1e-9)
+
+
+@given(log=logs(), wanted=settings())
+def test_bits_of_layers_and_correct_symbols_are_the_logs(log: PredictionLog, wanted: Settings) -> None:
+    known = replace(log, logprobs=np.maximum(log.logprobs, -50))  # NaN stays
+    peel = peel_of(known, wanted)
+    found = statistics([peel], FEW)
+    predicted = ~np.isnan(known.logprobs)
+    surprisal = -known.logprobs / math.log(2)
+    n = max(int(predicted.sum()), 1)
+    correct = surprisal[predicted & ~peel.error].sum() / n
+    assert sum(layer.bits.value for layer in found.layers) + correct == pytest.approx(found.bits.value, abs=1e-9)
+    assert found.bits.value == pytest.approx(surprisal[predicted].sum() / n, abs=1e-9)
+    excess = np.maximum(surprisal[peel.error] - 1, 0).sum() / n
+    assert sum(layer.excess.value for layer in found.layers) == pytest.approx(excess, abs=1e-9)
+    fair_bits = sum(layer.fair_bits.value for layer in found.layers if layer.fair_bits)
+    claimed = claims_of(peel.claims[peel.error], peel.settings.layers).any(axis=1)
+    assert fair_bits == pytest.approx(surprisal[peel.error][claimed].sum() / n, abs=1e-9)
+
+
+@given(log=logs())
+def test_recoverable_bits_are_what_the_ngram_model_would_have_saved(log: PredictionLog) -> None:
+    peel = peel_of(log, Settings())
+    found = statistics([peel], FEW)
+    rows = np.flatnonzero(peel.layer == 0)
+    by_ngram = peel.evidence.ngram_logprob
+    assert by_ngram is not None
+    due = sum(max(0.0, (float(by_ngram[row]) - log.logprobs[row]) / math.log(2)) for row in rows)
+    assert found.layers[0].recoverable
+    value = found.layers[0].recoverable.value * max(found.positions, 1)
+    assert value == pytest.approx(due) or (math.isinf(due) and math.isinf(value))
+    assert all((np.exp(by_ngram[rows]) > 0.5).tolist())
+
+
+# --- intervals -------------------------------------------------------------------------------------------------------
+
+
+def simulated_blocks(rng: np.random.Generator, n_blocks: int) -> BlockSums:
+    """Errors that come in clusters: a rate of its own for each block, 0.3 on average."""
+    rates = rng.beta(3, 7, n_blocks)
+    errors = rng.binomial(100, rates)
+    quantities = (Quantity("positions"), Quantity("errors"))
+    return BlockSums(quantities, np.stack([np.full(n_blocks, 100), errors], axis=1).astype(np.float64))
+
+
+def test_intervals_cover_the_truth_where_the_binomials_do_not() -> None:
+    rng = np.random.default_rng(1)
+    covered = naive = 0
+    for seed in range(300):
+        blocks = simulated_blocks(rng, 120)
+        found = Resampled(blocks, Resampling(replicates=400, seed=seed)).of([Quantity("errors")], Quantity("positions"))
+        assert found.low is not None and found.high is not None
+        covered += found.low <= 0.3 <= found.high
+        half = 1.96 * math.sqrt(found.value * (1 - found.value) / 12_000)
+        naive += abs(found.value - 0.3) <= half
+    assert 0.91 <= covered / 300 <= 0.98
+    assert naive / 300 < 0.6
+
+
+def test_what_has_no_interval_says_so() -> None:
+    one = simulated_blocks(np.random.default_rng(1), 1)
+    assert Resampled(one, FEW).of([Quantity("errors")])[1:] == (None, None)
+    endless = BlockSums((Quantity("bits"), Quantity("errors")), np.array([[np.inf, 1.0], [2.0, 3.0]]))
+    resampled = Resampled(endless, FEW)
+    assert resampled.of([Quantity("bits")]) == (math.inf, None, None)
+    assert resampled.of([Quantity("errors")]).low is not None
+
+
+# --- the command -----------------------------------------------------------------------------------------------------
+
+
+@given(log=logs(), wanted=settings())
+def test_a_file_read_in_pieces_gives_the_same(log: PredictionLog, wanted: Settings) -> None:
+    import tempfile
+
+    peel = peel_of(log, wanted)
+    signature = f"errtax:0|err:{peel.settings.criterion}|layers:{peel.settings.description}"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "p.parquet"
+        write_peel(path, replace(peel, signature=signature))
+        found = statistics(read_peel_parts(path), FEW).to_json()
+    due = statistics([replace(peel, signature=signature)], FEW).to_json()
+    assert {**found, "model": ""} == {**due, "model": ""}
+
+
+def test_the_command_prints_what_the_library_gives(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    text = "".join(rng.choice(["the ", "cat ", "sat.", ' "on"', "\n"], 3000))
+    (tmp_path / "train.txt").write_text(text[:6000])
+    import pandas as pd
+
+    test = text[6000:9500]
+    table = pd.DataFrame({"position": range(len(test)), "symbol": list(test), "logprob": np.log(rng.random(len(test)))})
+    table.to_parquet(tmp_path / "preds.parquet")
+    names = [
+        "--preds",
+        tmp_path / "preds.parquet",
+        "--train-text",
+        tmp_path / "train.txt",
+        "-o",
+        tmp_path / "p.parquet",
+    ]
+    done = CliRunner().invoke(cli, ["peel", *map(str, names), "--json"])
+    assert done.exit_code == 0, done.output
+    stats = CliRunner().invoke(cli, ["stats", str(tmp_path / "p.parquet"), "--json"])
+    assert stats.exit_code == 0, stats.output
+    found = json.loads(stats.stdout)
+    assert found == json.loads(done.stdout)["statistics"]
+    assert found["schema"] == "errtax.stats/1"
+    assert found["blocks"] == 4 and "Only 4 blocks" in found["warning"]
+    assert found["signature"].endswith("|bootstrap:block=1000,replicates=2000,seed=1")
+    shown = CliRunner().invoke(cli, ["stats", str(tmp_path / "p.parquet"), "--block", "50"])
+    assert "fair share" in shown.stdout and "block=50" in shown.stdout
