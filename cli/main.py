@@ -20,6 +20,7 @@ COMMANDS = {
     "predict": "Write the prediction log of a trained model on a text.",
     "sweep": "Train, run and peel a grid of models, such as the paper's Table 1.",
     "peel": "Break a model's errors down by what could have explained them.",
+    "repeel": "Peel again from the same evidence: other layers, orders, thresholds.",
     "stats": "Shares with intervals, and what each layer explains whatever the order.",
     "report": "Write the report on one or more peels: HTML, pie, bars.",
     "compare": "Which class of errors did the better model buy off?",

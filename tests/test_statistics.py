@@ -16,6 +16,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from errtax.cli.main import cli
+from errtax.lm.errors import UsageError
 from errtax.lm.prediction_log import PredictionLog
 from errtax.taxonomy.attribution import OUTSIDE, claims_of, fair_parts, overlaps, players_of, unique_parts
 from errtax.taxonomy.block_sums import BlockSums, Quantity, block_sums
@@ -23,7 +24,9 @@ from errtax.taxonomy.bootstrap import Resampling
 from errtax.taxonomy.layers import claim_bit
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.peel_file import read_peel_parts, write_peel
+from errtax.taxonomy.repeel import repeel
 from errtax.taxonomy.settings import LAYER_NAMES, Settings
+from errtax.taxonomy.signature import settings_of_signature
 from errtax.taxonomy.statistics import Resampled, statistics
 from errtax.taxonomy.summary import summarise
 from test_peel import evidence_of, logs, settings
@@ -232,3 +235,28 @@ def test_the_command_prints_what_the_library_gives(tmp_path: Path) -> None:
     assert found["signature"].endswith("|bootstrap:block=1000,replicates=2000,seed=1")
     shown = CliRunner().invoke(cli, ["stats", str(tmp_path / "p.parquet"), "--block", "50"])
     assert "fair share" in shown.stdout and "block=50" in shown.stdout
+
+
+# --- peeling again ---------------------------------------------------------------------------------------------------
+
+
+@given(log=logs(), first=settings(), second=settings())
+def test_peeling_again_is_peeling_anew(log: PredictionLog, first: Settings, second: Settings) -> None:
+    peel = peel_of(log, first)
+    signature = f"errtax:0|err:{first.criterion}|layers:{first.description}|ngram:mkn,order=13|text:abc"
+    again, anew = repeel(replace(peel, signature=signature), second), peel_of(log, second)
+    for name in ("error", "claims", "layer", "slice"):
+        assert np.array_equal(getattr(again, name), getattr(anew, name)), name
+    assert settings_of_signature(again.signature).layers == second.layers
+    assert again.signature.endswith("|ngram:mkn,order=13|text:abc")
+
+
+@given(log=logs())
+def test_what_the_evidence_does_not_hold_is_refused(log: PredictionLog) -> None:
+    peel = replace(peel_of(log, Settings(ngram_max=4)), signature="errtax:0|ngram:mkn,order=8,compat")
+    with pytest.raises(UsageError, match="up to 7 symbols"):
+        repeel(peel, Settings(ngram_max=8))
+    bare = replace(peel, evidence=peel.evidence._replace(word_count=None))
+    with pytest.raises(UsageError, match="no evidence for the layer rare"):
+        repeel(bare, Settings(ngram_max=4))
+    assert repeel(bare, Settings(layers=("memory", "boost"))).layer_names == ["memory", "boost", "rest"]
