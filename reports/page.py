@@ -16,8 +16,8 @@ from errtax.reports.excerpts import Excerpt, excerpt, sample_rows
 from errtax.reports.figure import svg_of
 from errtax.reports.palette import COLOURS, LETTERS
 from errtax.reports.pie import pie_figure
-from errtax.reports.wording import findings, headline, saved_share
-from errtax.taxonomy.comparison import Comparison, Difference
+from errtax.reports.wording import DIFFERENCE_HEADS, HYPOTHESIS, difference_cells, findings, headline
+from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.layers import LAYER_BY_NAME, REST
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.settings import Criterion, Settings
@@ -104,33 +104,15 @@ def _summary_table(summary: Summary) -> str:
 
 
 def _comparison_table(comparison: Comparison) -> str:
-    def values(item: Difference) -> tuple[str, ...]:
-        share = saved_share(comparison, item)
-        return (
-            f"{item.before:,}",
-            f"{item.after:,}",
-            f"{item.saved:+,}",
-            share,
-            f"{item.fixed:,}",
-            f"{item.new:,}",
-        )
-
     rows = []
     for layer in comparison.layers:
-        rows.append(_row("layer", f"{LETTERS[layer.name]}  {comparison.titles[layer.name]}", layer.name, values(layer)))
+        label = f"{LETTERS[layer.name]}  {comparison.titles[layer.name]}"
+        rows.append(_row("layer", label, layer.name, difference_cells(layer)))
         if len(layer.slices) > 1:
-            rows += [_row("", f"  {part.name}", layer.name, values(part)) for part in layer.slices]
-    before, after = comparison.baseline.errors, comparison.other.errors
-    rows.append(
-        _row(
-            "total",
-            "all errors",
-            None,
-            values(Difference("", before, after, comparison.fixed, comparison.new)),
-        )
-    )
-    head = ("layer / slice", "before", "after", "saved", "share of saved", "fixed", "new")
-    return f"<h3>{escape(comparison.other.model)}</h3>" + _table(head, rows)
+            rows += [_row("", f"  {part.name}", layer.name, difference_cells(part)) for part in layer.slices]
+    rows.append(_row("total", "all errors", None, difference_cells(comparison.total)))
+    numbers = _table(("layer / slice", *DIFFERENCE_HEADS), rows)
+    return f"<h3>{escape(comparison.other.model)}</h3>{numbers}<p>{escape(HYPOTHESIS)}</p>"
 
 
 def _examples(peel: Peel, named: bool) -> str:

@@ -7,8 +7,8 @@ from rich.text import Text
 
 from errtax.reports.excerpts import Excerpt
 from errtax.reports.palette import COLOURS, LETTERS
-from errtax.reports.wording import headline, saved_share
-from errtax.taxonomy.comparison import Comparison, Difference
+from errtax.reports.wording import DIFFERENCE_HEADS, difference_cells, headline
+from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.statistics import Interval, Statistics
 from errtax.taxonomy.summary import Summary
 
@@ -57,36 +57,19 @@ def _percent(share: Interval | None) -> str:
     return "" if share is None else f"{100 * share.value:.2f} %"
 
 
-def comparison_table(comparison: Comparison) -> Table:
-    """Layers and slices of two models and the difference."""
+def comparison_table(comparison: Comparison, slices: bool = False) -> Table:
+    """Layers of two models, and what the other saves against the baseline; with `slices` those, too."""
     title = Text(f"{comparison.other.model} against {comparison.baseline.model} (baseline)", "bold")
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for name in ("", "layer / slice"):
+    for name in ("", "layer / slice" if slices else "layer"):
         table.add_column(name, no_wrap=True)
-    for name in ("before", "after", "saved", "of all saved", "fixed", "new"):
+    for name in DIFFERENCE_HEADS:
         table.add_column(name, justify="right", no_wrap=True)
-
-    def row(letter: str, label: str, item: Difference, style: str) -> None:
-        share = saved_share(comparison, item)
-        table.add_row(
-            letter,
-            label,
-            f"{item.before:,}",
-            f"{item.after:,}",
-            f"{item.saved:+,}",
-            share,
-            f"{item.fixed:,}",
-            f"{item.new:,}",
-            style=style,
-        )
-
     for layer in comparison.layers:
-        row(LETTERS[layer.name], comparison.titles[layer.name], layer, "bold")
-        if len(layer.slices) > 1:
-            for part in layer.slices:
-                row("", f"  {part.name}", part, "")
-    before, after = comparison.baseline.errors, comparison.other.errors
-    row("", "errors", Difference("errors", before, after, comparison.fixed, comparison.new), "bold")
+        table.add_row(LETTERS[layer.name], comparison.titles[layer.name], *difference_cells(layer), style="bold")
+        for part in layer.slices if slices and len(layer.slices) > 1 else ():
+            table.add_row("", f"  {part.name}", *difference_cells(part))
+    table.add_row("", "all errors", *difference_cells(comparison.total), style="bold")
     return table
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from errtax.taxonomy.comparison import Comparison, Difference
+from errtax.taxonomy.comparison import Difference
 from errtax.taxonomy.summary import Summary
 
 
@@ -27,10 +27,26 @@ def findings(summary: Summary) -> list[str]:
     ]
 
 
-def saved_share(comparison: Comparison, item: Difference) -> str:
-    """The part of all errors saved that is of one class, for example `81.0 %`; empty where none was saved."""
-    share = comparison.share_of_saved(item)
-    return "" if share is None else f"{100 * share:.1f} %"
+DIFFERENCE_HEADS = ("before", "after", "fixed", "kept", "new", "saved [95 %]", "of all saved [95 %]", "p (Holm)")
+HYPOTHESIS = (
+    "p: had either model made the other's errors in each block of symbols by the toss of a coin, a difference as large "
+    "would come up with this probability (whole blocks flipped, two-sided; Holm's adjustment over all rows of a kind). "
+    "tied: p of 0.05 or more."
+)
+
+
+def difference_cells(item: Difference) -> tuple[str, ...]:
+    """A row under `DIFFERENCE_HEADS`."""
+    counts = tuple(f"{count:,}" for count in (item.before, item.after, item.fixed, item.kept, item.new))
+    net, share = f"{item.saved:+,}", ""
+    if item.net.low is not None and item.net.high is not None:
+        net += f" [{item.net.low:+,.0f}, {item.net.high:+,.0f}]"
+    if item.share is not None:
+        share = f"{100 * item.share.value:.1f} %"
+        if item.share.low is not None and item.share.high is not None:
+            share = f"{100 * item.share.value:.1f} [{100 * item.share.low:.1f}, {100 * item.share.high:.1f}] %"
+    p = f"{item.adjusted:.2g}"
+    return (*counts, net, share, f"tied, {p}" if item.tied else p)
 
 
 def wrap_signature(signature: str, width: int = 110) -> str:

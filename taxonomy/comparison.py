@@ -1,31 +1,43 @@
 """Two or more peels of the same text, layer by layer: which class of errors did the better model buy off?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
+from errtax.taxonomy.block_sums import Quantity, block_sums
+from errtax.taxonomy.bootstrap import STANDARD, Resampling
+from errtax.taxonomy.paired import PairedBlocks, holm
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.signature import parse_signature
-from errtax.taxonomy.summary import LayerSummary, Summary, summarise
+from errtax.taxonomy.statistics import Interval
+from errtax.taxonomy.summary import Summary, summarise
 
 SCHEMA = "errtax.compare/1"
+SIGNIFICANT = 0.05
 
 
 @dataclass(frozen=True)
 class Difference:
     """Errors of one layer or slice in the baseline and in the other model.
 
-    `saved` = before - after.  `fixed`: baseline errors of this class that the other model has right.  `new`: errors of
-    this class in the other model where the baseline was right.
+    `fixed`: baseline errors of this class that the other model has right; `kept`: those that it has wrong, too; `new`:
+    errors of this class in the other model where the baseline was right.  `net`: errors saved; `share`: of all errors
+    saved, None where none was.  `p`: of the paired test; `adjusted`: by Holm, over all layers or over all slices.
     """
 
     name: str
     before: int
     after: int
     fixed: int
+    kept: int
     new: int
+    net: Interval
+    share: Interval | None
+    p: float
+    adjusted: float
     slices: tuple["Difference", ...] = ()
 
     @property
@@ -33,102 +45,138 @@ class Difference:
         """How many fewer errors of this class the other model makes."""
         return self.before - self.after
 
+    @property
+    def tied(self) -> bool:
+        """Whether the difference may be chance: not significant at 5 %."""
+        return self.adjusted >= SIGNIFICANT
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts, intervals as [value, low, high], and the test."""
+        names = ("name", "before", "after", "saved", "fixed", "kept", "new", "p", "adjusted", "tied")
+        return {
+            **{name: getattr(self, name) for name in names},
+            "net": list(self.net),
+            "share_of_saved": None if self.share is None else list(self.share),
+        }
+
 
 @dataclass(frozen=True)
 class Comparison:
-    """One model against the baseline, on the same positions."""
+    """One model against the baseline, on the same positions.  `total`: all errors."""
 
     baseline: Summary
     other: Summary
-    fixed: int
-    kept: int
-    new: int
+    total: Difference
     layers: tuple[Difference, ...]
+    signature: str
 
     @property
     def saved(self) -> int:
         """How many fewer errors the other model makes in all."""
-        return self.baseline.errors - self.other.errors
+        return self.total.saved
 
     @property
     def titles(self) -> dict[str, str]:
         """The title of each layer that either model has."""
         return {layer.name: layer.title for layer in (*self.baseline.layers, *self.other.layers)}
 
-    def share_of_saved(self, item: Difference) -> float | None:
-        """What part of all errors saved is of this class; None where none was saved in all."""
-        return item.saved / self.saved if self.saved else None
-
     def finding(self) -> str:
         """The scaling-up finding in one sentence."""
         names = f"{self.other.model} makes {{}} errors than {self.baseline.model}"
         if self.saved == 0:
             return f"{self.other.model} makes as many errors as {self.baseline.model}."
+        if self.total.tied:
+            p = f"p = {self.total.p:.2g}"
+            return f"{self.other.model} and {self.baseline.model} are tied: {abs(self.saved):,} errors apart, {p}."
         largest = max(self.layers, key=lambda layer: layer.saved * np.sign(self.saved))
-        share = 100 * largest.saved / self.saved
+        share = largest.share or Interval(0.0, None, None)
+        ends = "" if share.low is None or share.high is None else f" [{100 * share.low:.0f}, {100 * share.high:.0f}]"
         title = self.titles[largest.name]
         count = f"{abs(self.saved):,} {'fewer' if self.saved > 0 else 'more'}"
-        return f"{names.format(count)}; {share:.0f} % of them ({abs(largest.saved):,}) were {title} errors."
+        percent = f"{100 * share.value:.0f} %{ends}"
+        return f"{names.format(count)}; {percent} of them ({abs(largest.saved):,}) were {title} errors."
 
     def to_json(self) -> dict[str, Any]:
-        """One document of all counts."""
-
-        def item(difference: Difference) -> dict[str, Any]:
-            counts = {key: getattr(difference, key) for key in ("name", "before", "after", "saved", "fixed", "new")}
-            return {**counts, "share_of_saved": self.share_of_saved(difference)}
-
+        """One document of all counts, intervals and tests."""
         return {
             "baseline": self.baseline.to_json(),
             "other": self.other.to_json(),
-            "saved": self.saved,
-            "fixed": self.fixed,
-            "kept": self.kept,
-            "new": self.new,
+            "signature": self.signature,
             "finding": self.finding(),
-            "layers": [{**item(layer), "slices": [item(part) for part in layer.slices]} for layer in self.layers],
+            "total": self.total.to_json(),
+            "layers": [
+                {**layer.to_json(), "slices": [part.to_json() for part in layer.slices]} for layer in self.layers
+            ],
         }
 
 
-def compare(baseline: Peel, other: Peel) -> Comparison:
+def compare(baseline: Peel, other: Peel, resampling: Resampling = STANDARD) -> Comparison:
     """The comparison of two peels.
 
     Raises `BadInput` unless both are peels of the same symbols at the same positions, by the same layers.
     """
     require_comparable(baseline, other)
-    fixed, new = baseline.error & ~other.error, other.error & ~baseline.error
+    pair = _Pair(baseline, other, resampling)
     before, after = summarise(baseline), summarise(other)
-    layers = []
-    for name in baseline.layer_names:
-        old, now = _layer(before, name), _layer(after, name)
-        if old is None and now is None:
-            continue
-        parts = tuple(
-            _difference(part, baseline, other, fixed, new, name, k) for k, part in enumerate(baseline.slice_names(name))
+    present = {layer.name for layer in (*before.layers, *after.layers)}
+    names = [name for name in baseline.layer_names if name in present]
+    slices = {
+        name: [pair.difference(part, name, k) for k, part in enumerate(baseline.slice_names(name))] for name in names
+    }
+    layers = _adjusted([pair.difference(name, name) for name in names])
+    parts = iter(_adjusted([part for name in names for part in slices[name]]))
+    made = f"{baseline.signature}|bootstrap:{resampling.description}"
+    return Comparison(
+        before,
+        after,
+        pair.difference("all errors"),
+        tuple(replace(layer, slices=tuple(next(parts) for _ in slices[layer.name])) for layer in layers),
+        made,
+    )
+
+
+def _adjusted(differences: list[Difference]) -> list[Difference]:
+    values = holm([difference.p for difference in differences])
+    return [replace(difference, adjusted=p) for difference, p in zip(differences, values, strict=True)]
+
+
+class _Pair:
+    """Two peels of the same rows, with their blocks."""
+
+    def __init__(self, baseline: Peel, other: Peel, resampling: Resampling) -> None:
+        self.baseline, self.other = baseline, other
+        before, after = (block_sums([peel], resampling.block) for peel in (baseline, other))
+        self.blocks = PairedBlocks(before, after, resampling)
+
+    def difference(self, label: str, layer: str | None = None, part: int | None = None) -> Difference:
+        """All errors, those of a layer, or those of one of its slices."""
+        was, now = (self._taken(peel, layer, part) for peel in (self.baseline, self.other))
+        quantities = self._quantities(layer, part)
+        p = self.blocks.p_value(quantities)
+        return Difference(
+            label,
+            int(was.sum()),
+            int(now.sum()),
+            int((was & ~self.other.error).sum()),
+            int((was & self.other.error).sum()),
+            int((now & ~self.baseline.error).sum()),
+            self.blocks.net(quantities),
+            self.blocks.share(quantities),
+            p,
+            p,
         )
-        layers.append(_difference(name, baseline, other, fixed, new, name, None, parts))
-    kept = int((baseline.error & other.error).sum())
-    return Comparison(before, after, int(fixed.sum()), kept, int(new.sum()), tuple(layers))
 
+    def _quantities(self, layer: str | None, part: int | None) -> list[Quantity]:
+        if layer is None:
+            return [Quantity("errors")]
+        names = self.baseline.slice_names(layer)
+        return [Quantity("count", layer, name) for name in (names if part is None else [names[part]])]
 
-def _layer(summary: Summary, name: str) -> LayerSummary | None:
-    return next((layer for layer in summary.layers if layer.name == name), None)
-
-
-def _difference(
-    label: str,
-    baseline: Peel,
-    other: Peel,
-    fixed: np.typing.NDArray[np.bool_],
-    new: np.typing.NDArray[np.bool_],
-    layer: str,
-    part: int | None,
-    slices: tuple[Difference, ...] = (),
-) -> Difference:
-    number = baseline.layer_names.index(layer)
-    was, now = baseline.layer == number, other.layer == number
-    if part is not None:
-        was, now = was & (baseline.slice == part), now & (other.slice == part)
-    return Difference(label, int(was.sum()), int(now.sum()), int((was & fixed).sum()), int((now & new).sum()), slices)
+    def _taken(self, peel: Peel, layer: str | None, part: int | None) -> NDArray[np.bool_]:
+        if layer is None:
+            return peel.error
+        taken: NDArray[np.bool_] = peel.layer == self.baseline.layer_names.index(layer)
+        return taken if part is None else taken & (peel.slice == part)
 
 
 def require_comparable(baseline: Peel, other: Peel) -> None:

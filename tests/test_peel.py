@@ -28,6 +28,7 @@ from errtax.lm.text import Unit, read_text, text_of_bytes
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.rarity import count_words
 from errtax.oracle.text_view import TextView
+from errtax.taxonomy.bootstrap import Resampling
 from errtax.taxonomy.comparison import compare
 from errtax.taxonomy.peel import Peel, find_errors, peel_log
 from errtax.taxonomy.peel_file import peel_problems, read_peel, write_peel
@@ -456,13 +457,15 @@ def test_a_comparison_counts_as_a_loop_does(case: PredictionLog, seed: int) -> N
     before, after = peel_of(case), peel_of(replace(case, logprobs=np.where(np.isnan(case.logprobs), np.nan, p)))
     found = compare(before, after)
     verdicts = [(verdict(before, row), verdict(after, row)) for row in range(len(case))]
-    assert found.fixed == sum(a.error and not b.error for a, b in verdicts)
-    assert found.new == sum(b.error and not a.error for a, b in verdicts)
-    assert found.kept == sum(a.error and b.error for a, b in verdicts)
-    assert found.saved == found.fixed - found.new
+    assert found.total.fixed == sum(a.error and not b.error for a, b in verdicts)
+    assert found.total.new == sum(b.error and not a.error for a, b in verdicts)
+    assert found.total.kept == sum(a.error and b.error for a, b in verdicts)
+    assert found.saved == found.total.fixed - found.total.new == found.total.net.value
     for layer in found.layers:
         assert layer.before == sum(a.layer == layer.name for a, _ in verdicts)
         assert layer.after == sum(b.layer == layer.name for _, b in verdicts)
+        assert layer.kept + layer.fixed == layer.before
+        assert layer.saved == layer.net.value
         for part in layer.slices:
             assert part.before == sum((a.layer, a.slice) == (layer.name, part.name) for a, _ in verdicts)
             assert part.fixed == sum((a.layer, a.slice) == (layer.name, part.name) and not b.error for a, b in verdicts)
@@ -474,13 +477,15 @@ def test_a_comparison_counts_as_a_loop_does(case: PredictionLog, seed: int) -> N
 
 
 def test_a_finding_names_the_layer_that_paid_most() -> None:
-    text = b"a.b.c.d"
-    worse = log_of(Unit.CHAR, text, np.log([0.9, 0.1, 0.9, 0.1, 0.9, 0.1, 0.1]).tolist())
-    better = log_of(Unit.CHAR, text, np.log([0.9, 0.9, 0.9, 0.9, 0.9, 0.1, 0.1]).tolist())
+    text = b"a.b.c.d" * 10
+    worse = log_of(Unit.CHAR, text, np.log([0.9, 0.1, 0.9, 0.1, 0.9, 0.1, 0.1] * 10).tolist())
+    better = log_of(Unit.CHAR, text, np.log([0.9, 0.9, 0.9, 0.9, 0.9, 0.1, 0.1] * 10).tolist())
     settings = Settings(layers=("punctuation", "boost"))
-    finding = compare(peel_of(worse, settings), peel_of(better, settings)).finding()
-    assert "2 fewer errors" in finding
-    assert "100 % of them (2) were punctuation errors" in finding
+    peels = peel_of(worse, settings), peel_of(better, settings)
+    finding = compare(*peels, Resampling(block=7)).finding()
+    assert "20 fewer errors" in finding
+    assert "100 % [100, 100] of them (20) were punctuation errors" in finding
+    assert compare(*peels).finding() == "log and log are tied: 20 errors apart, p = 1."  # one block says nothing
 
 
 def test_only_like_is_compared_with_like() -> None:

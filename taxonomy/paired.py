@@ -1,0 +1,77 @@
+"""Two models on the same positions, block by block: intervals of what one saves, and a paired test of whether it does.
+
+The test is approximate randomisation (Noreen 1989, section 2.3) over blocks: under the null hypothesis either model
+might have made the other's errors, so the sign of each block's difference is as good as tossed.  Whole blocks are
+flipped, since errors come in clusters.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errtax.taxonomy.block_sums import BlockSums, Quantity
+from errtax.taxonomy.bootstrap import Resampling, draw_blocks
+from errtax.taxonomy.statistics import LEVEL, Interval
+
+Floats = NDArray[np.float64]
+
+
+class PairedBlocks:
+    """Differences of counts between a baseline and another model, (blocks, quantities), drawn and flipped."""
+
+    def __init__(self, before: BlockSums, after: BlockSums, resampling: Resampling) -> None:
+        counts = [k for k, quantity in enumerate(before.quantities) if quantity.what in ("count", "errors")]
+        self.quantities = [before.quantities[k] for k in counts]
+        difference = before.sums[:, counts] - after.sums[:, counts]
+        n = len(difference)
+        self.total: Floats = difference.sum(axis=0)
+        drawn = draw_blocks(n, resampling) if n > 1 else np.empty((0, n))
+        self.drawn: Floats = drawn @ difference
+        signs = np.random.default_rng(resampling.seed).integers(0, 2, (resampling.replicates, n)) * 2.0 - 1
+        self.flipped: Floats = signs @ difference
+
+    def net(self, quantities: Sequence[Quantity]) -> Interval:
+        """The errors saved in some classes."""
+        columns = self._columns(quantities)
+        return _interval(float(self.total[columns].sum()), self.drawn[:, columns].sum(axis=1))
+
+    def share(self, quantities: Sequence[Quantity]) -> Interval | None:
+        """The part of all errors saved that is of these classes; None where none was saved in all."""
+        columns, whole = self._columns(quantities), self.quantities.index(Quantity("errors"))
+        if not self.total[whole]:
+            return None
+        value = float(self.total[columns].sum() / self.total[whole])
+        drawn = self.drawn[self.drawn[:, whole] != 0]
+        return _interval(value, drawn[:, columns].sum(axis=1) / drawn[:, whole])
+
+    def p_value(self, quantities: Sequence[Quantity]) -> float:
+        """How often flipped blocks differ at least as much, two-sided; the observed blocks count as one flip."""
+        columns = self._columns(quantities)
+        observed = abs(self.total[columns].sum())
+        flipped = np.abs(self.flipped[:, columns].sum(axis=1))
+        return float((1 + (flipped >= observed - 1e-9).sum()) / (1 + len(flipped)))
+
+    def _columns(self, quantities: Sequence[Quantity]) -> list[int]:
+        return [self.quantities.index(quantity) for quantity in quantities]
+
+
+def _interval(value: float, drawn: Floats) -> Interval:
+    if not len(drawn):
+        return Interval(value, None, None)
+    low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    return Interval(value, float(low), float(high))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """The p-values adjusted for testing all of them (Holm 1979); below 0.05 means significant at 5 % as a family.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p_values, kind="stable")
+    adjusted, largest = [0.0] * len(p_values), 0.0
+    for rank, k in enumerate(order.tolist()):
+        largest = max(largest, min(1.0, p_values[k] * (len(p_values) - rank)))
+        adjusted[k] = largest
+    return adjusted

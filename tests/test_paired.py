@@ -1,0 +1,100 @@
+"""The paired test: false positives under the null, power against an unpaired test, Holm's adjustment, intervals."""
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from errtax.taxonomy.block_sums import BlockSums, Quantity
+from errtax.taxonomy.bootstrap import Resampling
+from errtax.taxonomy.paired import PairedBlocks, holm
+
+ERRORS = [Quantity("errors")]
+SYMBOLS = 100  # a block
+
+
+def blocks_of(errors: NDArray[np.int64]) -> BlockSums:
+    return BlockSums((Quantity("errors"),), errors.astype(np.float64)[:, None])
+
+
+def simulated_pair(rng: np.random.Generator, better: float, n_blocks: int = 60) -> tuple[BlockSums, BlockSums]:
+    """Two models on the same text, whose blocks are of different difficulty: most errors are of both."""
+    rates = rng.beta(3, 7, n_blocks)
+    both = rng.binomial(SYMBOLS, 0.8 * rates)
+    noise = [rng.binomial(SYMBOLS, np.clip(0.2 * rates * factor, 0, 1)) for factor in (1.0, 1.0 - better)]
+    return blocks_of(both + noise[0]), blocks_of(both + noise[1])
+
+
+def unpaired_p(before: BlockSums, after: BlockSums) -> float:
+    """The z-test of two proportions, as if the models had been run on different texts."""
+    n = len(before.sums) * SYMBOLS
+    a, b = before.total("errors") / n, after.total("errors") / n
+    deviation = math.sqrt(a * (1 - a) / n + b * (1 - b) / n)
+    return math.erfc(abs(a - b) / deviation / math.sqrt(2))
+
+
+def significant(better: float, count: int) -> tuple[float, float]:
+    """The shares of simulations in which the paired test, and the unpaired one, find a difference at 5 %."""
+    rng = np.random.default_rng(7)
+    paired = unpaired = 0
+    for seed in range(count):
+        before, after = simulated_pair(rng, better)
+        paired += PairedBlocks(before, after, Resampling(replicates=300, seed=seed)).p_value(ERRORS) < 0.05
+        unpaired += unpaired_p(before, after) < 0.05
+    return paired / count, unpaired / count
+
+
+def test_false_positives_are_as_many_as_promised() -> None:
+    paired, _ = significant(0.0, 500)
+    assert 0.03 <= paired <= 0.07
+
+
+def test_the_paired_test_sees_what_the_unpaired_does_not() -> None:
+    paired, unpaired = significant(0.25, 100)
+    assert paired > 0.9
+    assert unpaired < 0.6
+
+
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=8))
+def test_p_is_the_share_of_all_flips_that_differ_as_much(differences: list[int]) -> None:
+    """With few blocks all flips can be listed."""
+    d = np.array(differences)
+    due = np.mean([abs(np.dot(signs, d)) >= abs(d.sum()) for signs in product((-1, 1), repeat=len(d))])
+    pair = PairedBlocks(blocks_of(np.maximum(d, 0)), blocks_of(np.maximum(-d, 0)), Resampling(replicates=4000))
+    assert pair.p_value(ERRORS) == pytest.approx(due, abs=0.04)
+    assert pair.net(ERRORS).value == d.sum()
+
+
+def test_the_interval_of_what_is_saved_covers_it() -> None:
+    rng = np.random.default_rng(3)
+    covered = 0
+    for seed in range(200):
+        before, after = simulated_pair(rng, 0.5)
+        net = PairedBlocks(before, after, Resampling(replicates=300, seed=seed)).net(ERRORS)
+        truth = 60 * SYMBOLS * 0.2 * 0.3 * 0.5
+        assert net.low is not None
+        assert net.high is not None
+        covered += net.low <= truth <= net.high
+    assert 0.9 <= covered / 200 <= 0.99
+
+
+@given(st.lists(st.floats(0.0001, 1), min_size=1, max_size=7))
+def test_holm_rejects_as_the_step_down_procedure(p_values: list[float]) -> None:
+    """Holm 1979: go on rejecting the smallest as long as it is at most 0.05 / (those left)."""
+    left, rejected = sorted(range(len(p_values)), key=lambda k: p_values[k]), set()
+    while left and p_values[left[0]] * len(left) < 0.05:
+        rejected.add(left.pop(0))
+    adjusted = holm(p_values)
+    assert {k for k, p in enumerate(adjusted) if p < 0.05} == rejected
+    assert all(p <= q <= 1 for p, q in zip(p_values, adjusted, strict=True))
+
+
+def test_no_difference_is_no_share() -> None:
+    same = blocks_of(np.array([3, 4, 5]))
+    pair = PairedBlocks(same, same, Resampling(replicates=100))
+    assert pair.share(ERRORS) is None
+    assert pair.p_value(ERRORS) == 1
