@@ -18,12 +18,12 @@ Floats = NDArray[np.float64]
 
 
 class PairedBlocks:
-    """Differences of counts between a baseline and another model, (blocks, quantities), drawn and flipped."""
+    """Differences between a baseline and another model, (blocks, quantities), drawn and flipped."""
 
     def __init__(self, before: BlockSums, after: BlockSums, resampling: Resampling) -> None:
-        counts = [k for k, quantity in enumerate(before.quantities) if quantity.what in ("count", "errors")]
-        self.quantities = [before.quantities[k] for k in counts]
-        difference = before.sums[:, counts] - after.sums[:, counts]
+        self.quantities = before.quantities
+        with np.errstate(invalid="ignore"):  # bits without end: their differences are no numbers
+            difference = before.sums - after.sums
         n = len(difference)
         self.total: Floats = difference.sum(axis=0)
         drawn = draw_blocks(n, resampling) if n > 1 else np.empty((0, n))
@@ -49,6 +49,8 @@ class PairedBlocks:
         """How often flipped blocks differ at least as much, two-sided; the observed blocks count as one flip."""
         columns = self._columns(quantities)
         observed = abs(self.total[columns].sum())
+        if not np.isfinite(observed):  # bits without end: nothing can be said
+            return 1.0
         flipped = np.abs(self.flipped[:, columns].sum(axis=1))
         return float((1 + (flipped >= observed - 1e-9).sum()) / (1 + len(flipped)))
 
@@ -57,7 +59,7 @@ class PairedBlocks:
 
 
 def _interval(value: float, drawn: Floats) -> Interval:
-    if not len(drawn):
+    if not len(drawn) or not np.isfinite(drawn).all():
         return Interval(value, None, None)
     low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return Interval(value, float(low), float(high))

@@ -1,0 +1,57 @@
+"""`errtax check`."""
+
+from pathlib import Path
+
+import click
+
+from errtax.cli.frame import FILE, emit, force_option
+from errtax.cli.frame import command as declare
+
+
+@declare("check", "errtax check new.peel.parquet --baseline old.peel.parquet --max ngram:+0.3pp --require-significant")
+@click.argument("peel", type=FILE)
+@click.option("--baseline", type=FILE, help="Peel of the model that limits with a sign refer to.")
+@click.option(
+    "--max",
+    "limits",
+    multiple=True,
+    required=True,
+    metavar="NAME:VALUE",
+    help="Limit, repeatable: errors:45pp, ngram:+0.3pp, bits:+0.01bits, 0-train:+20.",
+)
+@click.option("--require-significant", is_flag=True, help="A rise must be significant (paired test) to break a limit.")
+@click.option("--markdown", type=FILE, help="Also a Markdown table, for a pull request.")
+@click.option("--junit", type=FILE, help="Also JUnit XML, for a CI service.")
+@force_option
+def command(
+    peel: Path,
+    baseline: Path | None,
+    limits: tuple[str, ...],
+    require_significant: bool,
+    markdown: Path | None,
+    junit: Path | None,
+    force: bool,
+) -> int:
+    """Check a model's errors against limits; exit code 1 when one is broken.
+
+    NAME is a layer, a slice, errors or bits; VALUE in counts, percentage points of the positions (pp) or bits a symbol
+    (bits); with a sign it is the most that the value may rise above the baseline's.
+    """
+    from errtax.lm.files import require_outputs, write_text
+    from errtax.reports.check import check_junit, check_markdown
+    from errtax.taxonomy.check import SCHEMA, Limit, check
+    from errtax.taxonomy.peel_file import read_peel
+
+    require_outputs([markdown, junit], force, [peel, baseline])
+    parsed = [Limit.parse(limit) for limit in limits]
+    read = read_peel(peel)
+    verdicts = check(read, parsed, read_peel(baseline) if baseline else None, require_significant)
+    for path, draw in ((markdown, check_markdown), (junit, check_junit)):
+        if path:
+            write_text(path, draw(verdicts, read.log.model), force)
+    broken = any(verdict.broken for verdict in verdicts)
+    rows = [verdict.to_json() for verdict in verdicts]
+    head = {"schema": SCHEMA, "signature": read.signature, "model": read.log.model}
+    document = {**head, "broken": broken, "limits": rows}
+    emit(document, *(verdict.sentence for verdict in verdicts))
+    return 1 if broken else 0
