@@ -25,7 +25,7 @@ from errtax.lm.errors import UsageError
 from errtax.lm.files import release, require_input, reserve
 from errtax.lm.models import Model
 from errtax.lm.prediction_log import LOG, encode_symbols, log_schema
-from errtax.lm.run import Run, choose_device, load_best, load_weights, read_run
+from errtax.lm.run import Run, choose_device, load_best, load_weights, read_run, step_of
 from errtax.lm.streams import Streams, streams_of
 from errtax.lm.table import arrow_of, numpy_of, table_writer
 from errtax.lm.text import Text, read_text
@@ -115,6 +115,7 @@ def log_metadata(run: Run, text: Text, rows: int, options: PredictOptions) -> di
     """What the prediction log of a run says of itself."""
     weights = f"weights:{options.weights.stem}" if options.weights else f"epochs:{run.best.epoch}"
     made = f"errtax:{errtax.__version__}|model:{run.config.name}|{weights}|seed:{run.recipe.seed}|streams:{rows}"
+    step = 0 if options.weights is None else step_of(options.weights)
     if options.dynamic:
         dynamic = options.dynamic
         made += f"|dynamic:sgd(lr={dynamic.learning_rate:g},window={dynamic.window},clip={dynamic.clip:g})"
@@ -126,6 +127,7 @@ def log_metadata(run: Run, text: Text, rows: int, options: PredictOptions) -> di
         "text_sha256": text.sha256,
         "train_sha256": run.train_sha256,
         "signature": made,
+        **({"step": str(step)} if step else {}),
     }
 
 

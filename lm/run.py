@@ -172,7 +172,17 @@ def checkpoint_path(folder: Path, step: int) -> Path:
 def checkpoints(folder: Path) -> dict[int, Path]:
     """The checkpoints of a run by the number of steps before them, in ascending order."""
     paths = sorted((folder / "checkpoints").glob("step-*.pt"))
-    return {int(path.stem.removeprefix("step-")): path for path in paths}
+    return {step_of(path): path for path in paths}
+
+
+def step_of(path: Path) -> int:
+    """The number of steps before a checkpoint, by its file's name; 0 for other files.
+
+    >>> step_of(Path("run/checkpoints/step-0000260.pt")), step_of(Path("best.pt"))
+    (260, 0)
+    """
+    number = path.stem.removeprefix("step-")
+    return int(number) if number.isdigit() else 0
 
 
 def load_file(path: Path, device: torch.device) -> Any:

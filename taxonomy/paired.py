@@ -34,7 +34,7 @@ class PairedBlocks:
     def net(self, quantities: Sequence[Quantity]) -> Interval:
         """The errors saved in some classes."""
         columns = self._columns(quantities)
-        return _interval(float(self.total[columns].sum()), self.drawn[:, columns].sum(axis=1))
+        return interval_of(float(self.total[columns].sum()), self.drawn[:, columns].sum(axis=1))
 
     def share(self, quantities: Sequence[Quantity]) -> Interval | None:
         """The part of all errors saved that is of these classes; None where none was saved in all."""
@@ -43,7 +43,7 @@ class PairedBlocks:
             return None
         value = float(self.total[columns].sum() / self.total[whole])
         drawn = self.drawn[self.drawn[:, whole] != 0]
-        return _interval(value, drawn[:, columns].sum(axis=1) / drawn[:, whole])
+        return interval_of(value, drawn[:, columns].sum(axis=1) / drawn[:, whole])
 
     def p_value(self, quantities: Sequence[Quantity]) -> float:
         """How often flipped blocks differ at least as much, two-sided; the observed blocks count as one flip."""
@@ -58,7 +58,8 @@ class PairedBlocks:
         return [self.quantities.index(quantity) for quantity in quantities]
 
 
-def _interval(value: float, drawn: Floats) -> Interval:
+def interval_of(value: float, drawn: Floats) -> Interval:
+    """A number with the interval that its replicates span."""
     if not len(drawn) or not np.isfinite(drawn).all():
         return Interval(value, None, None)
     low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))

@@ -54,12 +54,12 @@ def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
     train_sha256 = train.sha256 if train else model.text_sha256 if model else ""
     described = model.description if model else ""
     signature = make_signature(str(log.unit), len(log), peel.settings, described, log.text_sha256, train_sha256)
-    sources = {
+    sources: dict[str, str] = {
         "text_sha256": log.text_sha256,
         "preds_sha256": sha256_of_file(inputs.preds),
         **({"train_sha256": train_sha256} if train_sha256 else {}),
         **({"ngram_sha256": _sha256_of_model(inputs.ngram)} if inputs.ngram else {}),
-        **({"parameters": log.metadata["parameters"]} if "parameters" in log.metadata else {}),
+        **{key: log.metadata[key] for key in ("parameters", "step") if key in log.metadata},
     }
     return replace(peel, signature=signature, sources=sources)
 

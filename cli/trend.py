@@ -1,0 +1,32 @@
+"""`errtax trend`."""
+
+from pathlib import Path
+
+import click
+
+from errtax.cli.frame import FILE, emit, force_option
+from errtax.cli.frame import command as declare
+
+
+@declare("trend", "errtax trend small.peel.parquet middle.peel.parquet large.peel.parquet --figure trend.png")
+@click.argument("peels", type=FILE, nargs=-1, required=True, metavar="PEEL...")
+@click.option("--by", type=click.Choice(["parameters", "step"]), default="parameters", show_default=True)
+@click.option("--figure", type=FILE, help="Also a picture, as .png, .svg or .pdf.")
+@force_option
+def command(peels: tuple[Path, ...], by: str, figure: Path | None, force: bool) -> None:
+    """How each class of errors falls over three or more models: by parameters, or by training step.
+
+    step: of logs that errtax predict --checkpoint made.
+    """
+    from errtax.lm.files import require_outputs
+    from errtax.reports.figure import require_format, save_figure
+    from errtax.reports.trend import trend_figure, trend_table
+    from errtax.taxonomy.peel_file import read_peel
+    from errtax.taxonomy.trend import trend
+
+    require_outputs([figure and require_format(figure)], force, peels)
+    found = trend([read_peel(path) for path in peels], by)
+    if figure:
+        save_figure(trend_figure(found), figure, force)
+    written = [str(figure)] if figure else []
+    emit({**found.to_json(), "written": written}, trend_table(found), found.signature, *written)

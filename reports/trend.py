@@ -1,0 +1,57 @@
+"""A trend as small panels, one a class of errors, and as a table."""
+
+from matplotlib.figure import Figure
+from rich.table import Table
+from rich.text import Text
+
+from errtax.reports.figure import new_figure
+from errtax.reports.palette import COLOURS, LETTERS
+from errtax.reports.wording import wrap_signature
+from errtax.taxonomy.trend import Trend
+
+
+def trend_figure(found: Trend) -> Figure:
+    """A panel a class, all on the same scale: errors in % of the positions, with 95 % bands."""
+    columns = min(len(found.classes), 4)
+    rows = -(-len(found.classes) // columns)
+    figure = new_figure(3.1 * columns + 0.5, 2.7 * rows + 1.4)
+    height = 2.7 * rows + 1.4
+    margins = {"left": 0.07, "right": 0.985, "top": 1 - 0.75 / height, "bottom": 0.85 / height}
+    grid = figure.add_gridspec(rows, columns, wspace=0.12, hspace=0.42, **margins)
+    first = None
+    for k, each in enumerate(found.classes):
+        axes = figure.add_subplot(grid[k // columns, k % columns], sharey=first)
+        first = first or axes
+        colour = COLOURS.get(each.name, "#222222")
+        values = [rate.value for rate in each.rates]
+        axes.plot(found.scale, values, color=colour, marker="o", ms=4)
+        if all(rate.low is not None for rate in each.rates):
+            low, high = ([getattr(rate, end) for rate in each.rates] for end in ("low", "high"))
+            axes.fill_between(found.scale, low, high, color=colour, alpha=0.25, lw=0)
+        axes.set_xscale("log")
+        axes.set_ylim(bottom=0)
+        axes.set_title(f"{LETTERS.get(each.name, '')}  {each.title}".strip(), size=10, color=colour, weight="bold")
+        axes.set_xlabel(f"{found.by} (log scale)", size=8)
+        if k % columns == 0:
+            axes.set_ylabel("errors, % of positions", size=8)
+        else:
+            axes.tick_params(labelleft=False)
+    title = f"Errors by class along {found.by}, {len(found.models)} models, n = {found.positions:,} positions"
+    figure.suptitle(title, size=12, weight="bold")
+    figure.text(0.5, 0.012, wrap_signature(found.signature, 150), ha="center", size=5.5, color="#555555")
+    return figure
+
+
+def trend_table(found: Trend) -> Table:
+    """A row a class: its rate in each model, and the slope with its interval."""
+    title = Text(f"errors in % of {found.positions:,} positions, by {found.by}", "bold")
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("class", no_wrap=True)
+    for model, x in zip(found.models, found.scale, strict=True):
+        table.add_column(Text(f"{model}\n{x:,.0f}"), justify="right")
+    table.add_column("for 10 times as many [95 %]", justify="right", no_wrap=True)
+    for each in found.classes:
+        ends = "" if each.slope.low is None else f" [{each.slope.low:+.3f}, {each.slope.high:+.3f}]"
+        rates = [f"{rate.value:.2f}" for rate in each.rates]
+        table.add_row(Text(each.title), *rates, f"{each.slope.value:+.3f}{ends}")
+    return table
