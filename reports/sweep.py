@@ -11,7 +11,7 @@ from rich.text import Text
 
 from errtax.reports.figure import new_figure
 from errtax.reports.palette import COLOURS, LETTERS
-from errtax.reports.wording import wrap_signature
+from errtax.reports.wording import short_number, wrap_signature
 from errtax.taxonomy.layers import LAYER_BY_NAME
 from errtax.taxonomy.settings import LAYER_NAMES
 from errtax.taxonomy.sweep_results import Result, SweepResults
@@ -71,20 +71,9 @@ def _class_panel(axes: Any, results: Sequence[Result], families: Sequence[str], 
         axes.plot(sizes, values, color=colour, marker=marker, ls=line, ms=4.5, lw=1.3, label=family)
     axes.set_xscale("log")
     for ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-        ticks(FuncFormatter(_short))
+        ticks(FuncFormatter(short_number))
     axes.tick_params(axis="x", which="both", labelsize=7)
     axes.set_xlabel("parameters")
-
-
-def _short(value: float, _: object = None) -> str:
-    """A number of parameters as `50K` or `1.2M`; only the first digits 1, 2 and 5 are labelled.
-
-    >>> [_short(n) for n in (900, 50_000, 70_000, 2_000_000)]
-    ['', '50K', '', '2M']
-    """
-    if f"{value:e}"[0] not in "125":
-        return ""
-    return f"{value / 1e6:g}M" if value >= 1e6 else f"{value / 1e3:g}K"
 
 
 def agreement_figure(found: SweepResults) -> Figure:

@@ -1,27 +1,28 @@
 """A trend as small panels, one a class of errors, and as a table."""
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from rich.table import Table
 from rich.text import Text
 
 from errtax.reports.figure import new_figure
 from errtax.reports.palette import COLOURS, LETTERS
-from errtax.reports.wording import wrap_signature
+from errtax.reports.wording import short_number, wrap_signature
 from errtax.taxonomy.trend import Trend
 
 
 def trend_figure(found: Trend) -> Figure:
-    """A panel a class, all on the same scale: errors in % of the positions, with 95 % bands."""
+    """All errors, and a panel a layer, these on one scale: errors in % of the positions, with 95 % bands."""
     columns = min(len(found.classes), 4)
     rows = -(-len(found.classes) // columns)
     figure = new_figure(3.1 * columns + 0.5, 2.7 * rows + 1.4)
     height = 2.7 * rows + 1.4
     margins = {"left": 0.07, "right": 0.985, "top": 1 - 0.75 / height, "bottom": 0.85 / height}
-    grid = figure.add_gridspec(rows, columns, wspace=0.12, hspace=0.42, **margins)
+    grid = figure.add_gridspec(rows, columns, wspace=0.2, hspace=0.42, **margins)
     first = None
     for k, each in enumerate(found.classes):
         axes = figure.add_subplot(grid[k // columns, k % columns], sharey=first)
-        first = first or axes
+        first = axes if k == 1 else first  # the layers share a scale; all errors have their own
         colour = COLOURS.get(each.name, "#222222")
         values = [rate.value for rate in each.rates]
         axes.plot(found.scale, values, color=colour, marker="o", ms=4)
@@ -29,13 +30,17 @@ def trend_figure(found: Trend) -> Figure:
             low, high = ([getattr(rate, end) for rate in each.rates] for end in ("low", "high"))
             axes.fill_between(found.scale, low, high, color=colour, alpha=0.25, lw=0)
         axes.set_xscale("log")
-        axes.set_ylim(bottom=0)
+        for ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+            ticks(FuncFormatter(short_number))
+        axes.tick_params(axis="x", which="both", labelsize=7)
+        axes.margins(x=0.08, y=0.12)
         axes.set_title(f"{LETTERS.get(each.name, '')}  {each.title}".strip(), size=10, color=colour, weight="bold")
         axes.set_xlabel(f"{found.by} (log scale)", size=8)
         if k % columns == 0:
             axes.set_ylabel("errors, % of positions", size=8)
-        else:
-            axes.tick_params(labelleft=False)
+    if first is not None:
+        first.set_ylim(bottom=0)
+    figure.axes[0].set_ylim(bottom=0)
     title = f"Errors by class along {found.by}, {len(found.models)} models, n = {found.positions:,} positions"
     figure.suptitle(title, size=12, weight="bold")
     figure.text(0.5, 0.012, wrap_signature(found.signature, 150), ha="center", size=5.5, color="#555555")

@@ -49,6 +49,17 @@ def difference_cells(item: Difference) -> tuple[str, ...]:
     return (*counts, net, share, f"tied, {p}" if item.tied else p)
 
 
+def short_number(value: float, _: object = None) -> str:
+    """A number as `500`, `50K` or `1.2M` for a logarithmic axis; only those of first digit 1, 2 and 5 are labelled.
+
+    >>> [short_number(n) for n in (500, 50_000, 70_000, 2_000_000)]
+    ['500', '50K', '', '2M']
+    """
+    if f"{value:e}"[0] not in "125":
+        return ""
+    return f"{value / 1e6:g}M" if value >= 1e6 else f"{value / 1e3:g}K" if value >= 1e3 else f"{value:g}"
+
+
 def wrap_signature(signature: str, width: int = 110) -> str:
     """The signature in lines of at most `width` characters, broken behind `|` or `,`."""
     lines = [""]
