@@ -25,6 +25,7 @@ COMMANDS = {
     "report": "Write the report on one or more peels: HTML, pie, bars.",
     "compare": "Which class of errors did the better model buy off?",
     "trend": "How each class of errors falls with parameters or training steps.",
+    "calibration": "Is a model as often right as it says, by kind of position?",
     "check": "Check a model's errors against limits: the gate of a release.",
     "show": "Show errors of a layer or slice in their context.",
     "distance": "How sure models are of a closing symbol, by its distance from its opener.",

@@ -71,8 +71,9 @@ class PredictionLog:
     """A log in memory; row r is a position of the text.
 
     `positions[r]`: int64, strictly increasing.  `codes[r]`: the correct symbol.  `logprobs[r]`: float64, natural log,
-    NaN where nothing was predicted.  `argmax_codes[r]`: the model's best symbol, where the log has it.
-    `docs[r]`: number of the document by first appearance, -1 where the log gives none; None without such a column.
+    NaN where nothing was predicted.  `argmax_codes[r]`, `argmax_logprobs[r]`: the model's best symbol and its natural
+    log-probability, where the log has them.  `docs[r]`: the document, numbered by first appearance, -1 where the log
+    gives none; None without such a column.
     """
 
     name: str
@@ -83,6 +84,7 @@ class PredictionLog:
     argmax_codes: Codes | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     docs: NDArray[np.int64] | None = None
+    argmax_logprobs: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -140,7 +142,12 @@ def _read(path: Path) -> tuple[PredictionLog | None, list[str]]:
     if problems:
         return None, problems
     value = "prob" if as_probability else "logprob"
-    names = ["position", "symbol", value, *(name for name in ("argmax", "doc") if name in schema.names)]
+    names = [
+        "position",
+        "symbol",
+        value,
+        *(name for name in ("argmax", "argmax_logprob", "doc") if name in schema.names),
+    ]
     columns = {name: file.read([name]).column(0) for name in names}
     positions, problems = _positions(columns["position"])
     logprobs, more = _logprobs(columns[value], as_probability, positions)
@@ -153,7 +160,11 @@ def _read(path: Path) -> tuple[PredictionLog | None, list[str]]:
     if metadata.get("unit", unit) != unit:
         problems.append(f"its metadata says unit {metadata['unit']}, its symbols are of unit {unit}")
     docs = _numbers_of(columns["doc"]) if "doc" in columns else None
-    log = PredictionLog(str(path), unit, positions, codes, logprobs, argmax, metadata, docs)
+    best = columns.get("argmax_logprob")
+    best_logprobs = None if best is None else numpy_of(best, missing=np.nan).astype(np.float64)
+    if best_logprobs is not None and (best_logprobs > 1e-6).any():
+        problems.append("column 'argmax_logprob' has values above 0; a natural log of a probability is at most 0")
+    log = PredictionLog(str(path), unit, positions, codes, logprobs, argmax, metadata, docs, best_logprobs)
     whole = not problems and positions[0] == 0 and positions[-1] == len(positions) - 1
     if whole and "text_sha256" in metadata and metadata["text_sha256"] != log.text_sha256:
         problems.append("its symbols are not those of the text that its metadata names (text_sha256 differs)")

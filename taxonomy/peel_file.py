@@ -39,6 +39,7 @@ PEEL = TableSchema(
         Column("symbol", (pa.string(), pa.binary()), "the correct symbol"),
         Column("logprob", (pa.float64(), pa.float32()), "natural log; null = not predicted", nullable=True),
         Column("argmax", (pa.string(), pa.binary()), "the model's best symbol", required=False),
+        Column("argmax_logprob", (pa.float32(), pa.float64()), "its natural log-probability", False, nullable=True),
         Column("error", (pa.bool_(),), "whether the model was wrong"),
         Column(
             "ngram_context",
@@ -72,6 +73,7 @@ def write_peel(path: Path, peel: Peel, force: bool = True) -> None:
     """Write a peel, row group by row group."""
     symbol = pa.binary() if peel.log.unit is Unit.BYTE else pa.string()
     optional = {"argmax": symbol} if peel.log.argmax_codes is not None else {}
+    optional |= {"argmax_logprob": pa.float32()} if peel.log.argmax_logprobs is not None else {}
     schema = PEEL.arrow(symbol=symbol, **optional)
     metadata = {
         "errtax.schema": PEEL.name,
@@ -120,6 +122,9 @@ def _arrow_columns(peel: Peel, rows: slice) -> dict[str, Any]:
     }
     if log.argmax_codes is not None:
         columns["argmax"] = encode_symbols(log.argmax_codes[rows], log.unit)
+    if log.argmax_logprobs is not None:
+        best = log.argmax_logprobs[rows].astype(np.float32)
+        columns["argmax_logprob"] = arrow_of(best, null=np.isnan(best))
     return columns
 
 
@@ -191,6 +196,9 @@ def _peel_of(path: Path, table: Any, metadata: dict[str, str]) -> tuple[Peel, li
     argmax = decode_symbols(table["argmax"], "argmax")[1] if "argmax" in table.column_names else None
     logprobs = numpy_of(table["logprob"], missing=np.nan).astype(np.float64)
     log = PredictionLog(str(path), unit, numpy_of(table["position"]), codes, logprobs, argmax, metadata)
+    if "argmax_logprob" in table.column_names:
+        best = numpy_of(table["argmax_logprob"], missing=np.nan).astype(np.float64)
+        log = replace(log, argmax_logprobs=best)
     peel = peel_log(log, _evidence_of(table, metadata), settings_of_signature(metadata.get("signature", "")))
     sources = {key: value for key, value in metadata.items() if key in _SOURCES}
     peel = replace(peel, signature=metadata["signature"], sources=sources)

@@ -46,6 +46,7 @@ def part_of(peel: Peel, rows: Any) -> Peel:
         codes=peel.log.codes[rows],
         logprobs=peel.log.logprobs[rows],
         argmax_codes=None if peel.log.argmax_codes is None else peel.log.argmax_codes[rows],
+        argmax_logprobs=None if peel.log.argmax_logprobs is None else peel.log.argmax_logprobs[rows],
     )
     verdicts = (peel.error[rows], peel.claims[rows], peel.layer[rows], peel.slice[rows])
     return Peel(log, peel.evidence.at(rows), peel.settings, *verdicts, peel.signature, peel.sources)

@@ -1,0 +1,33 @@
+"""`errtax calibration`."""
+
+from pathlib import Path
+
+import click
+
+from errtax.cli.frame import FILE, emit, force_option
+from errtax.cli.frame import command as declare
+
+
+@declare("calibration", "errtax calibration preds.peel.parquet --figure calibration.png")
+@click.argument("peel", type=FILE)
+@click.option("--figure", type=FILE, help="Also reliability diagrams, as .png, .svg or .pdf.")
+@force_option
+def command(peel: Path, figure: Path | None, force: bool) -> None:
+    """Is the model as often right as it says?  By kind of position.
+
+    confidence: mean probability of the first-ranked symbol; right: how often it was the correct one; calibration error:
+    mean distance of the two over ten bins of confidence.  A position, right or wrong, belongs to the first layer that
+    claims it.
+    """
+    from errtax.lm.files import require_outputs
+    from errtax.reports.calibration import calibration_figure, calibration_table
+    from errtax.reports.figure import require_format, save_figure
+    from errtax.taxonomy.calibration import calibration
+    from errtax.taxonomy.peel_file import read_peel_parts
+
+    require_outputs([figure and require_format(figure)], force, [peel])
+    found = calibration(read_peel_parts(peel))
+    if figure:
+        save_figure(calibration_figure(found), figure, force)
+    written = [str(figure)] if figure else []
+    emit({**found.to_json(), "written": written}, calibration_table(found), found.signature, *written)

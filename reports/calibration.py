@@ -1,0 +1,53 @@
+"""Reliability diagrams and the table of calibration errors."""
+
+from matplotlib.figure import Figure
+from rich.table import Table
+from rich.text import Text
+
+from errtax.reports.figure import new_figure
+from errtax.reports.palette import COLOURS, LETTERS
+from errtax.reports.statistics import percent
+from errtax.reports.wording import wrap_signature
+from errtax.taxonomy.calibration import Calibration
+
+
+def calibration_figure(found: Calibration) -> Figure:
+    """A panel a class: share of right first-ranked symbols by confidence; the grey columns are numbers of positions."""
+    columns = min(len(found.classes), 4)
+    rows = -(-len(found.classes) // columns)
+    height = 2.9 * rows + 1.4
+    figure = new_figure(3.1 * columns + 0.5, height)
+    margins = {"left": 0.07, "right": 0.985, "top": 1 - 0.8 / height, "bottom": 0.85 / height}
+    grid = figure.add_gridspec(rows, columns, wspace=0.22, hspace=0.45, **margins)
+    for k, each in enumerate(found.classes):
+        axes = figure.add_subplot(grid[k // columns, k % columns])
+        colour = COLOURS.get(each.name, "#222222")
+        shown = [part for part in each.bins if part.n]
+        largest = max(part.n for part in shown)
+        heights = [0.3 * part.n / largest for part in each.bins]
+        axes.bar([part.low for part in each.bins], heights, 0.1, align="edge", color="#DDDDDD", lw=0)
+        axes.plot([0, 1], [0, 1], color="#777777", lw=0.8, ls="--", label="as often right as it says")
+        x, y = ([getattr(part, name) for part in shown] for name in ("confidence", "accuracy"))
+        axes.plot(x, y, color=colour, marker="o", ms=4)
+        axes.set(xlim=(0, 1), ylim=(0, 1.02))
+        axes.set_xlabel("probability of the first-ranked symbol", size=8)
+        axes.set_ylabel("share that is right" if k % columns == 0 else "", size=8)
+        axes.set_title(f"{LETTERS.get(each.name, '')}  {each.title}".strip(), size=10, color=colour, weight="bold")
+        said = f"n = {each.n:,}\nerror {100 * each.error.value:.2f} %"
+        axes.text(0.04, 0.96, said, transform=axes.transAxes, va="top", size=7.5)
+        if k == 0:
+            axes.legend(frameon=False, fontsize=7, loc="lower right")
+    figure.suptitle(f"Calibration of {found.model}", size=12, weight="bold")
+    figure.text(0.5, 0.012, wrap_signature(found.signature, 150), ha="center", size=5.5, color="#555555")
+    return figure
+
+
+def calibration_table(found: Calibration) -> Table:
+    """A row a class of positions; 95 % intervals in brackets."""
+    table = Table(title=Text(found.model, "bold"), title_justify="left", box=None, pad_edge=False)
+    for head in ("positions", "n", "confidence", "right", "calibration error"):
+        table.add_column(head, justify="left" if head == "positions" else "right", no_wrap=True)
+    for each in found.classes:
+        cells = (percent(each.confidence), percent(each.accuracy), percent(each.error))
+        table.add_row(Text(each.title), f"{each.n:,}", *cells)
+    return table
