@@ -20,7 +20,7 @@ def command() -> None:
             return None
 
     core = ("numpy", "numba", "pyarrow", "pandas", "click", "rich", "pydivsufsort", "matplotlib")
-    extras = {"torch": "lm", "kenlm": "kenlm"}
+    extras = {"torch": "lm", "scikit-learn": "lm", "kenlm": "kenlm"}
     versions = {name: installed(name) for name in (*core, *extras)}
     document = {
         "schema": "errtax.info/1",

@@ -48,7 +48,10 @@ def command(spec: Path | None, output: Path, jobs: int, **given: Any) -> None:
     notice(f"{len(wanted.names)} runs, {jobs} at a time, in {output}")
     with progress("sweep") as update:
         failures = run_sweep(wanted, output, jobs, _report(update))
-    found = read_results(wanted, output)
+    found = read_results(wanted, output, failures)
+    if not found.results:
+        name, message = next(iter(failures.items()))
+        raise BadInput(f"all runs failed; {name}: {message}")
     written = [output / name for name in ("results.parquet", "table.md", "classes.png", "agreement.png")]
     write_results(written[0], found)
     write_text(written[1], sweep_markdown(found))

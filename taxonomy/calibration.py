@@ -16,9 +16,8 @@ from errtax.lm.errors import BadInput
 from errtax.taxonomy.attribution import players_of
 from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_blocks
 from errtax.taxonomy.layers import LAYER_BY_NAME, REST
-from errtax.taxonomy.paired import interval_of
 from errtax.taxonomy.peel import Peel
-from errtax.taxonomy.statistics import Interval
+from errtax.taxonomy.statistics import Interval, interval_of
 
 SCHEMA = "errtax.calibration/1"
 BINS = 10

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from errtax.taxonomy.block_sums import BlockSums, Quantity
 from errtax.taxonomy.bootstrap import Resampling, draw_blocks
-from errtax.taxonomy.statistics import LEVEL, Interval
+from errtax.taxonomy.statistics import Interval, interval_of
 
 Floats = NDArray[np.float64]
 
@@ -56,14 +56,6 @@ class PairedBlocks:
 
     def _columns(self, quantities: Sequence[Quantity]) -> list[int]:
         return [self.quantities.index(quantity) for quantity in quantities]
-
-
-def interval_of(value: float, drawn: Floats) -> Interval:
-    """A number with the interval that its replicates span."""
-    if not len(drawn) or not np.isfinite(drawn).all():
-        return Interval(value, None, None)
-    low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-    return Interval(value, float(low), float(high))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

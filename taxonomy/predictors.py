@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import sha256_of_file
 from errtax.lm.ngram.model import NgramModel, require_unit
-from errtax.lm.ngram.open_model import Kind, kind_of, open_model
+from errtax.lm.ngram.open_model import open_model_for_log
 from errtax.lm.prediction_log import PredictionLog, read_log
-from errtax.lm.text import Sentences, Unit
 from errtax.oracle.text_view import TextView
 
 _LOG_HALF = np.log(0.5)
@@ -72,7 +71,7 @@ def read_predictors(sources: Sources) -> Predictors:
     )
     if sources.ngram is None or not sources.orders:
         return read
-    model = _open(sources.ngram, logs[0].unit)
+    model = open_model_for_log(sources.ngram, logs[0].unit)
     require_unit(model, logs[0].unit, logs[0].name)
     grams = ngram_logs(model, sources.orders, logs[0], view)
     return replace(
@@ -139,12 +138,6 @@ def ngram_name(order: int) -> str:
 def _exact_half(logprobs: NDArray[np.float32]) -> NDArray[np.float64]:
     """In float64; the float32 nearest to log 1/2 stands for 1/2 itself, which is no error."""
     return np.where(logprobs == np.float32(_LOG_HALF), _LOG_HALF, logprobs.astype(np.float64))
-
-
-def _open(path: Path, unit: Unit) -> NgramModel:
-    """The model at `path`; a file of KenLM's does not say its unit, so it is taken to be the log's."""
-    says = kind_of(path) in (Kind.INDEX, Kind.FOLDER)
-    return open_model(path) if says else open_model(path, unit, Sentences.STREAM)
 
 
 def _distinct(logs: Sequence[PredictionLog]) -> list[str]:

@@ -9,9 +9,9 @@ from errtax.lm.files import sha256_of_file
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.kenlm_tools import MANIFEST
 from errtax.lm.ngram.model import NgramModel, require_unit
-from errtax.lm.ngram.open_model import Kind, kind_of, open_model
+from errtax.lm.ngram.open_model import open_model_for_log
 from errtax.lm.prediction_log import PredictionLog, read_log
-from errtax.lm.text import Sentences, Text, Unit, read_text
+from errtax.lm.text import Text, read_text
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.rarity import count_words
 from errtax.oracle.text_view import TextView
@@ -31,11 +31,6 @@ class PeelInputs:
     train_text: Path | None = None
     text: Path | None = None  # if given, the log must be a log of it
     engine: str | None = None  # for an ARPA file: native or kenlm
-
-    def model_options(self, unit: Unit) -> tuple[Unit | None, Sentences | None, str | None]:
-        """How to open the model: a file of KenLM's does not say its unit, so it is taken to be the log's."""
-        says = self.ngram is None or kind_of(self.ngram) in (Kind.INDEX, Kind.FOLDER)
-        return (None, None, self.engine) if says else (unit, Sentences.STREAM, self.engine)
 
 
 def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
@@ -68,7 +63,7 @@ def _model(inputs: PeelInputs, train: Text | None, log: PredictionLog, settings:
     if "ngram" not in settings.layers:
         return None
     if inputs.ngram is not None:
-        model = open_model(inputs.ngram, *inputs.model_options(log.unit))
+        model = open_model_for_log(inputs.ngram, log.unit, inputs.engine)
         require_unit(model, log.unit, log.name)
         if model.order <= settings.ngram_max:
             found = f"{inputs.ngram} has order {model.order}, so contexts of up to {model.order - 1} symbols"

@@ -33,6 +33,14 @@ class Interval(NamedTuple):
     high: float | None
 
 
+def interval_of(value: float, drawn: NDArray[np.float64]) -> Interval:
+    """A number with the interval that its replicates span."""
+    if not len(drawn) or not np.isfinite(drawn).all():
+        return Interval(value, None, None)
+    low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    return Interval(value, float(low), float(high))
+
+
 class Resampled:
     """Sums over blocks, and the same sums of each replicate: (replicates, quantities)."""
 
@@ -51,13 +59,12 @@ class Resampled:
         columns = [known.index(quantity) for quantity in quantities if quantity in known]
         divisor = 1.0 if per is None else max(self.blocks.total(*per), 1e-300)
         value = float(self.blocks.sums[:, columns].sum()) / divisor
-        if not len(self.replicates) or not self._finite[columns].all():
+        if not self._finite[columns].all():
             return Interval(value, None, None)
         drawn = self.replicates[:, columns].sum(axis=1)
         if per is not None:
             drawn = drawn / np.maximum(self.replicates[:, known.index(per)], 1e-300)
-        low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-        return Interval(value, float(low), float(high))
+        return interval_of(value, drawn)
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def run_sweep(
     with ProcessPoolExecutor(jobs, context, initializer=_begin_worker, initargs=(os.getpid(), threads)) as pool:
         futures = {pool.submit(_complete, spec, folder, name): name for name in spec.shapes}
         if spec.ngrams:
-            futures[pool.submit(_complete_ngrams, spec, folder)] = "n-grams"
+            futures[pool.submit(_complete_ngrams, spec, folder)] = f"{spec.ngrams[0]}-gram"
         try:
             return _watch(spec, folder, futures, on_status)
         except BaseException:

@@ -1,6 +1,7 @@
 """What a sweep found: one row a run, the disagreement of each pair, and the paper's numbers beside ours."""
 
 import math
+from collections.abc import Container
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -75,12 +76,15 @@ class SweepResults:
     signature: str
 
 
-def read_results(spec: SweepSpec, folder: Path) -> SweepResults:
-    """What the finished runs of a sweep have in their folders.  Memory: one symbol a position and run."""
+def read_results(spec: SweepSpec, folder: Path, failed: Container[str] = ()) -> SweepResults:
+    """What the finished runs of a sweep have in their folders, those that `failed` left out: theirs may be stale.
+
+    Memory: one symbol a position and run.
+    """
     results, missing, best = [], [], []
     signature = ""
     for name in spec.names:
-        if not (folder / name / "peel.parquet").is_file():
+        if name in failed or not (folder / name / "peel.parquet").is_file():
             missing.append(name)
             continue
         log = read_log(folder / name / "preds.parquet")

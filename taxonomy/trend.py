@@ -16,9 +16,8 @@ from errtax.taxonomy.block_sums import Quantity, block_sums
 from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_blocks
 from errtax.taxonomy.comparison import require_comparable
 from errtax.taxonomy.layers import LAYER_BY_NAME, REST
-from errtax.taxonomy.paired import interval_of
 from errtax.taxonomy.peel import Peel
-from errtax.taxonomy.statistics import Interval
+from errtax.taxonomy.statistics import Interval, interval_of
 
 SCHEMA = "errtax.trend/1"
 

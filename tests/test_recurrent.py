@@ -1,24 +1,20 @@
 """Recurrent models: sizes, the forward pass against a loop in numpy, training, and prediction."""
 
 import json
-import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.prediction_log import log_problems, read_log
-from errtax.lm.split import Scheme, SplitOptions, split_file
 from errtax.lm.text import Alphabet, Unit, text_of_bytes
 
 torch = pytest.importorskip("torch")
 
 from errtax.lm.models import build_model  # noqa: E402
-from errtax.lm.prediction import PredictOptions, predict  # noqa: E402
+from errtax.lm.prediction import PredictOptions  # noqa: E402
 from errtax.lm.recurrent import Cell, RecurrentConfig, RecurrentLM, count_parameters, hidden_for_budget  # noqa: E402
 from errtax.lm.run import Epoch, Recipe, Run, choose_device, load_best, read_run, write_run  # noqa: E402
 from errtax.lm.streams import lay_out  # noqa: E402
@@ -307,99 +303,3 @@ def test_an_unknown_device_is_a_usage_error() -> None:
 def test_impossible_recipes_are_usage_errors(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Recipe(**{**asdict(Recipe()), **wrong})
-
-
-# --- prediction ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A trained run beside the parts of a split by streams."""
-    base = tmp_path_factory.mktemp("streams")
-    rng = np.random.default_rng(8)
-    words = ["cat", "dog", "sat", "on", "the", "mat."]
-    (base / "all.txt").write_text(" ".join(rng.choice(words, 700)))
-    split_file(base / "all.txt", base / "parts", SplitOptions(Scheme.STREAMS, streams=4, steps=10))
-    trained(
-        base / "run", run_for((base / "all.txt").read_bytes(), layers=2), (base / "parts" / "train.txt").read_bytes()
-    )
-    return base
-
-
-def logprobs_by_stream(folder: Path, before: bytes, text: bytes) -> list[float]:
-    """Log-probabilities of `text`, read after `before`, in one window; the first symbol of nothing has none."""
-    run = read_run(folder / "run")
-    model = load_best(folder / "run", choose_device("cpu"))
-    ids = run.encode(np.frombuffer(before + text, np.uint8))
-    with torch.no_grad():
-        logits, _ = model(torch.from_numpy(ids[:-1].copy()).unsqueeze(1))
-    table = logits[:, 0].double().log_softmax(1).numpy()
-    rows = [float(table[t, ids[t + 1]]) if ids[t + 1] >= 0 else -math.inf for t in range(len(ids) - 1)]
-    return rows[len(before) - 1 :] if before else [math.nan, *rows]
-
-
-def test_streams_are_read_after_their_validation_part(folder: Path, tmp_path: Path) -> None:
-    parts = folder / "parts"
-    loss = predict(folder / "run", parts / "test.txt", tmp_path / "p.parquet", CPU)
-    log = read_log(tmp_path / "p.parquet")
-    val, test = (parts / "val.txt").read_bytes(), (parts / "test.txt").read_bytes()
-    v, t = len(val) // 4, len(test) // 4
-    assert t > 50
-    due = [p for k in range(4) for p in logprobs_by_stream(folder, val[k * v : (k + 1) * v], test[k * t : (k + 1) * t])]
-    assert np.isfinite(log.logprobs).all()
-    assert np.abs(log.logprobs - due).max() < 1e-5
-    assert log.codes.tobytes() == test
-    assert loss == pytest.approx(-np.mean(due), abs=1e-6)
-    assert log_problems(tmp_path / "p.parquet") == []
-
-
-def test_a_plain_text_is_read_from_a_clean_state(folder: Path, tmp_path: Path) -> None:
-    text = b"the cat sat on the mat." * 12
-    (tmp_path / "text.txt").write_bytes(text)
-    predict(folder / "run", tmp_path / "text.txt", tmp_path / "p.parquet", CPU)
-    table = pq.read_table(tmp_path / "p.parquet")
-    found = table["logprob"].to_pylist()
-    assert found[0] is None
-    assert table["rank"].to_pylist()[0] is None
-    due = logprobs_by_stream(folder, b"", text)
-    assert np.abs(np.array(found[1:]) - due[1:]).max() < 1e-5
-    assert log_problems(tmp_path / "p.parquet") == []
-
-
-def test_columns_agree_with_each_other(folder: Path, tmp_path: Path) -> None:
-    predict(folder / "run", folder / "parts" / "test.txt", tmp_path / "p.parquet", CPU)
-    table = pq.read_table(tmp_path / "p.parquet")
-    rank, logprob, best = (table[name].to_numpy() for name in ("rank", "logprob", "argmax_logprob"))
-    right = np.array(table["symbol"].to_pylist()) == np.array(table["argmax"].to_pylist())
-    assert (right == (rank == 1)).all()
-    assert (best >= logprob).all()
-    assert np.array_equal(best[right], logprob[right])
-    assert (table["entropy"].to_numpy() > 0).all()
-    assert table.schema.metadata[b"errtax.schema"] == b"errtax.log/1"
-
-
-def test_unknown_symbols_have_probability_zero(folder: Path, tmp_path: Path) -> None:
-    text = b"the cat\xc3\xa9 sat"
-    (tmp_path / "text.txt").write_bytes(text)
-    predict(folder / "run", tmp_path / "text.txt", tmp_path / "p.parquet", CPU)
-    log = read_log(tmp_path / "p.parquet")
-    assert np.isneginf(log.logprobs).tolist() == [byte >= 0x80 for byte in text]
-    due = logprobs_by_stream(folder, b"", text)
-    known = np.isfinite(due)
-    assert np.abs(log.logprobs[known] - np.array(due)[known]).max() < 1e-5
-
-
-def test_one_symbol_alone_is_not_predicted(folder: Path, tmp_path: Path) -> None:
-    (tmp_path / "text.txt").write_bytes(b"t")
-    predict(folder / "run", tmp_path / "text.txt", tmp_path / "p.parquet", CPU)
-    assert np.isnan(read_log(tmp_path / "p.parquet").logprobs).tolist() == [True]
-
-
-def test_an_existing_log_needs_force_and_scratch_files_go(folder: Path, tmp_path: Path) -> None:
-    output = tmp_path / "p.parquet"
-    output.write_bytes(b"mine")
-    with pytest.raises(UsageError, match="--force"):
-        predict(folder / "run", folder / "parts" / "test.txt", output, CPU)
-    assert output.read_bytes() == b"mine"
-    predict(folder / "run", folder / "parts" / "test.txt", output, CPU, force=True)
-    assert list(tmp_path.iterdir()) == [output]

@@ -97,3 +97,9 @@ def _open_index(path: Path, unit: Unit | None, sentences: Sentences | None) -> N
         if asked not in (None, due):
             raise UsageError(f"{path} is a model of units of {' and '.join(found)}; {asked} was asked for.")
     return index
+
+
+def open_model_for_log(path: Path, unit: Unit, engine: str | None = None) -> NgramModel:
+    """The model at `path` for a log; a file of KenLM's does not say its unit, so it is taken to be the log's."""
+    says = kind_of(path) in (Kind.INDEX, Kind.FOLDER)
+    return open_model(path, None, None, engine) if says else open_model(path, unit, Sentences.STREAM, engine)
