@@ -7,7 +7,7 @@ import click
 
 from errtax.cli.frame import FILE, emit, force_option
 from errtax.cli.frame import command as declare
-from errtax.cli.settings import settings_of, settings_options
+from errtax.cli.settings import layers_and_oracles, settings_of, settings_options
 from errtax.cli.types import ENGINE
 
 
@@ -22,6 +22,12 @@ from errtax.cli.types import ENGINE
 @click.option("--train-text", type=FILE, help="The model's training text.")
 @click.option("--text", type=FILE, help="The text under test, to check that the log is of it.")
 @click.option("-o", "--output", type=FILE, help="Peel to write [default: PREDS.peel.parquet].")
+@click.option(
+    "--oracles",
+    metavar="FILE.py|MODULE",
+    multiple=True,
+    help="Oracles of your own (docs/oracles.md); layers before boost, unless --layers says where.",
+)
 @settings_options
 @force_option
 def command(
@@ -31,6 +37,7 @@ def command(
     text: Path | None,
     engine: str | None,
     output: Path | None,
+    oracles: tuple[str, ...],
     force: bool,
     **given: Any,
 ) -> None:
@@ -44,7 +51,8 @@ def command(
 
     output = output or Path(f"{preds.name.removesuffix('.parquet')}.peel.parquet")
     require_absent(output, force, [preds, ngram, train_text, text])
-    peel = peel_files(PeelInputs(preds, ngram, train_text, text, engine), settings_of(given))
+    settings = settings_of(given, custom=layers_and_oracles(given, oracles))
+    peel = peel_files(PeelInputs(preds, ngram, train_text, text, engine), settings)
     write_peel(output, peel, force)
     summary, found = summarise(peel), statistics([peel])
     document = {**summary.to_json(), "statistics": found.to_json(), "peel": str(output)}

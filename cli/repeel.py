@@ -31,7 +31,7 @@ def command(peel: Path, output: Path | None, force: bool, **given: Any) -> None:
 
     require_outputs([output], force, [peel])
     found = read_peel(peel)
-    settings = settings_of(given, found.settings)
+    settings = settings_of(given, found.settings, found.settings.custom)
     if given["layers"] is None:
         settings = replace(settings, layers=found.settings.layers)
     again = repeel(found, settings)

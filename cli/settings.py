@@ -28,6 +28,12 @@ _OPTIONS = (
         "--rare-counts", "--rare", type=INTEGERS, help="Training counts of the rare word layer [0,1,2,3,4,5]."
     ),
     click.option("--newline-reach", type=int, help="Characters after a newline that count [3; text: 1]."),
+    click.option(
+        "--limits",
+        metavar="NAME=LIMITS",
+        multiple=True,
+        help="Limits of the slices of an oracle of your own, for example copied=10,100.",
+    ),
     click.option("--boosts", type=FLOATS, help="Steps of the boost layer [0.1,0.2,0.3,0.4,0.5]."),
 )
 
@@ -39,8 +45,11 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def settings_of(given: dict[str, Any], base: Any = None) -> Any:
-    """The settings that options ask for: a preset, else `base`, else the paper's, with what is given in its place."""
+def settings_of(given: dict[str, Any], base: Any = None, custom: tuple[Any, ...] = ()) -> Any:
+    """The settings that options ask for: a preset, else `base`, else the paper's, with what is given in its place.
+
+    `custom`: the rules of oracles that are not built in.
+    """
     from dataclasses import replace
 
     from errtax.taxonomy.settings import PRESETS, Criterion
@@ -50,4 +59,35 @@ def settings_of(given: dict[str, Any], base: Any = None) -> Any:
     if "criterion" in named:
         named["criterion"] = Criterion(named["criterion"])
     start = PRESETS[preset] if preset else base or PRESETS["paper"]
-    return replace(start, **named)
+    limits = named.pop("limits", ())
+    return replace(start, **named, custom=_with_limits(custom, limits))
+
+
+def _with_limits(custom: tuple[Any, ...], given: tuple[str, ...]) -> tuple[Any, ...]:
+    """The rules with the limits that `--limits NAME=LIMITS` gives to some of them."""
+    from dataclasses import replace
+
+    rules = {rule.name: rule for rule in custom}
+    for text in given:
+        name, _, values = text.partition("=")
+        if name not in rules or not rules[name].limits:
+            there_are = ", ".join(each for each, rule in rules.items() if rule.limits) or "none"
+            raise click.BadParameter(f"{text!r}: oracles of yours that have limits: {there_are}", param_hint="--limits")
+        try:
+            limits = tuple(map(float, values.split(",")))
+        except ValueError:
+            raise click.BadParameter(f"{text!r} is not NAME=NUMBER,NUMBER,...", param_hint="--limits") from None
+        rules[name] = replace(rules[name], limits=limits)
+    return tuple(rules.values())
+
+
+def layers_and_oracles(given: dict[str, Any], sources: tuple[str, ...]) -> tuple[Any, ...]:
+    """The rules of the oracles that `--oracles` loads and `--layers` names; the former join the layers before boost."""
+    from errtax.oracle.custom import find_oracles, load_oracles
+    from errtax.taxonomy.settings import LAYER_NAMES
+
+    loaded = dict.fromkeys(name for source in sources for name in load_oracles(source))
+    named = [name for name in given["layers"] or () if name not in LAYER_NAMES]
+    if loaded and given["layers"] is None:
+        given["layers"] = (*LAYER_NAMES[:-1], *loaded, LAYER_NAMES[-1])
+    return find_oracles(list(dict.fromkeys([*named, *loaded])))

@@ -1,12 +1,14 @@
 """All oracles' evidence on one text: a number a position, independent of thresholds and of the order of layers."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.ngram.model import NgramModel
+from errtax.oracle.custom import OracleRule, ask_oracle
 from errtax.oracle.memory import distances_to_earlier
 from errtax.oracle.ngram import smallest_context
 from errtax.oracle.rarity import counts_in_training
@@ -29,14 +31,22 @@ class Evidence(NamedTuple):
     after: NDArray[np.uint8]  # kind of the character before: 0, SPACE, QUOTE, NEWLINE
     newline_distance: NDArray[np.int32]  # characters since the last newline, from 1; 0: none before
     punctuation: NDArray[np.bool_]  # the correct symbol is punctuation
+    custom: Mapping[str, NDArray[Any]] = {}  # by the name of a custom oracle: bool, or int32 with NONE
 
     def at(self, rows: Any) -> "Evidence":
         """The evidence on some rows only."""
-        columns: list[Any] = [None if column is None else column[rows] for column in self]
-        return Evidence(*columns)
+        columns: dict[str, Any] = self._asdict()
+        custom = {name: column[rows] for name, column in columns.pop("custom").items()}
+        found: dict[str, Any] = {k: None if column is None else column[rows] for k, column in columns.items()}
+        return self._replace(**found, custom=custom)
 
 
-def collect_evidence(view: TextView, model: NgramModel | None, training_words: Counter[str] | None) -> Evidence:
+def collect_evidence(
+    view: TextView,
+    model: NgramModel | None,
+    training_words: Counter[str] | None,
+    custom: Sequence[OracleRule] = (),
+) -> Evidence:
     """The evidence on every row of a log; an oracle without its model or counts leaves None.
 
     Time O(n) times the order of the model; about 60 bytes a symbol.
@@ -64,6 +74,7 @@ def collect_evidence(view: TextView, model: NgramModel | None, training_words: C
         after=kinds_before(view),
         newline_distance=newline_distances(view),
         punctuation=view.spread(view.classes.punctuation).astype(bool),
+        custom={rule.name: ask_oracle(rule, view) for rule in custom},
     )
     return evidence.at(view.rows)
 

@@ -38,6 +38,11 @@ class Words(NamedTuple):
     type: NDArray[np.int64]  # index into `types`
     types: list[str]
 
+    @property
+    def end(self) -> NDArray[np.int64]:
+        """The symbol behind each word."""
+        return self.start + self.length
+
 
 class CharacterClasses(NamedTuple):
     """What each character of the text is; all boolean, one entry a character."""

@@ -13,7 +13,6 @@ from errtax.reports.figure import new_figure
 from errtax.reports.palette import COLOURS, LETTERS
 from errtax.reports.wording import wrap_signature
 from errtax.taxonomy.dynamics import Dynamics
-from errtax.taxonomy.layers import LAYER_BY_NAME, REST
 
 _SHOWN = 9  # contexts drawn: longer ones lie upon each other
 _MARKERS = "osD^vP*Xp"
@@ -109,7 +108,7 @@ def dynamics_table(dynamics: Dynamics) -> Table:
     nearest = {kind: found.nearest(kind) for kind in found.kinds}
     table = Table(title=Text(found.run.config.name, "bold"), title_justify="left", box=None, pad_edge=False)
     names = [layer.name for layer in dynamics.summaries[-1].layers]
-    titles = [LAYER_BY_NAME[name].title if name != REST else REST for name in names]
+    titles = [layer.title for layer in dynamics.summaries[-1].layers]
     heads = ["step", "nats", *(f"most like ({kind})" for kind in nearest), "errors", *titles]
     for head in heads:
         table.add_column(head, justify="right")

@@ -115,4 +115,10 @@ def evidence_in_words(peel: Peel, row: int) -> str:
         said.append(f"after a {('', 'space', 'quote', 'newline')[evidence.after[row]]}")
     if evidence.punctuation[row]:
         said.append("punctuation")
+    for rule in peel.settings.custom:
+        value = evidence.custom[rule.name][row]
+        if rule.limits and value >= 0:
+            said.append(f"{rule.title}: {value:,}")
+        elif value and not rule.limits:
+            said.append(rule.title)
     return "; ".join(said) or ("nothing known" if peel.layer_names[peel.layer[row]] != REST else "no layer claims it")

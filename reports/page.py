@@ -18,14 +18,15 @@ from errtax.reports.palette import COLOURS, LETTERS
 from errtax.reports.pie import pie_figure
 from errtax.reports.wording import DIFFERENCE_HEADS, HYPOTHESIS, difference_cells, findings, headline
 from errtax.taxonomy.comparison import Comparison
-from errtax.taxonomy.layers import LAYER_BY_NAME, REST
+from errtax.taxonomy.layers import find_layer
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.settings import Criterion, Settings
 from errtax.taxonomy.summary import Summary, summarise
 
-_STYLE = STYLE + "".join(
-    f".k-{name}{{border-left:.5rem solid {colour};padding-left:.5rem}}" for name, colour in COLOURS.items()
-)
+
+def _style(peels: Sequence[Settings]) -> str:
+    names = dict.fromkeys([*COLOURS, *(name for settings in peels for name in settings.layers)])
+    return STYLE + "".join(f".k-{name}{{border-left:.5rem solid {COLOURS[name]};padding-left:.5rem}}" for name in names)
 
 
 def report_page(peels: Sequence[Peel]) -> str:
@@ -46,7 +47,7 @@ def report_page(peels: Sequence[Peel]) -> str:
     body += [_examples(peel, len(peels) > 1) for peel in peels]
     body += [_definitions(peels[0].settings), _signatures(summaries)]
     machine = {"schema": "errtax.report/1", "summaries": [summary.to_json() for summary in summaries]}
-    return document(f"Errors of {names}", body, machine, _STYLE)
+    return document(f"Errors of {names}", body, machine, _style([peel.settings for peel in peels]))
 
 
 def comparison_page(comparisons: Sequence[Comparison], settings: Settings) -> str:
@@ -69,7 +70,7 @@ def comparison_page(comparisons: Sequence[Comparison], settings: Settings) -> st
         "schema": "errtax.compare/1",
         "comparisons": [comparison.to_json() for comparison in comparisons],
     }
-    return document(f"Errors against {baseline.model}", body, machine, _STYLE)
+    return document(f"Errors against {baseline.model}", body, machine, _style([settings]))
 
 
 def _picture(figure: Figure, description: str) -> str:
@@ -120,7 +121,7 @@ def _examples(peel: Peel, named: bool) -> str:
     for name in peel.layer_names:
         rows = [_example_row(excerpt(peel, int(row))) for row in sample_rows(peel, name, 6)]
         if rows:
-            title = LAYER_BY_NAME[name].title if name != REST else "rest"
+            title = find_layer(name, peel.settings).title
             head = ("position", "p", "slice", "context", "evidence")
             parts.append(f'<h3 class="k-{name}">{LETTERS[name]}  {escape(title)}</h3>' + _table(head, rows))
     return "".join(parts)
@@ -135,9 +136,9 @@ def _example_row(item: Excerpt) -> str:
 def _definitions(settings: Settings) -> str:
     error = "with a probability below 0.5" if settings.criterion is Criterion.PROBABILITY else "not ranked first"
     items = [
-        f'<li class="k-{name}"><b>{escape(LAYER_BY_NAME[name].title)}</b>: {escape(LAYER_BY_NAME[name].rule)}. '
-        f"<span class=s>{escape(settings.describe(name))}</span></li>"
-        for name in settings.layers
+        f'<li class="k-{layer.name}"><b>{escape(layer.title)}</b>: {escape(layer.rule)}. '
+        f"<span class=s>{escape(settings.describe(layer.name))}</span></li>"
+        for layer in (find_layer(name, settings) for name in settings.layers)
     ]
     return (
         f"<h2>Definitions</h2><p>An error is a symbol {error}. The layers take errors away one after another in this "

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.taxonomy.layers import REST, claim_bit
+from errtax.taxonomy.layers import REST, claim_bits
+from errtax.taxonomy.settings import Settings
 
 OUTSIDE = ("boost", REST)
 
@@ -23,9 +24,10 @@ def players_of(layers: Sequence[str]) -> list[str]:
     return [name for name in layers if name not in OUTSIDE]
 
 
-def claims_of(claims: NDArray[np.uint16], layers: Sequence[str]) -> NDArray[np.bool_]:
-    """`c[i, l]`: whether the player l of `players_of(layers)` claims error i; shape (errors, players)."""
-    bits = np.array([claim_bit(name) for name in players_of(layers)], np.uint16)
+def claims_of(claims: NDArray[np.uint16], settings: Settings) -> NDArray[np.bool_]:
+    """`c[i, l]`: whether the player l of `players_of(settings.layers)` claims error i; shape (errors, players)."""
+    known = claim_bits(settings)
+    bits = np.array([known[name] for name in players_of(settings.layers)], np.uint16)
     return (claims[:, None] & bits) > 0
 
 
@@ -46,10 +48,10 @@ def unique_parts(claimed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return claimed & alone
 
 
-def overlaps(claims: NDArray[np.uint16], layers: Sequence[str]) -> dict[tuple[str, ...], int]:
+def overlaps(claims: NDArray[np.uint16], settings: Settings) -> dict[tuple[str, ...], int]:
     """How many errors exactly these players claim, by the players' names; those that none claims under `()`."""
-    players = players_of(layers)
-    codes = claims_of(claims, layers) @ (1 << np.arange(len(players)))
+    players = players_of(settings.layers)
+    codes = claims_of(claims, settings) @ (1 << np.arange(len(players)))
     counts = np.bincount(codes.astype(np.int64), minlength=1 << len(players)).tolist()
     named = {tuple(name for k, name in enumerate(players) if code >> k & 1): n for code, n in enumerate(counts) if n}
     return dict(sorted(named.items(), key=lambda item: (-item[1], item[0])))

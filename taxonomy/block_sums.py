@@ -119,7 +119,7 @@ def _by_slice(peel: Peel, errors: NDArray[np.int64], bits: Floats) -> dict[Quant
 
 
 def _by_player(peel: Peel, errors: NDArray[np.int64], bits: Floats) -> dict[Quantity, _Cells]:
-    claimed = claims_of(peel.claims[errors], peel.settings.layers)
+    claimed = claims_of(peel.claims[errors], peel.settings)
     fair, unique = fair_parts(claimed), unique_parts(claimed)
     columns = {}
     for k, name in enumerate(players_of(peel.settings.layers)):

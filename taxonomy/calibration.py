@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from errtax.lm.errors import BadInput
 from errtax.taxonomy.attribution import players_of
 from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_blocks
-from errtax.taxonomy.layers import LAYER_BY_NAME, REST
+from errtax.taxonomy.layers import REST, find_layer
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.statistics import Interval, interval_of
 
@@ -95,7 +95,11 @@ def calibration(parts: Iterable[Peel], resampling: Resampling = STANDARD) -> Cal
     drawn = draw_blocks(len(blocks), resampling) if len(blocks) > 1 else np.empty((0, len(blocks)))
     again = (drawn @ blocks.reshape(len(blocks), -1)).reshape(-1, *blocks.shape[1:])
     whole = blocks.sum(axis=0)
-    classes = [_class(name, whole[k], again[:, k]) for k, name in enumerate(names) if whole[k, :, 0].any()]
+    titles = {"all": "all positions", REST: "claimed by none"}
+    titles |= {name: find_layer(name, last.settings).title for name in players_of(last.settings.layers)}
+    classes = [
+        _class(name, titles[name], whole[k], again[:, k]) for k, name in enumerate(names) if whole[k, :, 0].any()
+    ]
     signature = f"{last.signature}|calibration:bins={BINS}|bootstrap:{resampling.description}"
     return Calibration(last.log.model, tuple(classes), signature)
 
@@ -127,13 +131,12 @@ def _kinds(peel: Peel) -> NDArray[np.int64]:
     p = np.exp(peel.log.logprobs, where=peel.predicted, out=np.ones(len(peel.log)))
     kinds = np.full(len(peel.log), len(players) + 1)
     for k in range(len(players), 0, -1):
-        kinds[LAYER_BY_NAME[players[k - 1]].slice_of(peel.evidence, p, peel.settings) >= 0] = k
+        kinds[find_layer(players[k - 1], peel.settings).slice_of(peel.evidence, p, peel.settings) >= 0] = k
     return kinds
 
 
-def _class(name: str, whole: Floats, again: Floats) -> ClassCalibration:
+def _class(name: str, title: str, whole: Floats, again: Floats) -> ClassCalibration:
     """`whole`: (BINS, 3); `again`: (replicates, BINS, 3)."""
-    titles = {"all": "all positions", REST: "claimed by none"}
     n = whole[:, 0].sum()
     drawn = np.maximum(again[:, :, 0].sum(axis=1), 1)
     edges = np.linspace(0, 1, BINS + 1).tolist()
@@ -143,7 +146,7 @@ def _class(name: str, whole: Floats, again: Floats) -> ClassCalibration:
     ]
     return ClassCalibration(
         name,
-        titles.get(name) or LAYER_BY_NAME[name].title,
+        title,
         int(n),
         interval_of(float(whole[:, 1].sum() / n), again[:, :, 1].sum(axis=1) / drawn),
         interval_of(float(whole[:, 2].sum() / n), again[:, :, 2].sum(axis=1) / drawn),

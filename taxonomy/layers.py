@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from errtax.oracle.custom import OracleRule
 from errtax.oracle.evidence import Evidence
 from errtax.oracle.text_view import QUOTE, SPACE
 from errtax.taxonomy.settings import Settings
@@ -30,7 +31,7 @@ class Layer:
     slice_of: Callable[[Evidence, NDArray[np.float64], Settings], Slices]
 
 
-def _smallest(value: NDArray[np.generic], limits: tuple[int, ...], valid: NDArray[np.bool_]) -> Slices:
+def _smallest(value: NDArray[np.generic], limits: tuple[float, ...], valid: NDArray[np.bool_]) -> Slices:
     """The first limit that is >= value, where valid."""
     found = np.searchsorted(np.array(limits), value)
     return np.where(valid & (found < len(limits)), found, -1).astype(np.int8)
@@ -130,7 +131,27 @@ LAYER_BY_NAME = {layer.name: layer for layer in LAYERS}
 REST = "rest"
 """Errors that no chosen layer claims: only there when layers are left out or the boost ladder ends below 0.5."""
 
+_REST = Layer(REST, "rest", "no layer claims it", "", lambda s: [REST], lambda evidence, p, settings: _no_claims(p))
 
-def claim_bit(name: str) -> int:
-    """The bit of a layer in the column `claims`; it does not depend on which layers are chosen."""
-    return 1 << list(LAYER_BY_NAME).index(name)
+
+def find_layer(name: str, settings: Settings) -> Layer:
+    """The layer of that name among the built-in ones, the settings' own oracles, and `rest`."""
+    if name in LAYER_BY_NAME:
+        return LAYER_BY_NAME[name]
+    return _REST if name == REST else _custom(next(rule for rule in settings.custom if rule.name == name))
+
+
+def _custom(rule: OracleRule) -> Layer:
+    def slice_of(evidence: Evidence, p: NDArray[np.float64], settings: Settings) -> Slices:
+        found = evidence.custom[rule.name]
+        if rule.limits:
+            return _smallest(found, rule.limits, found >= 0)
+        return np.where(found, 0, -1).astype(np.int8)
+
+    return Layer(rule.name, rule.title, rule.rule, "", lambda settings: rule.slices, slice_of)
+
+
+def claim_bits(settings: Settings) -> dict[str, int]:
+    """The bit of each layer in the column `claims`; it does not depend on which of them are chosen."""
+    names = (*LAYER_BY_NAME, *(rule.name for rule in settings.custom))
+    return {name: 1 << k for k, name in enumerate(names)}

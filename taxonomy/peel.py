@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.prediction_log import PredictionLog
 from errtax.oracle.evidence import Evidence
-from errtax.taxonomy.layers import LAYER_BY_NAME, REST, claim_bit
+from errtax.taxonomy.layers import REST, claim_bits, find_layer
 from errtax.taxonomy.settings import Criterion, Settings
 
 
@@ -42,7 +42,7 @@ class Peel:
 
     def slice_names(self, name: str) -> list[str]:
         """The slices of a layer."""
-        return [REST] if name == REST else LAYER_BY_NAME[name].slices(self.settings)
+        return find_layer(name, self.settings).slices(self.settings)
 
     @property
     def predicted(self) -> NDArray[np.bool_]:
@@ -82,11 +82,11 @@ def peel_log(log: PredictionLog, evidence: Evidence, settings: Settings) -> Peel
     claims = np.zeros(len(log), np.uint16)
     layer = np.where(error, np.int8(len(settings.layers)), np.int8(-1))
     slices = np.where(error, np.int8(0), np.int8(-1))
-    left = error.copy()
+    left, bits = error.copy(), claim_bits(settings)
     for number, name in enumerate(settings.layers):
-        claimed_by = LAYER_BY_NAME[name].slice_of(evidence, p, settings)
+        claimed_by = find_layer(name, settings).slice_of(evidence, p, settings)
         claimed = error & (claimed_by >= 0)
-        claims[claimed] |= claim_bit(name)
+        claims[claimed] |= bits[name]
         taken = claimed & left
         layer[taken] = number
         slices[taken] = claimed_by[taken]

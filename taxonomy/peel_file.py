@@ -1,8 +1,8 @@
 """The peel table (errtax.peel/1): evidence and verdicts, one row per position of the log."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from errtax.lm.errors import BadInput
+from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.prediction_log import PredictionLog, decode_symbols, encode_symbols
 from errtax.lm.table import (
     Column,
@@ -23,9 +23,10 @@ from errtax.lm.table import (
     table_writer,
 )
 from errtax.lm.text import Unit
+from errtax.oracle.custom import OracleRule
 from errtax.oracle.evidence import NONE, Evidence
 from errtax.oracle.text_view import AFTER_NAMES
-from errtax.taxonomy.layers import LAYER_BY_NAME, claim_bit
+from errtax.taxonomy.layers import claim_bits
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.signature import settings_of_signature
 
@@ -75,15 +76,20 @@ def write_peel(path: Path, peel: Peel, force: bool = True) -> None:
     optional = {"argmax": symbol} if peel.log.argmax_codes is not None else {}
     optional |= {"argmax_logprob": pa.float32()} if peel.log.argmax_logprobs is not None else {}
     schema = PEEL.arrow(symbol=symbol, **optional)
+    custom = peel.settings.custom
+    for rule in custom:
+        kind = pa.int32() if rule.limits else pa.bool_()
+        schema = schema.append(pa.field(_column_of(rule), kind, nullable=True))
     metadata = {
         "errtax.schema": PEEL.name,
         "signature": peel.signature,
-        "claims": json.dumps({name: claim_bit(name) for name in LAYER_BY_NAME}),
+        "claims": json.dumps(claim_bits(peel.settings)),
         "oracles": ",".join(
             name
             for name, column in (("ngram", peel.evidence.ngram_context), ("rare", peel.evidence.word_count))
             if column is not None
         ),
+        **({"custom_oracles": json.dumps([asdict(rule) for rule in custom])} if custom else {}),
         "unit": str(peel.log.unit),
         "model": peel.log.model,
         **peel.sources,
@@ -120,12 +126,19 @@ def _arrow_columns(peel: Peel, rows: slice) -> dict[str, Any]:
         "layer": _dictionary(peel.layer[rows], peel.layer_names),
         "slice": _dictionary(slice_codes, slice_names),
     }
+    for rule in peel.settings.custom:
+        values = evidence.custom[rule.name]
+        columns[_column_of(rule)] = _nullable(values) if rule.limits else arrow_of(values)
     if log.argmax_codes is not None:
         columns["argmax"] = encode_symbols(log.argmax_codes[rows], log.unit)
     if log.argmax_logprobs is not None:
         best = log.argmax_logprobs[rows].astype(np.float32)
         columns["argmax_logprob"] = arrow_of(best, null=np.isnan(best))
     return columns
+
+
+def _column_of(rule: OracleRule) -> str:
+    return f"oracle_{rule.name.replace('-', '_')}"
 
 
 def _nullable(values: NDArray[np.int32]) -> Any:
@@ -187,7 +200,27 @@ def _open(path: Path) -> tuple[Any, dict[str, str], list[str]]:
         found = metadata.get("errtax.schema", "no schema")
         wanted = f"{PEEL.name} is needed; make one with errtax peel --preds {path.name}"
         return file, metadata, [f"its metadata says {found}, {wanted}"]
-    return file, metadata, PEEL.mistyped(file.schema_arrow)
+    problems = PEEL.mistyped(file.schema_arrow)
+    try:
+        columns = [_column_of(rule) for rule in _custom_of(metadata)]
+    except (ValueError, KeyError, TypeError, UsageError) as error:
+        return file, metadata, [*problems, f"its metadata do not say what its own oracles mean ({error})"]
+    missing = [name for name in columns if name not in file.schema_arrow.names]
+    return file, metadata, [*problems, *(f"column {name!r} is missing" for name in missing)]
+
+
+def _custom_of(metadata: dict[str, str]) -> tuple[OracleRule, ...]:
+    found = json.loads(metadata.get("custom_oracles", "[]"))
+    return tuple(
+        OracleRule(
+            name=rule["name"],
+            title=rule["title"],
+            rule=rule["rule"],
+            limits=tuple(rule["limits"]),
+            parameters=tuple((key, value) for key, value in rule["parameters"]),
+        )
+        for rule in found
+    )
 
 
 def _peel_of(path: Path, table: Any, metadata: dict[str, str]) -> tuple[Peel, list[str]]:
@@ -199,7 +232,9 @@ def _peel_of(path: Path, table: Any, metadata: dict[str, str]) -> tuple[Peel, li
     if "argmax_logprob" in table.column_names:
         best = numpy_of(table["argmax_logprob"], missing=np.nan).astype(np.float64)
         log = replace(log, argmax_logprobs=best)
-    peel = peel_log(log, _evidence_of(table, metadata), settings_of_signature(metadata.get("signature", "")))
+    custom = _custom_of(metadata)
+    settings = settings_of_signature(metadata.get("signature", ""), custom)
+    peel = peel_log(log, _evidence_of(table, metadata, custom), settings)
     sources = {key: value for key, value in metadata.items() if key in _SOURCES}
     peel = replace(peel, signature=metadata["signature"], sources=sources)
     names, slices = _slice_dictionary(peel, slice(None))
@@ -217,7 +252,7 @@ def _peel_of(path: Path, table: Any, metadata: dict[str, str]) -> tuple[Peel, li
     ]
 
 
-def _evidence_of(table: Any, metadata: dict[str, str]) -> Evidence:
+def _evidence_of(table: Any, metadata: dict[str, str], custom: Sequence[OracleRule]) -> Evidence:
     oracles = metadata.get("oracles", "").split(",")
     has_ngram = "ngram" in oracles
     return Evidence(
@@ -230,6 +265,10 @@ def _evidence_of(table: Any, metadata: dict[str, str]) -> Evidence:
         after=(_codes_of(table["after"], AFTER_NAMES[1:]) + 1).astype(np.uint8),
         newline_distance=_integers(table["newline_distance"], 0),
         punctuation=numpy_of(table["punctuation"]),
+        custom={
+            rule.name: _integers(table[_column_of(rule)], NONE) if rule.limits else numpy_of(table[_column_of(rule)])
+            for rule in custom
+        },
     )
 
 

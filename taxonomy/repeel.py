@@ -12,9 +12,14 @@ from errtax.taxonomy.signature import parse_signature
 def repeel(peel: Peel, settings: Settings) -> Peel:
     """The peel by other settings.  Time O(rows x slices).
 
-    Raises `UsageError` for a layer whose oracle was missing when the evidence was collected, and for contexts longer
-    than its n-gram model had.
+    Oracles that are not built in may have other limits here, but must be those of the peel.  Raises `UsageError` for a
+    layer whose oracle was missing when the evidence was collected, and for contexts longer than its n-gram model had.
     """
+    known = peel.settings.custom
+    settings = settings if settings.custom else replace(settings, custom=known)
+    if [(r.name, bool(r.limits)) for r in settings.custom] != [(r.name, bool(r.limits)) for r in known]:
+        found = ", ".join(rule.name for rule in known) or "none"
+        raise UsageError(f"this peel has evidence of these oracles beside the built-in ones: {found}; peel again.")
     absent = {"ngram"} if peel.evidence.ngram_context is None else set()
     absent |= {"rare"} if peel.evidence.word_count is None else set()
     wanted = sorted(absent & {*settings.layers})

@@ -44,7 +44,7 @@ def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
     model = _model(inputs, train, log, settings)
     view = TextView.of_log(log)
     words = count_words(train) if train is not None and "rare" in settings.layers else None
-    peel = peel_log(log, collect_evidence(view, model, words), settings)
+    peel = peel_log(log, collect_evidence(view, model, words, settings.custom), settings)
     logger.debug("Peeled: %s errors.", f"{int(peel.error.sum()):,}")
     train_sha256 = train.sha256 if train else model.text_sha256 if model else ""
     described = model.description if model else ""

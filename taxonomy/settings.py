@@ -1,9 +1,12 @@
 """Thresholds of the peel, its presets, and their short form for signatures."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from errtax.lm.errors import UsageError
+from errtax.oracle.custom import OracleRule
 
 LAYER_NAMES = ("ngram", "memory", "rare", "word", "punctuation", "boost")
 
@@ -17,7 +20,7 @@ class Criterion(StrEnum):
 
 @dataclass(frozen=True)
 class Settings:
-    """All thresholds of the six layers, and their order.
+    """All thresholds of the layers, and their order.  `custom`: oracles beside the six built-in ones.
 
     The defaults are the paper's, with two details that it does not print and that its counts show: the memory
     takes words of five characters and more only, and "after a newline" means the three characters after it.
@@ -31,11 +34,13 @@ class Settings:
     rare_counts: tuple[int, ...] = (0, 1, 2, 3, 4, 5)  # occurrences in the training text
     newline_reach: int = 3  # characters after a newline
     boosts: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5)
+    custom: tuple[OracleRule, ...] = ()
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.layers if name not in LAYER_NAMES]
+        known = (*LAYER_NAMES, *(rule.name for rule in self.custom))
+        unknown = [name for name in self.layers if name not in known]
         if unknown or not self.layers or len(set(self.layers)) != len(self.layers):
-            allowed = ",".join(LAYER_NAMES)
+            allowed = ",".join(known)
             raise UsageError(f"layers must be some of {allowed}, each once, got {','.join(self.layers) or 'none'}.")
         for name in ("memory_windows", "rare_counts", "boosts"):
             values: tuple[float, ...] = getattr(self, name)
@@ -60,12 +65,15 @@ class Settings:
             "word": f"word(newline<={self.newline_reach})",
             "punctuation": "punctuation",
             "boost": f"boost({_join(self.boosts)})",
+            **{rule.name: rule.description for rule in self.custom},
         }
         return text[name]
 
     @classmethod
-    def parse_layers(cls, text: str, criterion: str) -> "Settings":
+    def parse_layers(cls, text: str, criterion: str, custom: Sequence[OracleRule] = ()) -> "Settings":
         """The settings whose layers `describe` as in `text`, the layers of a signature.
+
+        `custom`: the oracles that are not built in; the text knows their names and limits, not what they mean.
 
         >>> settings = Settings(layers=("rare", "memory"), rare_counts=(0, 2))
         >>> ",".join(settings.describe(name) for name in settings.layers)
@@ -73,9 +81,8 @@ class Settings:
         >>> Settings.parse_layers("rare(0,2),memory(100,500,1000,5000;len>=5)", "p<0.5") == settings
         True
         """
-        settings, names = cls(criterion=Criterion(criterion)), []
-        for item in text.replace("),", ")\n").replace("punctuation,", "punctuation\n").splitlines():
-            name, _, inside = item.rstrip(")").partition("(")
+        settings, names = cls(criterion=Criterion(criterion), custom=tuple(custom)), []
+        for name, inside in re.findall(r"([^,()]+)(?:\(([^()]*)\))?(?:,|$)", text):
             names.append(name)
             values, _, extra = inside.partition(";")
             if name == "ngram":

@@ -1,9 +1,10 @@
 """One string that says how the numbers of a peel were made, and parses back."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import errtax
 from errtax.lm.errors import BadInput
+from errtax.oracle.custom import OracleRule
 from errtax.taxonomy.settings import Settings
 
 ABSENT = "none"
@@ -36,10 +37,10 @@ def parse_signature(signature: str) -> Mapping[str, str]:
     return {key: value for key, _, value in pairs}
 
 
-def settings_of_signature(signature: str) -> Settings:
-    """The settings that a peel's signature describes."""
+def settings_of_signature(signature: str, custom: Sequence[OracleRule] = ()) -> Settings:
+    """The settings that a peel's signature describes; `custom`: its oracles that are not built in."""
     fields = parse_signature(signature)
     try:
-        return Settings.parse_layers(fields["layers"], fields["err"])
+        return Settings.parse_layers(fields["layers"], fields["err"], custom)
     except (KeyError, ValueError) as error:
         raise BadInput(f"{signature!r} does not say how the errors were peeled ({error}).") from None

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from errtax.taxonomy.attribution import overlaps, players_of
 from errtax.taxonomy.block_sums import BlockSums, Quantity, block_sums
 from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_blocks
-from errtax.taxonomy.layers import LAYER_BY_NAME, REST
+from errtax.taxonomy.layers import REST, find_layer
 from errtax.taxonomy.peel import Peel
 
 SCHEMA = "errtax.stats/1"
@@ -170,7 +170,7 @@ def statistics(parts: Iterable[Peel], resampling: Resampling = STANDARD) -> Stat
 
     def watched() -> Iterable[Peel]:
         for part in parts:
-            claimed.update(overlaps(part.claims[part.error], part.settings.layers))
+            claimed.update(overlaps(part.claims[part.error], part.settings))
             seen[:] = [part]
             yield part
 
@@ -201,7 +201,7 @@ def _layer(resampled: Resampled, peel: Peel, name: str) -> LayerStatistics:
 
     return LayerStatistics(
         **vars(whole),
-        title=REST if name == REST else LAYER_BY_NAME[name].title,
+        title=find_layer(name, peel.settings).title,
         fair=order_free("fair", errors),
         fair_bits=order_free("fair_bits", positions),
         unique=order_free("unique", errors),

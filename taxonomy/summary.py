@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from errtax.taxonomy.layers import LAYER_BY_NAME, REST
+from errtax.taxonomy.layers import REST, find_layer
 from errtax.taxonomy.peel import Peel
 
 SCHEMA = "errtax.peel-summary/1"
@@ -100,7 +100,7 @@ def summarise(peel: Peel) -> Summary:
         if name == REST and not parts[0].count:
             continue
         count = sum(part.count for part in parts)
-        title = LAYER_BY_NAME[name].title if name != REST else "rest"
+        title = find_layer(name, peel.settings).title
         layers.append(LayerSummary(name, title, count, count / max(errors, 1), sum(part.bits for part in parts), parts))
     correct = predicted & ~peel.error
     parameters = peel.sources.get("parameters", peel.log.metadata.get("parameters"))

@@ -15,7 +15,7 @@ from errtax.lm.errors import UsageError
 from errtax.taxonomy.block_sums import Quantity, block_sums
 from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_blocks
 from errtax.taxonomy.comparison import require_comparable
-from errtax.taxonomy.layers import LAYER_BY_NAME, REST
+from errtax.taxonomy.layers import REST, find_layer
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.statistics import Interval, interval_of
 
@@ -97,7 +97,11 @@ def trend(peels: Sequence[Peel], by: str = "parameters", resampling: Resampling 
 
     names = [name for name in ordered[0].layer_names if name != REST]
     layers = [
-        of(name, LAYER_BY_NAME[name].title, [Quantity("count", name, part) for part in ordered[0].slice_names(name)])
+        of(
+            name,
+            find_layer(name, ordered[0].settings).title,
+            [Quantity("count", name, part) for part in ordered[0].slice_names(name)],
+        )
         for name in names
     ]
     signature = f"{ordered[0].signature}|trend:by={by}|bootstrap:{resampling.description}"

@@ -21,7 +21,7 @@ from errtax.lm.prediction_log import PredictionLog
 from errtax.taxonomy.attribution import OUTSIDE, claims_of, fair_parts, overlaps, players_of, unique_parts
 from errtax.taxonomy.block_sums import BlockSums, Quantity, block_sums
 from errtax.taxonomy.bootstrap import Resampling
-from errtax.taxonomy.layers import claim_bit
+from errtax.taxonomy.layers import claim_bits
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.peel_file import read_peel_parts, write_peel
 from errtax.taxonomy.repeel import repeel
@@ -94,13 +94,13 @@ def test_in_every_order_a_layer_lies_between_unique_and_solo(
 
 @given(arrays(np.uint16, st.integers(0, 30), elements=st.integers(0, 63)))
 def test_overlaps_count_each_error_once(claims: NDArray[np.uint16]) -> None:
-    found = overlaps(claims, LAYER_NAMES)
+    found = overlaps(claims, Settings())
     assert sum(found.values()) == len(claims)
     for names, count in found.items():
-        due = sum(claim_bit(name) for name in names)
-        mask = sum(claim_bit(name) for name in players_of(LAYER_NAMES))
+        due = sum(claim_bits(Settings())[name] for name in names)
+        mask = sum(claim_bits(Settings())[name] for name in players_of(LAYER_NAMES))
         assert count == int(((claims & mask) == due).sum())
-    assert claims_of(claims, LAYER_NAMES).shape == (len(claims), 5)
+    assert claims_of(claims, Settings()).shape == (len(claims), 5)
 
 
 # --- sums over blocks ------------------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ def test_bits_of_layers_and_correct_symbols_are_the_logs(log: PredictionLog, wan
     excess = np.maximum(surprisal[peel.error] - 1, 0).sum() / n
     assert sum(layer.excess.value for layer in found.layers) == pytest.approx(excess, abs=1e-9)
     fair_bits = sum(layer.fair_bits.value for layer in found.layers if layer.fair_bits)
-    claimed = claims_of(peel.claims[peel.error], peel.settings.layers).any(axis=1)
+    claimed = claims_of(peel.claims[peel.error], peel.settings).any(axis=1)
     assert fair_bits == pytest.approx(surprisal[peel.error][claimed].sum() / n, abs=1e-9)
 
 

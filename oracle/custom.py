@@ -1,0 +1,201 @@
+"""Oracles of your own: a function from a text to a number, or a yes, at each of its symbols.
+
+`@oracle` on such a function makes a layer of it that claims errors like the built-in ones:
+
+>>> @oracle("digits", rule="the correct symbol is a digit")
+... def digits(view):
+...     return [character.isdigit() for character in view.string]
+>>> find_oracles(["digits"])[0].limits  # without limits: a yes or no
+()
+>>> del REGISTRY["digits"]  # only this example wants it gone
+
+A function may return a number a symbol instead, below zero where it has nothing to say; `limits` then cut it into
+slices, and the smallest limit that is at least the number takes the error.  See `docs/oracles.md`.
+
+A package offers its oracles by naming their module as an entry point; they are asked when `--layers` names them:
+
+    [project.entry-points."errtax.oracles"]
+    digits = "my_package.oracles"
+"""
+
+import importlib.util
+import logging
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from errtax.lm.errors import BadInput, UsageError
+from errtax.oracle.text_view import TextView
+
+ENTRY_POINTS = "errtax.oracles"
+RESERVED = ("ngram", "memory", "rare", "word", "punctuation", "boost", "rest", "errors", "bits")
+MOST = 10
+"""Layers of one peel that are not built in: so many bits of the column `claims` are left."""
+
+Ask = Callable[[TextView], ArrayLike]
+"""The text -> one value per symbol (n,), or per character (m,)."""
+
+
+@dataclass(frozen=True)
+class OracleRule:
+    """What a peel must know of an oracle to be peeled again where its function is not at hand.
+
+    `limits`: largest value of each slice, increasing; none for an oracle of yes and no.  `parameters`: what its
+    evidence depends on, as pairs of name and value; they stand in the signature.
+    """
+
+    name: str
+    title: str
+    rule: str
+    limits: tuple[float, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", self.name) or self.name in RESERVED:
+            allowed = "small letters, digits and hyphens, and none of errtax's own"
+            raise UsageError(f"an oracle's name is {allowed} ({', '.join(RESERVED)}); got {self.name!r}.")
+        if list(self.limits) != sorted(set(self.limits)) or any(limit < 0 for limit in self.limits):
+            raise UsageError(f"the limits of oracle {self.name!r} must increase from at least 0; got {self.limits}.")
+        if len(self.limits) > 100:
+            raise UsageError(f"oracle {self.name!r} has {len(self.limits)} limits; 100 are allowed.")
+        for key, value in self.parameters:
+            if not re.fullmatch(r"[\w.+-]+", key) or not re.fullmatch(r"[\w.+-]+", value):
+                found = f"parameter {key}={value} of oracle {self.name!r}"
+                raise UsageError(f"{found}: only letters, digits and _ . + - are allowed, for the signature.")
+
+    @property
+    def slices(self) -> list[str]:
+        """A name for each slice: the oracle's own, or one with each limit."""
+        return [f"{limit:.12g} {self.name}" for limit in self.limits] or [self.name]
+
+    @property
+    def description(self) -> str:
+        """The oracle in a signature, for example `digits` or `copied(10,100;least=3)`."""
+        parts = [",".join(f"{limit:.12g}" for limit in self.limits)] if self.limits else []
+        parts += [f"{key}={value}" for key, value in self.parameters]
+        return f"{self.name}({';'.join(parts)})" if parts else self.name
+
+
+REGISTRY: dict[str, tuple[OracleRule, Ask]] = {}
+"""Each registered oracle, and the function that is asked."""
+
+
+def oracle(
+    name: str,
+    *,
+    rule: str,
+    title: str = "",
+    limits: Sequence[float] = (),
+    parameters: Mapping[str, object] | None = None,
+) -> Callable[[Ask], Ask]:
+    """Register the decorated function as an oracle.
+
+    `rule` says in words which errors it claims; `title` is the layer's name in tables and pictures (default: `name`).
+    A function of the same name in the same module replaces what it registered before, as when a notebook is run again.
+    """
+    pairs = tuple((key, str(value)) for key, value in (parameters or {}).items())
+    made = OracleRule(name, title or name.replace("-", " "), rule, tuple(map(float, limits)), pairs)
+
+    def register(ask: Ask) -> Ask:
+        if name in REGISTRY and _origin(REGISTRY[name][1]) != _origin(ask):
+            raise UsageError(f"there is an oracle {name!r} already; give this one another name.")
+        REGISTRY[name] = (made, ask)
+        return ask
+
+    return register
+
+
+def _origin(ask: Ask) -> tuple[str, str]:
+    return ask.__module__, getattr(ask, "__qualname__", "")
+
+
+def find_oracles(names: Sequence[str]) -> tuple[OracleRule, ...]:
+    """The oracles of these names: registered here, or offered by a package.
+
+    Raises `UsageError` for a name that no oracle has, and for too many of them.
+    """
+    _register_packages()
+    for name in names:
+        if name not in REGISTRY:
+            there_are = (
+                f"own ones are {', '.join(sorted(REGISTRY))}" if REGISTRY else "load your own with --oracles FILE"
+            )
+            built_in = ", ".join(RESERVED[:6])
+            raise UsageError(f"there is no layer {name!r}; the built-in layers are {built_in}; {there_are}.")
+    if len(names) > MOST:
+        raise UsageError(f"a peel has room for {MOST} oracles of your own; got {len(names)}.")
+    return tuple(REGISTRY[name][0] for name in names)
+
+
+@cache
+def _register_packages() -> None:
+    for point in entry_points(group=ENTRY_POINTS):
+        try:
+            point.load()
+        except Exception as error:  # somebody else's code: whatever it raises, the other oracles can be had
+            reason = f"{type(error).__name__}: {error}"
+            logging.getLogger("errtax").warning("The oracles of %s are left out (%s).", point.value, reason)
+
+
+def load_oracles(source: str) -> tuple[str, ...]:
+    """The names of the oracles that a Python file (its path), or a module, registers when it is imported.
+
+    Raises `BadInput` when it cannot be imported, or registers none.
+    """
+    before = set(REGISTRY)
+    try:
+        module = _import_file(Path(source)) if source.endswith(".py") else import_module(source).__name__
+    except Exception as error:  # somebody else's code may raise anything
+        reason = f"{type(error).__name__}: {error}"
+        raise BadInput(f"the oracles of {source} cannot be imported ({reason}).") from error
+    names = tuple(name for name, (_, ask) in REGISTRY.items() if name not in before or ask.__module__ == module)
+    if not names:
+        raise BadInput(f"{source} registers no oracle; decorate a function with @errtax.oracle.custom.oracle(...).")
+    return names
+
+
+def _import_file(path: Path) -> str:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist")
+    module_name = f"errtax_oracles_{path.stem}"
+    spec: Any = importlib.util.spec_from_file_location(module_name, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    spec.loader.exec_module(module)
+    return module_name
+
+
+def ask_oracle(rule: OracleRule, view: TextView) -> NDArray[Any]:
+    """An oracle's evidence, shape (len(view),): booleans, or int32 that is -1 where it has nothing to say.
+
+    Raises `UsageError` when the function returns another number of values than the text has symbols or characters, or
+    values that its limits do not go with.
+    """
+    try:
+        found = np.asarray(REGISTRY[rule.name][1](view))
+    except Exception as error:  # somebody else's code may raise anything
+        raise UsageError(f"oracle {rule.name!r} failed ({type(error).__name__}: {error}); see --debug.") from error
+    symbols, characters = len(view), len(view.first_symbol) - 1
+    if found.shape not in ((symbols,), (characters,)):
+        due = f"({symbols},)" if symbols == characters else f"({symbols},), or ({characters},) for characters,"
+        raise UsageError(f"oracle {rule.name!r} returned shape {found.shape}; {due} is needed.")
+    numbers = found.dtype.kind in "iu" or (found.dtype.kind == "f" and bool(np.isfinite(found).all()))
+    if rule.limits and not numbers:
+        raise UsageError(f"oracle {rule.name!r} has limits, so it must return finite numbers; got {found.dtype}.")
+    if not rule.limits and found.dtype != bool:
+        raise UsageError(f"oracle {rule.name!r} has no limits, so it must return booleans; got {found.dtype}.")
+    if len(found) == characters:
+        found = view.spread(found)
+    if not rule.limits:
+        return found
+    largest = np.iinfo(np.int32).max
+    return np.where(found < 0, -1, np.minimum(np.ceil(found), largest)).astype(np.int32)
