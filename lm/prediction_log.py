@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
@@ -120,13 +121,30 @@ def read_log(path: Path) -> PredictionLog:
     return log
 
 
+def log_of_frame(frame: Any, name: str = "the frame") -> PredictionLog:
+    """The log in a pandas frame, or an Arrow table, with the columns of a log's file.
+
+    Raises `BadInput` like `read_log`.
+    """
+    table = frame if isinstance(frame, pa.Table) else pa.Table.from_pandas(frame, preserve_index=False)
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer)
+    log, problems = _read_file(pq.ParquetFile(pa.BufferReader(buffer.getvalue())), name)
+    if problems or log is None:
+        raise BadInput(f"{name} is not a valid prediction log: {problems[0]}.")
+    return log
+
+
 def log_problems(path: Path) -> list[str]:
     """What is wrong with a prediction log, one line per problem."""
     return _read(path)[1]
 
 
 def _read(path: Path) -> tuple[PredictionLog | None, list[str]]:
-    file = open_parquet(path)
+    return _read_file(open_parquet(path), str(path))
+
+
+def _read_file(file: Any, name: str) -> tuple[PredictionLog | None, list[str]]:
     if file.metadata.num_rows == 0:
         return None, ["it has no rows"]
     schema = file.schema_arrow
@@ -148,7 +166,7 @@ def _read(path: Path) -> tuple[PredictionLog | None, list[str]]:
         value,
         *(name for name in ("argmax", "argmax_logprob", "doc") if name in schema.names),
     ]
-    columns = {name: file.read([name]).column(0) for name in names}
+    columns = {column: file.read([column]).column(0) for column in names}
     positions, problems = _positions(columns["position"])
     logprobs, more = _logprobs(columns[value], as_probability, positions)
     problems += more
@@ -164,7 +182,7 @@ def _read(path: Path) -> tuple[PredictionLog | None, list[str]]:
     best_logprobs = None if best is None else numpy_of(best, missing=np.nan).astype(np.float64)
     if best_logprobs is not None and (best_logprobs > 1e-6).any():
         problems.append("column 'argmax_logprob' has values above 0; a natural log of a probability is at most 0")
-    log = PredictionLog(str(path), unit, positions, codes, logprobs, argmax, metadata, docs, best_logprobs)
+    log = PredictionLog(name, unit, positions, codes, logprobs, argmax, metadata, docs, best_logprobs)
     whole = not problems and positions[0] == 0 and positions[-1] == len(positions) - 1
     if whole and "text_sha256" in metadata and metadata["text_sha256"] != log.text_sha256:
         problems.append("its symbols are not those of the text that its metadata names (text_sha256 differs)")

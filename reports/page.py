@@ -39,7 +39,7 @@ def report_page(peels: Sequence[Peel]) -> str:
         "<h2>Breakdown</h2>",
         _picture(pie_figure(summaries), f"Errors of {names} by layer and slice, as rings"),
     ]
-    body += [_summary_table(summary) for summary in summaries]
+    body += [summary_html(summary) for summary in summaries]
     body += [_picture(bars_figure(summaries), f"Errors of {names} by slice, as bars")]
     body.append(
         "<h2>Examples</h2><p>Errors evenly spaced over the text; the symbol in the box is the one the model missed.</p>"
@@ -60,7 +60,7 @@ def comparison_page(comparisons: Sequence[Comparison], settings: Settings) -> st
         "<h2>Errors saved</h2>",
         _picture(difference_figure(comparisons), "Errors saved by layer and slice"),
     ]
-    body += [_comparison_table(comparison) for comparison in comparisons]
+    body += [comparison_html(comparison) for comparison in comparisons]
     body += [
         "<h2>Breakdown of each model</h2>",
         _picture(bars_figure(summaries), "Errors of each model by slice"),
@@ -88,7 +88,8 @@ def _row(kind: str, label: str, layer: str | None, values: Sequence[str]) -> str
     return f'<tr class="{kind}">{first}{"".join(f"<td>{escape(value)}</td>" for value in values)}</tr>'
 
 
-def _summary_table(summary: Summary) -> str:
+def summary_html(summary: Summary) -> str:
+    """The layers and slices of one model as a table."""
     rows = []
     for layer in summary.layers:
         values = (f"{layer.count:,}", f"{100 * layer.share:.2f} %", f"{layer.bits:.4f}")
@@ -104,7 +105,8 @@ def _summary_table(summary: Summary) -> str:
     return f"<h3>{escape(summary.model)}</h3>" + _table(head, rows)
 
 
-def _comparison_table(comparison: Comparison) -> str:
+def comparison_html(comparison: Comparison) -> str:
+    """What one model saves against the baseline, as a table."""
     rows = []
     for layer in comparison.layers:
         label = f"{LETTERS[layer.name]}  {comparison.titles[layer.name]}"

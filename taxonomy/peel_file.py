@@ -72,6 +72,20 @@ _ROWS = 1 << 20  # of a row group
 
 def write_peel(path: Path, peel: Peel, force: bool = True) -> None:
     """Write a peel, row group by row group."""
+    schema, metadata = _schema_of(peel)
+    with table_writer(path, schema, metadata, force) as writer:
+        for start in range(0, len(peel.log), _ROWS):
+            writer.write_batch(_batch(peel, schema, slice(start, start + _ROWS)))
+
+
+def frame_of_peel(peel: Peel) -> Any:
+    """The table of a peel as a pandas frame, with the file's columns."""
+    schema, _ = _schema_of(peel)
+    return pa.Table.from_batches([_batch(peel, schema, slice(None))]).to_pandas()
+
+
+def _schema_of(peel: Peel) -> tuple[Any, dict[str, str]]:
+    """The columns of a peel's table, and its metadata."""
     symbol = pa.binary() if peel.log.unit is Unit.BYTE else pa.string()
     optional = {"argmax": symbol} if peel.log.argmax_codes is not None else {}
     optional |= {"argmax_logprob": pa.float32()} if peel.log.argmax_logprobs is not None else {}
@@ -94,10 +108,12 @@ def write_peel(path: Path, peel: Peel, force: bool = True) -> None:
         "model": peel.log.model,
         **peel.sources,
     }
-    with table_writer(path, schema, metadata, force) as writer:
-        for start in range(0, len(peel.log), _ROWS):
-            columns = _arrow_columns(peel, slice(start, start + _ROWS))
-            writer.write_batch(pa.record_batch([columns[name] for name in schema.names], schema=schema))
+    return schema, metadata
+
+
+def _batch(peel: Peel, schema: Any, rows: slice) -> Any:
+    columns = _arrow_columns(peel, rows)
+    return pa.record_batch([columns[name] for name in schema.names], schema=schema)
 
 
 def _arrow_columns(peel: Peel, rows: slice) -> dict[str, Any]:

@@ -24,10 +24,10 @@ logger = logging.getLogger("errtax")
 
 @dataclass(frozen=True)
 class PeelInputs:
-    """The files of one peel.  Without an index one is built from the training text, in memory."""
+    """The files of one peel, or a log and a model in memory.  Without an index one is built from the training text."""
 
-    preds: Path
-    ngram: Path | None = None
+    preds: Path | PredictionLog
+    ngram: Path | NgramModel | None = None
     train_text: Path | None = None
     text: Path | None = None  # if given, the log must be a log of it
     engine: str | None = None  # for an ARPA file: native or kenlm
@@ -35,7 +35,7 @@ class PeelInputs:
 
 def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
     """The peel of a prediction log.  Layers whose oracle is missing are left out, with a word about it."""
-    log = read_log(inputs.preds)
+    log = read_log(inputs.preds) if isinstance(inputs.preds, Path) else inputs.preds
     if inputs.text is not None:
         _require_text(log, inputs.text)
     train = None if inputs.train_text is None else read_text(inputs.train_text, log.unit)
@@ -51,9 +51,9 @@ def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
     signature = make_signature(str(log.unit), len(log), peel.settings, described, log.text_sha256, train_sha256)
     sources: dict[str, str] = {
         "text_sha256": log.text_sha256,
-        "preds_sha256": sha256_of_file(inputs.preds),
+        **({"preds_sha256": sha256_of_file(inputs.preds)} if isinstance(inputs.preds, Path) else {}),
         **({"train_sha256": train_sha256} if train_sha256 else {}),
-        **({"ngram_sha256": _sha256_of_model(inputs.ngram)} if inputs.ngram else {}),
+        **({"ngram_sha256": _sha256_of_model(inputs.ngram)} if isinstance(inputs.ngram, Path) else {}),
         **{key: log.metadata[key] for key in ("parameters", "step") if key in log.metadata},
     }
     return replace(peel, signature=signature, sources=sources)
@@ -63,16 +63,19 @@ def _model(inputs: PeelInputs, train: Text | None, log: PredictionLog, settings:
     if "ngram" not in settings.layers:
         return None
     if inputs.ngram is not None:
-        model = open_model_for_log(inputs.ngram, log.unit, inputs.engine)
+        model, name = inputs.ngram, "the model"
+        if isinstance(model, Path):
+            name = str(model)
+            model = open_model_for_log(model, log.unit, inputs.engine)
         require_unit(model, log.unit, log.name)
         if model.order <= settings.ngram_max:
-            found = f"{inputs.ngram} has order {model.order}, so contexts of up to {model.order - 1} symbols"
+            found = f"{name} has order {model.order}, so contexts of up to {model.order - 1} symbols"
             raise BadInput(
                 f"{found}; the n-gram layer asks for {settings.ngram_max}. "
                 f"Build it with --order {settings.ngram_max + 1}, or lower --ngram-max."
             )
         if train is not None and model.text_sha256 and model.text_sha256 != train.sha256:
-            logger.warning("The model %s was built from another text than %s.", inputs.ngram, inputs.train_text)
+            logger.warning("%s was built from another text than %s.", name, inputs.train_text)
         return model
     if train is None:
         return None

@@ -375,7 +375,7 @@ def test_an_index_built_on_the_way_gives_the_same_peel(inputs: PeelInputs) -> No
     assert first.signature.startswith("errtax:")
     assert "|ngram:mkn,order=10,compat|" in first.signature
     assert inputs.ngram is not None
-    assert first.sources["ngram_sha256"] == hashlib.sha256(inputs.ngram.read_bytes()).hexdigest()
+    assert first.sources["ngram_sha256"] == hashlib.sha256(Path(str(inputs.ngram)).read_bytes()).hexdigest()
     assert summarise(first).parameters == 123
     assert summarise(first).model == "a model"
 
