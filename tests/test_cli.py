@@ -398,7 +398,7 @@ def test_existing_output_needs_force(errtax: Errtax) -> None:
 def test_usage_errors(errtax: Errtax) -> None:
     refused(errtax("pel"), 2, "Did you mean 'peel'")
     refused(errtax("build-ngram", "train.txt", "--order", 99), 2, "1..32")
-    refused(errtax("peel", "--preds", "preds.parquet", "--layers", "ngram,magic"), 2, "ngram,memory,rare")
+    refused(errtax("peel", "--preds", "preds.parquet", "--layers", "ngram,magic"), 2, "ngram, memory, rare")
     errtax("peel", "--preds", "preds.parquet")
     refused(errtax("show", "preds.peel.parquet", "--layer", "magic"), 2, "magic", "memory")
     refused(errtax("report", "preds.peel.parquet", "--pie", "pie.gif"), 2, ".svg")
