@@ -1,11 +1,11 @@
 """Do the intervals and tests keep what they promise, and what do they cost?
 
-    python bench/statistics.py coverage      # 95 % intervals of the block bootstrap, and of the binomial formula
-    python bench/statistics.py power         # the paired test, and the z-test of two proportions
-    python bench/statistics.py speed         # errtax stats on 330,000 and on 10,000,000 positions
+    python bench/intervals.py coverage      # 95 % intervals of the block bootstrap, and of the binomial formula
+    python bench/intervals.py power         # the paired test, and the z-test of two proportions
+    python bench/intervals.py speed         # errtax stats on 330,000 and on 10,000,000 positions
 
-The simulated text has easy and hard stretches, so that errors come in clusters: in a hard one the model is wrong on 60 %
-of the symbols, and 30 % of those errors are of the class `punctuation`; in an easy one on 20 %, and 10 %.  Half of the
+The simulated text has easy and hard stretches, so that errors come in clusters: in a hard one the model is wrong on
+60 % of the symbols, and 30 % of those errors are of the class `punctuation`; in an easy one on 20 %, and 10 %.  Half of the
 text is hard.  So the true error rate is 0.4, and the true share of the class 0.25.
 """
 
@@ -83,7 +83,8 @@ def coverage(count: int = 1000, n: int = 200_000) -> None:
             )
             hits += [covers(each, truth) for each, truth in zip(intervals, (RATE, RATE, SHARE, SHARE), strict=True)]
         print(
-            f"{stretch:>14,} " + " ".join(f"{100 * h / count:>{w}.1f}" for h, w in zip(hits, (14, 10, 14, 10))),
+            f"{stretch:>14,} "
+            + " ".join(f"{100 * h / count:>{w}.1f}" for h, w in zip(hits, (14, 10, 14, 10), strict=True)),
             flush=True,
         )
 
