@@ -5,8 +5,8 @@
     python bench/intervals.py speed         # errtax stats on 330,000 and on 10,000,000 positions
 
 The simulated text has easy and hard stretches, so that errors come in clusters: in a hard one the model is wrong on
-60 % of the symbols, and 30 % of those errors are of the class `punctuation`; in an easy one on 20 %, and 10 %.  Half of the
-text is hard.  So the true error rate is 0.4, and the true share of the class 0.25.
+60 % of the symbols, and 30 % of those errors are of the class `punctuation`; in an easy one on 20 %, and 10 %.  Half
+of the text is hard.  So the true error rate is 0.4, and the true share of the class 0.25.
 """
 
 import math

@@ -56,8 +56,8 @@ def command(
     sources = Sources(preds, ngram, orders or ())
     if ngram and not orders:
         notice(f"No n-gram model takes part: --orders says which orders of {ngram} do, for example --orders 20.")
-    require_members(len(preds), len(sources.orders), Criterion(criterion))
-    found = overlap(read_predictors(sources), Criterion(criterion), min_count)
+    require_members(len(preds), len(sources.orders), Criterion.parse(criterion))
+    found = overlap(read_predictors(sources), Criterion.parse(criterion), min_count)
     write_overlap(output, found, force)
     if figure:
         from errtax.reports.figure import save_figure

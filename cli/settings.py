@@ -18,7 +18,7 @@ _OPTIONS = (
         type=NAMES,
         help="Which layers, in which order [default: ngram,memory,rare,word,punctuation,boost].",
     ),
-    click.option("--criterion", type=click.Choice(["p<0.5", "argmax"]), help="What an error is [default: p<0.5]."),
+    click.option("--criterion", metavar="p<T|argmax", help="What an error is [default: p<0.5]."),
     click.option("--ngram-max", type=int, help="Longest context of the n-gram layer [9]."),
     click.option(
         "--memory-windows", "--memory", type=INTEGERS, help="Windows of the memory layer [100,500,1000,5000]."
@@ -57,7 +57,7 @@ def settings_of(given: dict[str, Any], base: Any = None, custom: tuple[Any, ...]
     named = {name: value for name, value in given.items() if value is not None}
     preset = named.pop("preset", None)
     if "criterion" in named:
-        named["criterion"] = Criterion(named["criterion"])
+        named["criterion"] = Criterion.parse(named["criterion"])
     start = PRESETS[preset] if preset else base or PRESETS["paper"]
     limits = named.pop("limits", ())
     return replace(start, **named, custom=_with_limits(custom, limits))

@@ -6,6 +6,7 @@ byte belongs to its character, an invalid byte is a character of its own that be
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -42,6 +43,32 @@ class Words(NamedTuple):
     def end(self) -> NDArray[np.int64]:
         """The symbol behind each word."""
         return self.start + self.length
+
+
+class CharacterKinds(NamedTuple):
+    """What single characters are, whatever stands beside them; all boolean, one entry a character."""
+
+    word: NDArray[np.bool_]
+    space: NDArray[np.bool_]
+    quote: NDArray[np.bool_]
+    apostrophe: NDArray[np.bool_]  # a quote unless it stands between two characters of words
+    punctuation: NDArray[np.bool_]
+
+
+def kinds_of(characters: list[str]) -> CharacterKinds:
+    """The kinds of some characters.
+
+    >>> [kind.tolist() for kind in kinds_of(["é", "\\n"])]
+    [[True, False], [False, False], [False, False], [False, False], [False, False]]
+    """
+    rules: list[Callable[[str], bool]] = [
+        lambda c: bool(WORD.match(c)),
+        lambda c: c.isspace() and c not in "\r\n",
+        lambda c: c in _QUOTES,
+        lambda c: c in _APOSTROPHES,
+        lambda c: unicodedata.category(c)[0] in "PS",
+    ]
+    return CharacterKinds(*(np.array([rule(c) for c in characters], bool) for rule in rules))
 
 
 class CharacterClasses(NamedTuple):
@@ -141,12 +168,8 @@ class TextView:
         """Classes of characters: looked up once per distinct character."""
         points = self.points
         distinct, which = np.unique(points, return_inverse=True)
-        characters = [chr(point) for point in distinct]
-        word = np.array([bool(WORD.match(c)) for c in characters], bool)[which]
-        space = np.array([c.isspace() and c not in "\r\n" for c in characters], bool)[which]
-        mark = np.array([unicodedata.category(c)[0] in "PS" for c in characters], bool)[which]
-        quote = np.array([c in _QUOTES for c in characters], bool)[which]
-        apostrophe = np.array([c in _APOSTROPHES for c in characters], bool)[which]
+        kinds = kinds_of([chr(point) for point in distinct])
+        word, space, quote, apostrophe, mark = (kind[which] for kind in kinds)
         before, after = np.roll(word, 1), np.roll(word, -1)
         before[:1] = after[-1:] = False
         line_feed, carriage_return = points == 0x0A, points == 0x0D

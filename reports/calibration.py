@@ -21,7 +21,7 @@ def calibration_figure(found: Calibration) -> Figure:
     grid = figure.add_gridspec(rows, columns, wspace=0.22, hspace=0.45, **margins)
     for k, each in enumerate(found.classes):
         axes = figure.add_subplot(grid[k // columns, k % columns])
-        colour = COLOURS.get(each.name, "#222222")
+        colour = "#222222" if each.name == "all" else COLOURS[each.name]
         shown = [part for part in each.bins if part.n]
         largest = max(part.n for part in shown)
         heights = [0.3 * part.n / largest for part in each.bins]
@@ -32,7 +32,12 @@ def calibration_figure(found: Calibration) -> Figure:
         axes.set(xlim=(0, 1), ylim=(0, 1.02))
         axes.set_xlabel("probability of the first-ranked symbol", size=8)
         axes.set_ylabel("share that is right" if k % columns == 0 else "", size=8)
-        axes.set_title(f"{LETTERS.get(each.name, '')}  {each.title}".strip(), size=10, color=colour, weight="bold")
+        axes.set_title(
+            f"{'' if each.name == 'all' else LETTERS[each.name]}  {each.title}".strip(),
+            size=10,
+            color=colour,
+            weight="bold",
+        )
         said = f"n = {each.n:,}\nerror {100 * each.error.value:.2f} %"
         axes.text(0.04, 0.96, said, transform=axes.transAxes, va="top", size=7.5)
         if k == 0:

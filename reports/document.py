@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from html import escape
+from importlib.resources import files
 
 STYLE = """
 :root{color-scheme:light dark;--line:#8886;--soft:#8882}
@@ -27,16 +28,21 @@ TEXT = ' class="t"'
 """Attribute of a cell of text."""
 
 
-def document(title: str, body: Sequence[str], machine: object, style: str = STYLE) -> str:
-    """A page of these parts, with the JSON document `machine` in it for programs.
+def document(
+    title: str, body: Sequence[str], machine: object, style: str = STYLE, script: str = "", page: object = None
+) -> str:
+    """A page of these parts, with the JSON document `machine` in it for programs, and `page` for its own `script`.
 
-    Its policy allows no request, no script and no style but `style`; `body` must be escaped already.
+    Its policy allows no request, no style but `style` and no script but `script`; `body` must be escaped already.
     """
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
-    data = json.dumps(machine, ensure_ascii=True)
-    for character in "<>&":
-        data = data.replace(character, f"\\u{ord(character):04x}")
+    allowed = f"script-src '{_hash(script)}'; " if script else ""
+    policy = (
+        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; {allowed}base-uri 'none'; form-action 'none'"
+    )
+    blocks = {"errtax": machine, **({} if page is None else {"errtax-page": page})}
+    data = [
+        f'<script type="application/json" id="{name}">{escaped_json(block)}</script>' for name, block in blocks.items()
+    ]
     return "\n".join(
         [
             '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">',
@@ -44,9 +50,27 @@ def document(title: str, body: Sequence[str], machine: object, style: str = STYL
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{escape(title)}</title><style>{style}</style></head><body><main>",
             *body,
-            f'</main><script type="application/json" id="errtax">{data}</script></body></html>\n',
+            f"</main>{''.join(data)}",
+            f"<script>{script}</script></body></html>\n" if script else "</body></html>\n",
         ]
     )
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def escaped_json(document: object) -> str:
+    """JSON that may stand in a script element: without `<`, `>` and `&`, in ASCII."""
+    data = json.dumps(document, ensure_ascii=True, separators=(",", ":"))
+    for character in "<>&":
+        data = data.replace(character, f"\\u{ord(character):04x}")
+    return data
+
+
+def asset(name: str) -> str:
+    """A file that stands beside the code: a style sheet or a script."""
+    return files("errtax.reports").joinpath("assets", name).read_text("utf-8")
 
 
 def table(head: Sequence[str], rows: Sequence[str], texts: Sequence[str] = ()) -> str:

@@ -90,18 +90,11 @@ def _changed(base: Settings, given: dict[str, Any]) -> Settings:
         name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
     }
     if "criterion" in changes:
-        changes["criterion"] = _criterion(changes["criterion"])
+        changes["criterion"] = Criterion.parse(changes["criterion"])
     own = [name for name in changes.get("layers", ()) if name not in LAYER_NAMES]
     rules = {rule.name: rule for rule in base.custom}
     missing = find_oracles([name for name in own if name not in rules])
     return replace(base, **changes, custom=(*rules.values(), *missing))
-
-
-def _criterion(value: str) -> Criterion:
-    try:
-        return Criterion(value)
-    except ValueError:
-        raise UsageError(f"there is no criterion {value!r}; there are {', '.join(Criterion)}.") from None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,8 @@
-"""One plain HTML file: pictures, tables, examples of every layer, definitions, signature.
+"""One HTML file: pictures, tables, a peel that follows its controls, the text with its errors, definitions, signature.
 
-The text under test is untrusted: all of it passes through `html.escape`, and the page's policy forbids scripts,
-requests and any style but its own.  The page names no path and needs no network.
+All that a reader without JavaScript needs is written here; the script (`assets/report.js`) adds what moves.  The text
+under test is untrusted: here it passes through `html.escape`, in the script it becomes text nodes, and the page's
+policy forbids all requests and any script and style but its own.  The page names no path and needs no network.
 """
 
 import base64
@@ -11,43 +12,70 @@ from html import escape
 from matplotlib.figure import Figure
 
 from errtax.reports.bars import bars_figure, difference_figure
-from errtax.reports.document import STYLE, document, table
+from errtax.reports.document import STYLE, asset, document, table
 from errtax.reports.excerpts import Excerpt, excerpt, sample_rows
 from errtax.reports.figure import svg_of
+from errtax.reports.page_data import LIMIT, page_data
 from errtax.reports.palette import COLOURS, LETTERS
 from errtax.reports.pie import pie_figure
+from errtax.reports.statistics import STATISTICS_HEADS, percent, statistics_cells
+from errtax.reports.trend import trend_figure
+from errtax.reports.windows import worst_windows
 from errtax.reports.wording import DIFFERENCE_HEADS, HYPOTHESIS, difference_cells, findings, headline
-from errtax.taxonomy.comparison import Comparison
+from errtax.taxonomy.comparison import Comparison, compare, require_comparable
 from errtax.taxonomy.layers import find_layer
 from errtax.taxonomy.peel import Peel
-from errtax.taxonomy.settings import Criterion, Settings
+from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.statistics import Statistics, statistics
 from errtax.taxonomy.summary import Summary, summarise
+from errtax.taxonomy.trend import trend
 
-
-def _style(peels: Sequence[Settings]) -> str:
-    names = dict.fromkeys([*COLOURS, *(name for settings in peels for name in settings.layers)])
-    return STYLE + "".join(f".k-{name}{{border-left:.5rem solid {COLOURS[name]};padding-left:.5rem}}" for name in names)
+_CAVEATS = (
+    "The layers are rules of thumb about the text. A layer holds errors that its oracle could have explained; it does "
+    "not prove why the model made them. A layer's size depends on the layers before it: the fair share and “any order” "
+    "say by how much. Intervals are 95 % percentiles of the block bootstrap over blocks of 1,000 symbols; they tell "
+    "how much another text of the same kind would change the numbers, not another training of the model."
+)
 
 
 def report_page(peels: Sequence[Peel]) -> str:
-    """The report on one or more peels, as HTML."""
-    summaries = [summarise(peel) for peel in peels]
-    body = [f"<h1>{escape(' · '.join(headline(summary) for summary in summaries))}</h1>"]
-    body += [f"<p>{escape(' '.join(findings(summary)))}</p>" for summary in summaries]
+    """The report on one or more peels, as HTML; the first is the baseline of the others.
+
+    Raises `BadInput` unless all are peels of the same positions of the same text, made in the same way.
+    """
+    for other in peels[1:]:
+        require_comparable(peels[0], other)
+    summaries, found = [summarise(peel) for peel in peels], [statistics([peel]) for peel in peels]
+    comparisons = [compare(peels[0], other) for other in peels[1:]]
+    settings, whole = peels[0].settings, len(peels[0].log) <= LIMIT
     names = ", ".join(summary.model for summary in summaries)
+    body = _head(summaries, found, comparisons)
     body += [
-        "<h2>Breakdown</h2>",
+        '<h2 id="breakdown">Breakdown</h2>',
         _picture(pie_figure(summaries), f"Errors of {names} by layer and slice, as rings"),
+        *(_statistics_table(each, len(found) > 1) for each in found),
+        _picture(bars_figure(summaries), f"Errors of {names} by slice, as bars"),
     ]
-    body += [summary_html(summary) for summary in summaries]
-    body += [_picture(bars_figure(summaries), f"Errors of {names} by slice, as bars")]
+    body += _live(peels) if whole else _too_long(peels[0])
+    body += _overlaps(found[0], whole)
+    body += _comparison(comparisons)
+    body += _trend(peels)
+    body += _browser(peels) if whole else [worst_windows(peel) for peel in peels]
     body.append(
-        "<h2>Examples</h2><p>Errors evenly spaced over the text; the symbol in the box is the one the model missed.</p>"
+        '<h2 id="examples">Examples</h2><p>Errors evenly spaced over the text; the symbol in the box is the one that '
+        "the model missed.</p>"
     )
     body += [_examples(peel, len(peels) > 1) for peel in peels]
-    body += [_definitions(peels[0].settings), _signatures(summaries)]
-    machine = {"schema": "errtax.report/1", "summaries": [summary.to_json() for summary in summaries]}
-    return document(f"Errors of {names}", body, machine, _style([peel.settings for peel in peels]))
+    body += [_definitions(settings), f'<h2 id="caveats">Caveats</h2><p>{_CAVEATS}</p>', _signatures(found)]
+    machine = {
+        "schema": "errtax.report/1",
+        "summaries": [summary.to_json() for summary in summaries],
+        "statistics": [each.to_json() for each in found],
+        "comparisons": [comparison.to_json() for comparison in comparisons],
+    }
+    style = asset("report.css") + _layer_style([settings])
+    script = asset("report.js") if whole else ""
+    return document(f"Errors of {names}", body, machine, style, script, page_data(peels) if whole else None)
 
 
 def comparison_page(comparisons: Sequence[Comparison], settings: Settings) -> str:
@@ -56,11 +84,7 @@ def comparison_page(comparisons: Sequence[Comparison], settings: Settings) -> st
     summaries = [baseline, *(comparison.other for comparison in comparisons)]
     body = [f"<h1>{escape(f'Against {baseline.model}')}</h1>"]
     body += [f"<p>{escape(comparison.finding())}</p>" for comparison in comparisons]
-    body += [
-        "<h2>Errors saved</h2>",
-        _picture(difference_figure(comparisons), "Errors saved by layer and slice"),
-    ]
-    body += [comparison_html(comparison) for comparison in comparisons]
+    body += _comparison(comparisons)
     body += [
         "<h2>Breakdown of each model</h2>",
         _picture(bars_figure(summaries), "Errors of each model by slice"),
@@ -70,7 +94,54 @@ def comparison_page(comparisons: Sequence[Comparison], settings: Settings) -> st
         "schema": "errtax.compare/1",
         "comparisons": [comparison.to_json() for comparison in comparisons],
     }
-    return document(f"Errors against {baseline.model}", body, machine, _style([settings]))
+    return document(f"Errors against {baseline.model}", body, machine, STYLE + _layer_style([settings]))
+
+
+def _layer_style(settings: Sequence[Settings]) -> str:
+    names = dict.fromkeys([*COLOURS, *(name for each in settings for name in (*each.layers, *_own(each)))])
+    return "".join(
+        f".k-{name}{{border-left:.5rem solid {COLOURS[name]};padding-left:.5rem}}"
+        f".l-{name}{{border-bottom-color:{COLOURS[name]}}}.l-{name}::after{{content:'{LETTERS[name]}'}}\n"
+        for name in names
+    )
+
+
+def _own(settings: Settings) -> list[str]:
+    return [rule.name for rule in settings.custom]
+
+
+# --- the head --------------------------------------------------------------------------------------------------------
+
+
+def _head(summaries: Sequence[Summary], found: Sequence[Statistics], comparisons: Sequence[Comparison]) -> list[str]:
+    title = " · ".join(headline(summary) for summary in summaries)
+    said = [" ".join(findings(summary)) for summary in summaries] + [each.finding() for each in comparisons]
+    rates = "; ".join(
+        f"{each.model}: error rate {percent(each.error_rate)} of {each.positions:,} symbols" for each in found
+    )
+    sections = [
+        f'<a href="#{name}">{title}</a>'
+        for name, title in (
+            ("breakdown", "Breakdown"),
+            ("live", "Re-peel"),
+            ("overlaps", "Overlaps"),
+            *((("comparison", "Comparison"),) if comparisons else ()),
+            ("text", "Text"),
+            ("examples", "Examples"),
+            ("definitions", "Definitions"),
+        )
+    ]
+    warnings = dict.fromkeys(each.warning for each in found if each.warning)
+    return [
+        f"<h1>{escape(title)}</h1>",
+        *(f'<p class="lead">{escape(text)}</p>' for text in said),
+        f"<p>{escape(rates)} (95 % intervals). Each error belongs to the first layer that explains it.</p>",
+        *(f'<p class="note">{escape(text)}</p>' for text in warnings),
+        f'<nav aria-label="Sections">{" ".join(sections)}</nav>',
+    ]
+
+
+# --- figures and tables ----------------------------------------------------------------------------------------------
 
 
 def _picture(figure: Figure, description: str) -> str:
@@ -84,8 +155,24 @@ def _table(head: Sequence[str], rows: Sequence[str]) -> str:
 
 
 def _row(kind: str, label: str, layer: str | None, values: Sequence[str]) -> str:
-    first = f"<td{f' class=k-{layer}' if layer else ''}>{escape(label)}</td>"
+    first = f'<th scope="row" class="t{f" k-{layer}" if layer else ""}">{escape(label)}</th>'
     return f'<tr class="{kind}">{first}{"".join(f"<td>{escape(value)}</td>" for value in values)}</tr>'
+
+
+def _statistics_table(found: Statistics, named: bool) -> str:
+    rows = []
+    for layer in found.layers:
+        label = f"{LETTERS[layer.name]}  {layer.title}"
+        rows.append(_row("layer", label, layer.name, statistics_cells(layer, layer)))
+        if len(layer.slices) > 1:
+            rows += [_row("", f"  {part.name}", layer.name, statistics_cells(part, None)) for part in layer.slices]
+    heading = f"<h3>{escape(found.model)}</h3>" if named else ""
+    note = (
+        "<p>In brackets: 95 % intervals. Fair share: each error divided among the layers that claim it. Any order: the "
+        "least and the most that the layer takes in any order of layers. Excess: bits above the one that a right "
+        "symbol may cost. Recoverable: bits that the n-gram model would have saved.</p>"
+    )
+    return heading + _table(("layer / slice", *STATISTICS_HEADS), rows) + note
 
 
 def summary_html(summary: Summary) -> str:
@@ -118,6 +205,122 @@ def comparison_html(comparison: Comparison) -> str:
     return f"<h3>{escape(comparison.other.model)}</h3>{numbers}<p>{escape(HYPOTHESIS)}</p>"
 
 
+def _comparison(comparisons: Sequence[Comparison]) -> list[str]:
+    if not comparisons:
+        return []
+    return [
+        f'<h2 id="comparison">Errors saved against {escape(comparisons[0].baseline.model)}</h2>',
+        _picture(difference_figure(comparisons), "Errors saved by layer and slice"),
+        *(comparison_html(comparison) for comparison in comparisons),
+    ]
+
+
+def _trend(peels: Sequence[Peel]) -> list[str]:
+    for by in ("parameters", "step") if len(peels) > 2 else ():
+        values = {peel.sources.get(by, peel.log.metadata.get(by, "")) for peel in peels}
+        if len(values) == len(peels) and all(value.isdigit() and int(value) for value in values):
+            picture = _picture(trend_figure(trend(peels, by)), f"Errors by class along {by}")
+            return [f'<h2 id="trend">Along the {by}</h2>', picture]
+    return []
+
+
+def _overlaps(found: Statistics, whole: bool) -> list[str]:
+    both = found.explained_by_both()
+    titles = {layer.name: layer.title for layer in found.layers}
+    rows = []
+    for names, count in list(found.overlaps.items())[:20]:
+        dots = "".join(f'<td class="dot">{"●" if name in names else "·"}</td>' for name in both)
+        label = escape(" + ".join(titles[name] for name in names) or "none of them")
+        share = f"<td>{100 * count / max(found.errors, 1):.2f} %</td>"
+        rows.append(f'<tr><th scope="row" class="t">{label}</th>{dots}<td>{count:,}</td>{share}<td></td></tr>')
+    heads = "".join(f'<th scope="col" class="dot">{LETTERS[name]}</th>' for name in both)
+    numbers = '<th scope="col">errors</th><th scope="col">share</th><td></td>'
+    head = f'<tr><th scope="col" class="t">claimed by exactly</th>{heads}{numbers}</tr>'
+    pairs = [
+        _row("", titles[a], a, ["" if a == b else f"{100 * share:.1f} %" for b, share in row.items()])
+        for a, row in both.items()
+    ]
+    follows = " It follows the controls above." if whole else ""
+    return [
+        f'<h2 id="overlaps">Overlaps</h2><p>How many errors of {escape(found.model)} exactly these layers claim; boost '
+        f"takes what is left, so it is not asked.{follows}</p>",
+        f'<div class="scroll"><table id="overlap-table"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>',
+        "<h3>Of what a layer claims, the share that each other layer claims, too</h3>",
+        _table(("layer", *(titles[name] for name in both)), pairs),
+    ]
+
+
+# --- what moves ------------------------------------------------------------------------------------------------------
+
+
+def _live(peels: Sequence[Peel]) -> list[str]:
+    cells = ("errors", "share", "fair", *(("any order",) if len(peels) == 1 else ()), "")
+    model = f'<th scope="colgroup" colspan="{len(cells)}" class="t">{{}}</th>'
+    models = "".join(model.format(escape(peel.log.model)) for peel in peels)
+    heads = "".join(f'<th scope="col">{name}</th>' if name else "<td></td>" for _ in peels for name in cells)
+    table_head = f'<tr><td></td>{models}</tr><tr><th scope="col" class="t">layer / slice</th>{heads}</tr>'
+    region = '<div class="scroll" tabindex="0" role="region" aria-label="Breakdown by the settings">'
+    return [
+        '<h2 id="live">Re-peel</h2><p class="no-script note">With JavaScript the definitions can be moved here, and the '
+        "text can be read error by error. All that stands on this page was made without it.</p>",
+        "<div data-live hidden><p>Move the definitions, switch layers off or drag them into another order: the numbers "
+        "are what <code>errtax repeel</code> would give. The address of this page keeps the view.</p>"
+        '<div class="live"><div><div id="controls"></div><h3>Layers, first to last</h3>'
+        '<ol id="order" aria-label="Layers in their order"></ol>'
+        '<button type="button" id="reset">Back to the settings of the peel</button></div>'
+        '<div><div id="pies"></div><p id="live-said" role="status"></p>'
+        f'{region}<table id="live-table"><thead>{table_head}</thead><tbody></tbody></table></div></div></div></div>',
+    ]
+
+
+def _browser(peels: Sequence[Peel]) -> list[str]:
+    models = [(str(k), f"errors of {peel.log.model}") for k, peel in enumerate(peels)]
+    if len(peels) > 1:
+        models.append(("change", f"fixed, kept, new: {peels[1].log.model} against {peels[0].log.model}"))
+    options = "".join(f'<option value="{value}">{escape(text)}</option>' for value, text in models)
+    changes = "".join(f'<option value="{value}">{value or "any"}</option>' for value in ("", "fixed", "kept", "new"))
+    change = f'<label>in the second model<br><select id="f-change">{changes}</select></label>' if len(peels) > 1 else ""
+    keys = (
+        ("n", "next marked symbol"),
+        ("p", "previous marked symbol"),
+        ("1 – 9", "only the errors of this layer, and all again"),
+        ("?", "this help"),
+    )
+    rows = "".join(f"<p><kbd>{key}</kbd> {text}</p>" for key, text in keys)
+    return [
+        '<h2 id="text">Text</h2><div data-live hidden id="browser">',
+        "<p>The whole text under test. Errors are underlined in the colour of their layer, with its letter; ends of "
+        "lines are ↵, carriage returns ←.</p>"
+        '<div class="filters">'
+        f'<label>mark<br><select id="by">{options}</select></label>'
+        '<label>of layer<br><select id="f-layer"></select></label>'
+        '<label>of slice<br><select id="f-slice"></select></label>'
+        '<label>claimed by<br><select id="f-claim"></select></label>'
+        f"{change}"
+        '<label>bits at least<br><input type="number" id="f-bits" min="0" step="1"></label>'
+        '<label>inside matches of<br><input type="text" id="f-regex" placeholder="regular expression"></label>'
+        '<span><button type="button" id="previous">← previous</button> <button type="button" id="next">next →</button> '
+        '<button type="button" id="help-button" aria-label="Help on keys">?</button></span>'
+        '<span id="matches" role="status"></span></div>'
+        '<div class="browser"><div id="pane" tabindex="0" role="region" aria-label="Text with its errors">'
+        '<div id="canvas"></div></div><div id="detail" tabindex="0" role="region" aria-live="polite" '
+        'aria-label="The chosen symbol"></div></div>'
+        f'<dialog id="help" aria-label="Keys">{rows}<form method="dialog"><button>Close</button></form></dialog></div>',
+        '<p class="no-script">The text with its errors is shown with JavaScript; examples stand below.</p>',
+    ]
+
+
+def _too_long(peel: Peel) -> list[str]:
+    return [
+        f'<h2 id="live">Re-peel</h2><p class="note">This text has {len(peel.log):,} symbols. Up to {LIMIT:,} a page holds '
+        "the whole text and peels it again as you move the definitions; beyond, it holds the numbers and the worst "
+        "passages. <code>errtax repeel</code> and <code>errtax show</code> do the rest.</p>"
+    ]
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
 def _examples(peel: Peel, named: bool) -> str:
     parts = [f"<h3>{escape(peel.log.model)}</h3>"] if named else []
     for name in peel.layer_names:
@@ -132,24 +335,25 @@ def _examples(peel: Peel, named: bool) -> str:
 def _example_row(item: Excerpt) -> str:
     context = f"{escape(item.before)}<b>{escape(item.symbol)}</b>{escape(item.after)}"
     numbers = f'<td>{item.position:,}</td><td>{item.p:.3g}</td><td class="t">{escape(item.slice)}</td>'
-    return f'<tr>{numbers}<td class="x"><bdi>{context}</bdi></td><td class="e">{escape(item.evidence)}</td></tr>'
+    return f'<tr>{numbers}<td class="x"><bdi>{context}</bdi></td><td class="e-words">{escape(item.evidence)}</td></tr>'
 
 
 def _definitions(settings: Settings) -> str:
-    error = "with a probability below 0.5" if settings.criterion is Criterion.PROBABILITY else "not ranked first"
+    threshold = settings.criterion.threshold
+    error = "not ranked first" if threshold is None else f"with a probability below {threshold:g}"
     items = [
         f'<li class="k-{layer.name}"><b>{escape(layer.title)}</b>: {escape(layer.rule)}. '
-        f"<span class=s>{escape(settings.describe(layer.name))}</span></li>"
+        f'<span class="s">{escape(settings.describe(layer.name))}</span></li>'
         for layer in (find_layer(name, settings) for name in settings.layers)
     ]
     return (
-        f"<h2>Definitions</h2><p>An error is a symbol {error}. The layers take errors away one after another in this "
-        "order; each counts what no earlier one took, so a layer's size depends on the order. “n-gram” means n "
-        "symbols of context (order n + 1 in KenLM's terms). Bits are the surprisal of the errors, per symbol of the "
-        f"whole text. After Karpathy, Johnson &amp; Fei-Fei (2015), section 4.3.</p><ol>{''.join(items)}</ol>"
+        f'<h2 id="definitions">Definitions</h2><p>An error is a symbol {error}. The layers take errors away one after '
+        "another in this order; each counts what no earlier one took, so a layer's size depends on the order. “n-gram” "
+        "means n symbols of context (order n + 1 in KenLM's terms). Bits are the surprisal of the errors, per symbol "
+        f"of the whole text. After Karpathy, Johnson &amp; Fei-Fei (2015), section 4.3.</p><ol>{''.join(items)}</ol>"
     )
 
 
-def _signatures(summaries: Sequence[Summary]) -> str:
-    lines = "".join(f'<p class="s">{escape(summary.model)}: {escape(summary.signature)}</p>' for summary in summaries)
+def _signatures(made: Sequence[Statistics] | Sequence[Summary]) -> str:
+    lines = "".join(f'<p class="s">{escape(each.model)}: {escape(each.signature)}</p>' for each in made)
     return f"<h2>Signature</h2>{lines}"

@@ -23,24 +23,35 @@ def bits(interval: Interval) -> str:
     return f"{interval.value:.4f}{ends}"
 
 
+STATISTICS_HEADS = (
+    "errors",
+    "share of the errors",
+    "fair share",
+    "any order",
+    "bits a symbol",
+    "excess",
+    "recoverable",
+)
+
+
 def statistics_table(found: Statistics, slices: bool = True) -> Table:
     """A row a layer and slice: errors, share, its order-free twins, bits; 95 % intervals in brackets."""
     title = Text(f"{found.model}: {percent(found.error_rate)} errors, {bits(found.bits)} bits a symbol", "bold")
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     table.add_column("")
     table.add_column("layer / slice", no_wrap=True)
-    heads = ("errors", "share of the errors", "fair share", "any order", "bits a symbol", "excess", "recoverable")
-    for name in heads:
+    for name in STATISTICS_HEADS:
         table.add_column(name, justify="right", no_wrap=True)
     for layer in found.layers:
         style = f"bold {COLOURS[layer.name]}"
-        table.add_row(Text(LETTERS[layer.name], style), Text(layer.title, style), *_cells(layer, layer))
+        table.add_row(Text(LETTERS[layer.name], style), Text(layer.title, style), *statistics_cells(layer, layer))
         for part in layer.slices if slices and len(layer.slices) > 1 else ():
-            table.add_row("", f"  {part.name}", *_cells(part, None))
+            table.add_row("", f"  {part.name}", *statistics_cells(part, None))
     return table
 
 
-def _cells(part: PartStatistics, layer: LayerStatistics | None) -> list[str]:
+def statistics_cells(part: PartStatistics, layer: LayerStatistics | None) -> list[str]:
+    """A row under `STATISTICS_HEADS`; shares whatever the order only of a layer."""
     fair, reach = "", ""
     if layer is not None and layer.unique is not None and layer.solo is not None:
         fair, reach = percent(layer.fair), f"{100 * layer.unique.value:.2f} – {100 * layer.solo.value:.2f} %"

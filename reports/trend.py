@@ -23,7 +23,7 @@ def trend_figure(found: Trend) -> Figure:
     for k, each in enumerate(found.classes):
         axes = figure.add_subplot(grid[k // columns, k % columns], sharey=first)
         first = axes if k == 1 else first  # the layers share a scale; all errors have their own
-        colour = COLOURS.get(each.name, "#222222")
+        colour = "#222222" if each.name == "errors" else COLOURS[each.name]
         values = [rate.value for rate in each.rates]
         axes.plot(found.scale, values, color=colour, marker="o", ms=4)
         if all(rate.low is not None for rate in each.rates):
@@ -34,7 +34,12 @@ def trend_figure(found: Trend) -> Figure:
             ticks(FuncFormatter(short_number))
         axes.tick_params(axis="x", which="both", labelsize=7)
         axes.margins(x=0.08, y=0.12)
-        axes.set_title(f"{LETTERS.get(each.name, '')}  {each.title}".strip(), size=10, color=colour, weight="bold")
+        axes.set_title(
+            f"{'' if each.name == 'errors' else LETTERS[each.name]}  {each.title}".strip(),
+            size=10,
+            color=colour,
+            weight="bold",
+        )
         axes.set_xlabel(f"{found.by} (log scale)", size=8)
         if k % columns == 0:
             axes.set_ylabel("errors, % of positions", size=8)

@@ -71,7 +71,8 @@ def _punctuation(evidence: Evidence, p: NDArray[np.float64], settings: Settings)
 
 
 def _boost(evidence: Evidence, p: NDArray[np.float64], settings: Settings) -> Slices:
-    enough = [p + b >= 0.5 for b in settings.boosts]
+    threshold = settings.criterion.threshold or 0.5
+    enough = [p + b >= threshold for b in settings.boosts]
     found = np.argmax(enough, axis=0)
     return np.where(np.any(enough, axis=0), found, -1).astype(np.int8)
 

@@ -111,7 +111,7 @@ def require_members(n_logs: int, n_orders: int, criterion: Criterion) -> None:
     if n_logs + n_orders not in _MEMBERS:
         found = f"{n_logs} prediction logs and {n_orders} n-gram orders were given"
         raise UsageError(f"{found}; an overlap has two or three members in all.")
-    if n_orders and criterion is Criterion.ARGMAX:
+    if n_orders and criterion == Criterion.ARGMAX:
         raise UsageError(
             "the criterion argmax is not available for n-gram models, which score the correct symbol only; "
             "use --criterion 'p<0.5', or prediction logs alone."
@@ -167,7 +167,7 @@ def _sign(predictors: Predictors, criterion: Criterion, positions: int, min_coun
         "errtax": errtax.__version__,
         "unit": predictors.logs[0].unit,
         "n": positions,
-        "err": criterion,
+        "err": str(criterion),
         "members": len(predictors.logs),
         "min-count": min_count,
         "ngram": predictors.ngram or "none",

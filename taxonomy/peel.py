@@ -62,10 +62,10 @@ def available_layers(settings: Settings, evidence: Evidence) -> Settings:
 
 
 def find_errors(log: PredictionLog, criterion: Criterion) -> NDArray[np.bool_]:
-    """Where the model was wrong: p < 0.5 (strict), or another symbol ranked first.  Null predictions never are."""
+    """Where the model was wrong: p below the threshold (strict), or another symbol ranked first; never unpredicted."""
     predicted = ~np.isnan(log.logprobs)
-    if criterion is Criterion.PROBABILITY:
-        return predicted & (np.exp(log.logprobs, where=predicted, out=np.ones(len(log))) < 0.5)
+    if criterion.threshold is not None:
+        return predicted & (np.exp(log.logprobs, where=predicted, out=np.ones(len(log))) < criterion.threshold)
     if log.argmax_codes is None:
         raise BadInput(
             f"{log.name} has no column 'argmax'; the criterion argmax needs it (or use --criterion 'p<0.5')."

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from typing import ClassVar
 
 from errtax.lm.errors import UsageError
 from errtax.oracle.custom import OracleRule
@@ -11,11 +11,33 @@ from errtax.oracle.custom import OracleRule
 LAYER_NAMES = ("ngram", "memory", "rare", "word", "punctuation", "boost")
 
 
-class Criterion(StrEnum):
-    """What counts as an error: a probability below one half, or another symbol ranked first."""
+@dataclass(frozen=True)
+class Criterion:
+    """What counts as an error: a probability below `threshold`, or, where that is None, another symbol ranked first.
 
-    PROBABILITY = "p<0.5"
-    ARGMAX = "argmax"
+    >>> str(Criterion()), str(Criterion.parse("p<0.3")), str(Criterion(None))
+    ('p<0.5', 'p<0.3', 'argmax')
+    """
+
+    threshold: float | None = 0.5
+    PROBABILITY: ClassVar["Criterion"]
+    ARGMAX: ClassVar["Criterion"]
+
+    @classmethod
+    def parse(cls, text: str) -> "Criterion":
+        """The criterion that is written `argmax`, or `p<0.5` with any number above 0 and up to 1."""
+        found = re.fullmatch(r"p<(0?\.\d+|1|1\.0*)", text)
+        if text != "argmax" and (found is None or not float(found[1])):
+            raise UsageError(f"a criterion is argmax, or p<T with 0 < T <= 1, as in p<0.5; got {text!r}.")
+        return cls(None if found is None else float(found[1]))
+
+    def __str__(self) -> str:
+        """What a signature says."""
+        return "argmax" if self.threshold is None else f"p<{self.threshold:.12g}"
+
+
+Criterion.PROBABILITY = Criterion()
+Criterion.ARGMAX = Criterion(None)
 
 
 @dataclass(frozen=True)
@@ -81,7 +103,7 @@ class Settings:
         >>> Settings.parse_layers("rare(0,2),memory(100,500,1000,5000;len>=5)", "p<0.5") == settings
         True
         """
-        settings, names = cls(criterion=Criterion(criterion), custom=tuple(custom)), []
+        settings, names = cls(criterion=Criterion.parse(criterion), custom=tuple(custom)), []
         for name, inside in re.findall(r"([^,()]+)(?:\(([^()]*)\))?(?:,|$)", text):
             names.append(name)
             values, _, extra = inside.partition(";")

@@ -157,6 +157,7 @@ class Rules:
 
     layers: tuple[str, ...] = ("ngram", "memory", "rare", "word", "punctuation", "boost")
     criterion: str = "p<0.5"
+    threshold: float = 0.5
     ngram_max: int = 9
     windows: tuple[int, ...] = (100, 500, 1000, 5000)
     min_length: int = 5
@@ -289,7 +290,7 @@ def slice_of(  # noqa: PLR0911, PLR0912
         return "punctuation"
     if layer == "boost":
         for b in rules.boosts:
-            if p + b >= 0.5:
+            if p + b >= rules.threshold:
                 return f"{b:g} boost"
     return None
 
@@ -306,7 +307,7 @@ def peel_position(
     if logprob is None:
         return Verdict(False, None, None, 0)
     p = math.exp(logprob)
-    if not (top_is_wrong if rules.criterion == "argmax" else p < 0.5):
+    if not (top_is_wrong if rules.criterion == "argmax" else p < rules.threshold):
         return Verdict(False, None, None, 0)
     slices = {layer: slice_of(layer, fact, context, training, p, rules) for layer in rules.layers}
     claims = sum(LAYER_BITS[layer] for layer, part in slices.items() if part is not None)

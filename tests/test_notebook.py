@@ -145,7 +145,7 @@ def test_what_a_notebook_shows(view: PeelView, folder: Path) -> None:
     [
         ({"preset": "mine"}, UsageError, "there is no preset 'mine'; there are paper, text"),
         ({"memory": [1]}, UsageError, "there is no setting 'memory'; there are layers, criterion"),
-        ({"criterion": "p"}, UsageError, "there is no criterion 'p'; there are p<0.5, argmax"),
+        ({"criterion": "p"}, UsageError, "a criterion is argmax, or p<T with 0 < T <= 1"),
         ({"layers": ["digits"]}, UsageError, "there is no layer 'digits'"),
         ({"train": "absent.txt"}, BadInput, "absent.txt does not exist"),
         ({"ngram": "absent.ngram"}, BadInput, "absent.ngram"),

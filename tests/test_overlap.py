@@ -26,7 +26,6 @@ from errtax.reports.overlaps import overlap_figure
 from errtax.reports.venn import Disc, lens_area, three_discs, two_discs
 from errtax.taxonomy.overlap import Overlap, overlap
 from errtax.taxonomy.predictors import Predictors, ngram_logs
-from errtax.taxonomy.settings import Criterion
 
 SYMBOLS = b"ab \n\t\xe2"
 
@@ -279,5 +278,5 @@ def test_what_is_refused(errtax: Run, arguments: list[str], code: int, words: li
 
 def test_a_log_without_argmax_says_so(errtax: Run) -> None:
     pd.read_parquet("b.parquet").drop(columns="argmax").to_parquet("plain.parquet")
-    code, _, err = errtax("overlap", "a.parquet", "plain.parquet", "--criterion", Criterion.ARGMAX)
+    code, _, err = errtax("overlap", "a.parquet", "plain.parquet", "--criterion", "argmax")
     assert code == 3 and "plain.parquet has no column 'argmax'" in err

@@ -1,0 +1,217 @@
+"""The columns that the page's script reads: the evidence of a peel in about two bytes a symbol and model.
+
+What follows from the text alone – words, spaces, quotes, newlines, punctuation – the script finds out by itself from the
+kinds of the characters.  What is compared with a threshold is stored as coarsely as the positions of its slider allow:
+two values that no position tells apart have one code.  So what the page counts is exactly what the library counts.
+"""
+
+import base64
+import gzip
+from collections.abc import Sequence
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errtax.lm.prediction_log import bytes_of
+from errtax.oracle.text_view import TextView, kinds_of
+from errtax.reports.palette import COLOURS, LETTERS
+from errtax.taxonomy.layers import find_layer
+from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.repeel import longest_context
+from errtax.taxonomy.settings import Settings
+
+LIMIT = 2_000_000
+"""Positions of a text that the page holds whole."""
+WINDOWS: tuple[int, ...] = (
+    *(10, 20, 50, 100, 150, 200, 300, 400, 500, 700, 1000, 1500, 2000, 3000, 4000, 5000, 7000),
+    *(10_000, 15_000, 20_000, 30_000, 50_000, 100_000),
+)
+STEPS = tuple(k / 20 for k in range(1, 21))
+"""Positions of the sliders of the memory, and of the threshold and the boost."""
+_SHOWN: tuple[float, ...] = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 3e-3, *(k / 50 for k in range(1, 25)))
+"""Edges between which probabilities are shown as one."""
+_NEAR = 1e-14  # more than rounding, less than any two probabilities that are not meant to be the same
+_MANY = 255
+
+
+def page_data(peels: Sequence[Peel]) -> dict[str, Any]:
+    """The document for the script: `columns` by name, gzip in base64, and what they mean.
+
+    The peels are of the same positions of the same text, with the same evidence.
+    """
+    first = peels[0]
+    view = TextView.of_log(first.log)
+    columns = {"text": np.frombuffer(bytes_of(first.log.codes, first.log.unit), np.uint8), **_evidence(first, view)}
+    models = []
+    for k, peel in enumerate(peels):
+        codes, levels = _levels(peel)
+        columns[f"level{k}"] = codes
+        guesses: dict[str, Any] = {}
+        if peel.log.argmax_codes is not None:
+            limit = 1.0 if _contradicts_itself(peel) else 0.5  # above that the correct symbol is first
+            columns[f"guess{k}"], symbols = _guesses(peel, limit)
+            guesses = {"guesses": symbols, "guess_bytes": columns[f"guess{k}"].itemsize, "guess_limit": limit}
+        models.append({"name": peel.log.model, "levels": levels, "bytes": codes.itemsize, **guesses})
+    return {
+        "schema": "errtax.page/1",
+        "unit": str(first.log.unit),
+        "rows": len(first.log),
+        "breaks": _breaks(first.log.positions),
+        "kinds": _kinds(view),
+        "models": models,
+        "settings": _settings(first.settings),
+        "layers": [_layer(name, first.settings) for name in _all_layers(first)],
+        "longest": longest_of(first),
+        "windows": windows_of(first.settings),
+        "rare_bytes": np.dtype(_rare_type(first.settings)).itemsize,
+        "steps": list(STEPS),
+        "columns": {name: _packed(column) for name, column in columns.items()},
+    }
+
+
+def windows_of(settings: Settings) -> list[int]:
+    """The positions of the slider of the memory's window."""
+    return sorted({*WINDOWS, *settings.memory_windows})
+
+
+def longest_of(peel: Peel) -> int:
+    """The longest context that the n-gram slider may choose."""
+    if peel.evidence.ngram_context is None:
+        return 0
+    return longest_context(peel.signature) or max(peel.settings.ngram_max, int(peel.evidence.ngram_context.max()))
+
+
+def _packed(column: NDArray[Any]) -> str:
+    data = column.astype(column.dtype.newbyteorder("<"), copy=False).tobytes()
+    return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode()
+
+
+def _breaks(positions: NDArray[np.int64]) -> list[list[int]]:
+    """`[row, position]` of each row that does not follow on the row before, or on the start of the text."""
+    rows = np.flatnonzero(np.diff(positions, prepend=-1) != 1)
+    return np.stack([rows, positions[rows]], axis=1).tolist() if len(rows) else []
+
+
+def _kinds(view: TextView) -> dict[str, int]:
+    """Of each distinct character: 1 word, 2 space, 4 quote, 8 apostrophe, 16 punctuation; those of no kind are left out."""
+    points = np.unique(view.points).tolist()
+    kinds = np.stack(kinds_of([chr(point) for point in points]), axis=1) @ (1 << np.arange(5))
+    return {str(point): int(kind) for point, kind in zip(points, kinds, strict=True) if kind}
+
+
+def _evidence(peel: Peel, view: TextView) -> dict[str, NDArray[Any]]:
+    evidence, columns = peel.evidence, {}
+    rows = np.arange(len(view))[view.rows]
+    starts = np.searchsorted(rows, view.words.start)
+    distances = evidence.memory_distance[starts]
+    codes = np.searchsorted(windows_of(peel.settings), distances)
+    columns["memory"] = np.where(distances > 0, codes, _MANY).astype(np.uint8)  # a code a word
+    if evidence.ngram_context is not None:
+        columns["ngram"] = evidence.ngram_context
+    if evidence.word_count is not None:
+        most = np.iinfo(_rare_type(peel.settings)).max
+        columns["rare"] = np.minimum(evidence.word_count[starts], most).astype(
+            _rare_type(peel.settings)
+        )  # a count a word
+    for rule in peel.settings.custom:
+        values = evidence.custom[rule.name]
+        if rule.limits:
+            found = np.searchsorted(np.array(rule.limits), values)
+            values = np.where((values >= 0) & (found < len(rule.limits)), found + 1, 0)
+        columns[f"own-{rule.name}"] = values.astype(np.uint8)
+    return columns
+
+
+def _rare_type(settings: Settings) -> type[np.unsignedinteger[Any]]:
+    """Wide enough for counts that the rare word layer tells apart; its slider goes to 20."""
+    largest = max(*settings.rare_counts, 20)
+    return np.uint8 if largest < 255 else np.uint16 if largest < 65535 else np.uint32
+
+
+def _levels(peel: Peel) -> tuple[NDArray[Any], list[float | None]]:
+    """A code a row, and what each code stands for: a probability, or null where nothing was predicted.
+
+    All probabilities between two neighbouring edges have one code.  Those as near to an edge that rounding might decide
+    are kept as they are.
+    """
+    steps = {*STEPS, *peel.settings.boosts}
+    threshold = peel.settings.criterion.threshold
+    thresholds = {*STEPS, 0.5, *([threshold] if threshold else [])}
+    compared = {*thresholds, *(t - b for t, b in product(thresholds, steps) if t - b > 1e-6)}
+    edges = np.array(sorted({0.0, *_SHOWN, *compared, 1.1}))
+    apart = np.append(True, np.diff(edges) > _NEAR)
+    edges = edges[apart]
+    probabilities = np.exp(peel.log.logprobs, where=peel.predicted, out=np.zeros(len(peel.log)))
+    cell = np.clip(np.searchsorted(edges, probabilities, "right"), 1, len(edges) - 1)
+    low, high = edges[cell - 1], edges[cell]
+    near = (np.abs(probabilities - low) < _NEAR) | (np.abs(probabilities - high) < _NEAR)
+    middle = np.where(near & (probabilities > 1e-9) | (probabilities == 0), probabilities, (low + high) / 2)
+    levels, codes = np.unique(middle, return_inverse=True)
+    codes = np.where(peel.predicted, codes, len(levels))
+    wide = np.uint8 if len(levels) < 256 else np.uint16 if len(levels) < 65536 else np.uint32
+    return codes.astype(wide), [*levels.tolist(), None]
+
+
+def _guesses(peel: Peel, limit: float) -> tuple[NDArray[Any], list[int]]:
+    """The first-ranked symbol of each row where it might be another one than the correct, and the list of such symbols.
+
+    1 + its place in the list, 0 for the correct symbol; only rows with a prediction of p <= `limit`.
+    """
+    codes = np.asarray(peel.log.argmax_codes)
+    wrong = (codes != peel.log.codes) & peel.predicted
+    known, place = np.unique(codes[wrong], return_inverse=True)
+    found = np.zeros(len(codes), np.uint8 if len(known) < 255 else np.uint16 if len(known) < 65535 else np.uint32)
+    found[wrong] = 1 + place
+    return found[_below(peel, limit)], known.tolist()
+
+
+def _below(peel: Peel, limit: float) -> NDArray[np.bool_]:
+    """Rows with a prediction whose level is at most `limit`: what the script can tell from the levels."""
+    codes, levels = _levels(peel)
+    low: NDArray[np.bool_] = np.array([level is not None and level <= limit for level in levels], bool)
+    return np.asarray(low[codes])
+
+
+def _contradicts_itself(peel: Peel) -> bool:
+    """Whether another symbol is said to be the first-ranked somewhere where the correct one has p > 0.5."""
+    return bool((~_below(peel, 0.5) & peel.predicted & (peel.log.argmax_codes != peel.log.codes)).any())
+
+
+def _all_layers(peel: Peel) -> list[str]:
+    """The layers whose evidence there is: those of the settings first, in their order, then the others."""
+    evidence, own = peel.evidence, [rule.name for rule in peel.settings.custom]
+    there = {
+        "ngram": evidence.ngram_context is not None,
+        "rare": evidence.word_count is not None,
+    }
+    names = ["ngram", "memory", "rare", "word", "punctuation", *own, "boost"]
+    known = [name for name in names if there.get(name, True)]
+    return [*peel.settings.layers, *(name for name in known if name not in peel.settings.layers)]
+
+
+def _layer(name: str, settings: Settings) -> dict[str, Any]:
+    layer = find_layer(name, settings)
+    rule = next((rule for rule in settings.custom if rule.name == name), None)
+    return {
+        "name": name,
+        "title": layer.title,
+        "rule": layer.rule,
+        "letter": LETTERS[name],
+        "colour": COLOURS[name],
+        "own": None if rule is None else rule.slices,
+    }
+
+
+def _settings(settings: Settings) -> dict[str, Any]:
+    return {
+        "layers": list(settings.layers),
+        "ngram": settings.ngram_max,
+        "windows": list(settings.memory_windows),
+        "length": settings.memory_min_length,
+        "rare": list(settings.rare_counts),
+        "reach": settings.newline_reach,
+        "threshold": settings.criterion.threshold,
+        "boosts": list(settings.boosts),
+    }

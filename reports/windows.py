@@ -1,0 +1,38 @@
+"""The passages on which a model fails worst, for texts that are too long to be shown whole."""
+
+from collections.abc import Iterator
+from html import escape
+from itertools import groupby
+
+import numpy as np
+
+from errtax.lm.prediction_log import bytes_of
+from errtax.reports.excerpts import visible
+from errtax.taxonomy.peel import Peel
+
+LENGTH = 300
+COUNT = 40
+
+
+def worst_windows(peel: Peel) -> str:
+    """The passages with the highest surprisal, as HTML: symbols with errors underlined in the colour of their layer."""
+    surprisal = np.nan_to_num(np.where(peel.predicted, -peel.log.logprobs, 0), posinf=50) / np.log(2)
+    whole = len(surprisal) // LENGTH * LENGTH
+    sums = surprisal[:whole].reshape(-1, LENGTH).sum(axis=1)
+    starts = np.sort(np.argsort(-sums, kind="stable")[:COUNT]) * LENGTH
+    parts = [_window(peel, int(start), float(sums[start // LENGTH])) for start in starts]
+    head = f"The {len(parts)} passages of {LENGTH} symbols with the most bits, of {whole // LENGTH:,}, in their order."
+    return f'<h2 id="text">Worst passages of {escape(peel.log.model)}</h2><p>{head}</p>{"".join(parts)}'
+
+
+def _window(peel: Peel, start: int, bits: float) -> str:
+    head = f"<h3>position {int(peel.log.positions[start]):,}: {bits / LENGTH:.2f} bits a symbol</h3>"
+    return f'{head}<p class="x passage">{"".join(_runs(peel, start, start + LENGTH))}</p>'
+
+
+def _runs(peel: Peel, start: int, stop: int) -> Iterator[str]:
+    for layer, run in groupby(range(start, stop), key=lambda row: int(peel.layer[row])):
+        rows = list(run)
+        data = bytes_of(peel.log.codes[rows[0] : rows[-1] + 1], peel.log.unit)
+        text = escape(visible(data.decode("utf-8", "surrogateescape")))
+        yield text if layer < 0 else f'<u class="e l-{peel.layer_names[layer]}">{text}</u>'
