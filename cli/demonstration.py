@@ -83,7 +83,8 @@ class Demo:
         from errtax.reports.figure import save_figure
         from errtax.reports.page import report_page
         from errtax.reports.pie import pie_figure
+        from errtax.reports.results import results_of
 
         save_figure(pie_figure([summary]), self.folder / "pie.png")
         save_figure(bars_figure([summary]), self.folder / "bars.png")
-        write_text(self.folder / "report.html", report_page([peel]))
+        write_text(self.folder / "report.html", report_page(results_of([peel])))

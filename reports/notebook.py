@@ -31,6 +31,7 @@ from errtax.reports.excerpts import excerpt, worst_rows
 from errtax.reports.figure import save_figure, svg_of
 from errtax.reports.page import comparison_html, report_page, summary_html
 from errtax.reports.pie import pie_figure
+from errtax.reports.results import results_of
 from errtax.reports.wording import findings
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
 from errtax.taxonomy.comparison import Comparison, Difference, compare
@@ -176,7 +177,7 @@ class PeelView:
 
     def report(self, path: StrPath, force: bool = False) -> None:
         """Write the HTML page of `errtax report`."""
-        write_text(Path(path), report_page([self.peel]), force)
+        write_text(Path(path), report_page(results_of([self.peel])), force)
 
     def __repr__(self) -> str:
         """Model, errors and layers, in a line."""

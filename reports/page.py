@@ -17,18 +17,16 @@ from errtax.reports.excerpts import Excerpt, excerpt, sample_rows
 from errtax.reports.figure import svg_of
 from errtax.reports.page_data import LIMIT, page_data
 from errtax.reports.palette import COLOURS, LETTERS
-from errtax.reports.pie import pie_figure
+from errtax.reports.results import Results
 from errtax.reports.statistics import STATISTICS_HEADS, percent, statistics_cells
-from errtax.reports.trend import trend_figure
 from errtax.reports.windows import worst_windows
 from errtax.reports.wording import DIFFERENCE_HEADS, HYPOTHESIS, difference_cells, findings, headline
-from errtax.taxonomy.comparison import Comparison, compare, require_comparable
+from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.layers import find_layer
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.settings import Settings
-from errtax.taxonomy.statistics import Statistics, statistics
-from errtax.taxonomy.summary import Summary, summarise
-from errtax.taxonomy.trend import trend
+from errtax.taxonomy.statistics import Statistics
+from errtax.taxonomy.summary import Summary
 
 _CAVEATS = (
     "The layers are rules of thumb about the text. A layer holds errors that its oracle could have explained; it does "
@@ -38,44 +36,33 @@ _CAVEATS = (
 )
 
 
-def report_page(peels: Sequence[Peel]) -> str:
-    """The report on one or more peels, as HTML; the first is the baseline of the others.
-
-    Raises `BadInput` unless all are peels of the same positions of the same text, made in the same way.
-    """
-    for other in peels[1:]:
-        require_comparable(peels[0], other)
-    summaries, found = [summarise(peel) for peel in peels], [statistics([peel]) for peel in peels]
-    comparisons = [compare(peels[0], other) for other in peels[1:]]
+def report_page(results: Results) -> str:
+    """The report as HTML."""
+    peels, pictures = results.peels, results.figures()
     settings, whole = peels[0].settings, len(peels[0].log) <= LIMIT
-    names = ", ".join(summary.model for summary in summaries)
-    body = _head(summaries, found, comparisons)
+    body = _head(results)
     body += [
         '<h2 id="breakdown">Breakdown</h2>',
-        _picture(pie_figure(summaries), f"Errors of {names} by layer and slice, as rings"),
-        *(_statistics_table(each, len(found) > 1) for each in found),
-        _picture(bars_figure(summaries), f"Errors of {names} by slice, as bars"),
+        _picture(pictures["pie"], f"Errors of {results.names} by layer and slice, as rings"),
+        *(_statistics_table(each, len(peels) > 1) for each in results.statistics),
+        _picture(pictures["bars"], f"Errors of {results.names} by slice, as bars"),
     ]
     body += _live(peels) if whole else _too_long(peels[0])
-    body += _overlaps(found[0], whole)
-    body += _comparison(comparisons)
-    body += _trend(peels)
+    body += _overlaps(results.statistics[0], whole)
+    body += _comparison(results.comparisons)
+    if results.trend:
+        picture = _picture(pictures["trend"], f"Errors by class along {results.trend.by}")
+        body += [f'<h2 id="trend">Along the {results.trend.by}</h2>', picture]
     body += _browser(peels) if whole else [worst_windows(peel) for peel in peels]
     body.append(
         '<h2 id="examples">Examples</h2><p>Errors evenly spaced over the text; the symbol in the box is the one that '
         "the model missed.</p>"
     )
     body += [_examples(peel, len(peels) > 1) for peel in peels]
-    body += [_definitions(settings), f'<h2 id="caveats">Caveats</h2><p>{_CAVEATS}</p>', _signatures(found)]
-    machine = {
-        "schema": "errtax.report/1",
-        "summaries": [summary.to_json() for summary in summaries],
-        "statistics": [each.to_json() for each in found],
-        "comparisons": [comparison.to_json() for comparison in comparisons],
-    }
+    body += [_definitions(settings), f'<h2 id="caveats">Caveats</h2><p>{_CAVEATS}</p>', _signatures(results.statistics)]
     style = asset("report.css") + _layer_style([settings])
-    script = asset("report.js") if whole else ""
-    return document(f"Errors of {names}", body, machine, style, script, page_data(peels) if whole else None)
+    script, data = (asset("report.js"), page_data(peels)) if whole else ("", None)
+    return document(f"Errors of {results.names}", body, results.machine(), style, script, data)
 
 
 def comparison_page(comparisons: Sequence[Comparison], settings: Settings) -> str:
@@ -113,7 +100,8 @@ def _own(settings: Settings) -> list[str]:
 # --- the head --------------------------------------------------------------------------------------------------------
 
 
-def _head(summaries: Sequence[Summary], found: Sequence[Statistics], comparisons: Sequence[Comparison]) -> list[str]:
+def _head(results: Results) -> list[str]:
+    summaries, found, comparisons = results.summaries, results.statistics, results.comparisons
     title = " · ".join(headline(summary) for summary in summaries)
     said = [" ".join(findings(summary)) for summary in summaries] + [each.finding() for each in comparisons]
     rates = "; ".join(
@@ -215,15 +203,6 @@ def _comparison(comparisons: Sequence[Comparison]) -> list[str]:
     ]
 
 
-def _trend(peels: Sequence[Peel]) -> list[str]:
-    for by in ("parameters", "step") if len(peels) > 2 else ():
-        values = {peel.sources.get(by, peel.log.metadata.get(by, "")) for peel in peels}
-        if len(values) == len(peels) and all(value.isdigit() and int(value) for value in values):
-            picture = _picture(trend_figure(trend(peels, by)), f"Errors by class along {by}")
-            return [f'<h2 id="trend">Along the {by}</h2>', picture]
-    return []
-
-
 def _overlaps(found: Statistics, whole: bool) -> list[str]:
     both = found.explained_by_both()
     titles = {layer.name: layer.title for layer in found.layers}
@@ -244,7 +223,8 @@ def _overlaps(found: Statistics, whole: bool) -> list[str]:
     return [
         f'<h2 id="overlaps">Overlaps</h2><p>How many errors of {escape(found.model)} exactly these layers claim; boost '
         f"takes what is left, so it is not asked.{follows}</p>",
-        f'<div class="scroll"><table id="overlap-table"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table></div>',
+        f'<div class="scroll"><table id="overlap-table"><thead>{head}</thead>',
+        f"<tbody>{''.join(rows)}</tbody></table></div>",
         "<h3>Of what a layer claims, the share that each other layer claims, too</h3>",
         _table(("layer", *(titles[name] for name in both)), pairs),
     ]
@@ -261,7 +241,8 @@ def _live(peels: Sequence[Peel]) -> list[str]:
     table_head = f'<tr><td></td>{models}</tr><tr><th scope="col" class="t">layer / slice</th>{heads}</tr>'
     region = '<div class="scroll" tabindex="0" role="region" aria-label="Breakdown by the settings">'
     return [
-        '<h2 id="live">Re-peel</h2><p class="no-script note">With JavaScript the definitions can be moved here, and the '
+        '<h2 id="live">Re-peel</h2>',
+        '<p class="no-script note">With JavaScript the definitions can be moved here, and the '
         "text can be read error by error. All that stands on this page was made without it.</p>",
         "<div data-live hidden><p>Move the definitions, switch layers off or drag them into another order: the numbers "
         "are what <code>errtax repeel</code> would give. The address of this page keeps the view.</p>"
@@ -312,9 +293,10 @@ def _browser(peels: Sequence[Peel]) -> list[str]:
 
 def _too_long(peel: Peel) -> list[str]:
     return [
-        f'<h2 id="live">Re-peel</h2><p class="note">This text has {len(peel.log):,} symbols. Up to {LIMIT:,} a page holds '
+        '<h2 id="live">Re-peel</h2>',
+        f'<p class="note">This text has {len(peel.log):,} symbols. Up to {LIMIT:,} a page holds '
         "the whole text and peels it again as you move the definitions; beyond, it holds the numbers and the worst "
-        "passages. <code>errtax repeel</code> and <code>errtax show</code> do the rest.</p>"
+        "passages. <code>errtax repeel</code> and <code>errtax show</code> do the rest.</p>",
     ]
 
 

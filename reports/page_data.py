@@ -1,8 +1,8 @@
 """The columns that the page's script reads: the evidence of a peel in about two bytes a symbol and model.
 
-What follows from the text alone – words, spaces, quotes, newlines, punctuation – the script finds out by itself from the
-kinds of the characters.  What is compared with a threshold is stored as coarsely as the positions of its slider allow:
-two values that no position tells apart have one code.  So what the page counts is exactly what the library counts.
+What follows from the text alone – words, spaces, quotes, newlines, punctuation – the script finds out by itself, from
+the kinds of the characters.  What is compared with a threshold is stored as coarsely as the positions of its slider
+allow: two values that no position tells apart have one code.  So the page counts exactly what the library counts.
 """
 
 import base64
@@ -95,7 +95,7 @@ def _breaks(positions: NDArray[np.int64]) -> list[list[int]]:
 
 
 def _kinds(view: TextView) -> dict[str, int]:
-    """Of each distinct character: 1 word, 2 space, 4 quote, 8 apostrophe, 16 punctuation; those of no kind are left out."""
+    """Of each distinct character of any kind: 1 word, 2 space, 4 quote, 8 apostrophe, 16 punctuation."""
     points = np.unique(view.points).tolist()
     kinds = np.stack(kinds_of([chr(point) for point in points]), axis=1) @ (1 << np.arange(5))
     return {str(point): int(kind) for point, kind in zip(points, kinds, strict=True) if kind}

@@ -24,12 +24,12 @@ class PairedBlocks:
         self.quantities = before.quantities
         with np.errstate(invalid="ignore"):  # bits without end: their differences are no numbers
             difference = before.sums - after.sums
-        n = len(difference)
-        self.total: Floats = difference.sum(axis=0)
-        drawn = draw_blocks(n, resampling) if n > 1 else np.empty((0, n))
-        self.drawn: Floats = drawn @ difference
-        signs = np.random.default_rng(resampling.seed).integers(0, 2, (resampling.replicates, n)) * 2.0 - 1
-        self.flipped: Floats = signs @ difference
+            n = len(difference)
+            self.total: Floats = difference.sum(axis=0)
+            drawn = draw_blocks(n, resampling) if n > 1 else np.empty((0, n))
+            self.drawn: Floats = drawn @ difference
+            signs = np.random.default_rng(resampling.seed).integers(0, 2, (resampling.replicates, n)) * 2.0 - 1
+            self.flipped: Floats = signs @ difference
 
     def net(self, quantities: Sequence[Quantity]) -> Interval:
         """The errors saved in some classes."""

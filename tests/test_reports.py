@@ -16,6 +16,7 @@ from errtax.reports.excerpts import excerpt, visible, worst_rows
 from errtax.reports.figure import save_figure, svg_of
 from errtax.reports.page import comparison_page, report_page
 from errtax.reports.pie import pie_figure
+from errtax.reports.results import results_of
 from errtax.reports.terminal import comparison_table, excerpt_table, summary_table
 from errtax.taxonomy.comparison import compare
 from errtax.taxonomy.peel import Peel, peel_log
@@ -30,6 +31,10 @@ def make_peel(text: str, seed: int = 1, model: str = "a <b>model</b>") -> Peel:
     p = np.random.default_rng(seed).uniform(0.0, 1.0, len(codes))
     log = PredictionLog("preds.parquet", Unit.CHAR, np.arange(len(codes)), codes, np.log(p), None, {"model": model})
     return peel_log(log, collect_evidence(TextView.of_log(log), None, None), Settings())
+
+
+def page_of(peels: list[Peel]) -> str:
+    return report_page(results_of(peels))
 
 
 class Counter(HTMLParser):
@@ -55,7 +60,7 @@ def parse(page: str) -> Counter:
 
 
 def test_untrusted_text_stays_text() -> None:
-    nasty, tame = parse(report_page([make_peel(NASTY)])), parse(report_page([make_peel("x" * len(NASTY))]))
+    nasty, tame = parse(page_of([make_peel(NASTY)])), parse(page_of([make_peel("x" * len(NASTY))]))
     assert "onerror" in nasty.text
     assert nasty.tags["script"] == tame.tags["script"] == 3
     assert nasty.tags["img"] == tame.tags["img"] == 2
@@ -64,21 +69,21 @@ def test_untrusted_text_stays_text() -> None:
 
 
 def test_page_makes_no_requests_and_has_a_policy() -> None:
-    page = report_page([make_peel(NASTY), make_peel(NASTY, 2, "other")])
+    page = page_of([make_peel(NASTY), make_peel(NASTY, 2, "other")])
     assert "default-src 'none'" in page
     assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page
     assert 'src="data:image/svg+xml' in page
 
 
 def test_same_input_gives_the_same_bytes() -> None:
-    assert report_page([make_peel(NASTY)]) == report_page([make_peel(NASTY)])
+    assert page_of([make_peel(NASTY)]) == page_of([make_peel(NASTY)])
     summaries = [summarise(make_peel(NASTY))]
     assert svg_of(pie_figure(summaries)) == svg_of(pie_figure(summaries))
 
 
 def test_page_holds_every_count_of_the_summary() -> None:
     peel = make_peel(NASTY)
-    text = parse(report_page([peel])).text
+    text = parse(page_of([peel])).text
     for layer in summarise(peel).layers:
         for part in layer.slices:
             assert f"{part.count:,}" in text and part.name in text
@@ -122,7 +127,7 @@ def test_no_errors_at_all() -> None:
     log = PredictionLog("p", Unit.CHAR, np.arange(3), codes, np.log(np.full(3, 0.9)))
     peel = peel_log(log, collect_evidence(TextView.of_log(log), None, None), Settings())
     assert summarise(peel).errors == 0
-    assert "makes no error" in report_page([peel])
+    assert "makes no error" in page_of([peel])
 
 
 def test_visible_shows_controls_bidi_and_bad_bytes() -> None:

@@ -1,0 +1,72 @@
+"""All that a report on some peels shows: sums, statistics, comparisons, a trend, and the pictures of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from errtax.reports.bars import bars_figure, difference_figure
+from errtax.reports.pie import pie_figure
+from errtax.reports.trend import trend_figure
+from errtax.taxonomy.comparison import Comparison, compare, require_comparable
+from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.statistics import Statistics, statistics
+from errtax.taxonomy.summary import Summary, summarise
+from errtax.taxonomy.trend import Trend, trend
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """The results of some peels; the first is the baseline of `comparisons`, one for each of the others."""
+
+    peels: Sequence[Peel]
+    summaries: Sequence[Summary]
+    statistics: Sequence[Statistics]
+    comparisons: Sequence[Comparison]
+    trend: Trend | None
+
+    @property
+    def names(self) -> str:
+        """The models."""
+        return ", ".join(summary.model for summary in self.summaries)
+
+    def figures(self) -> dict[str, Figure]:
+        """The pictures by name: `pie`, `bars`, and where there is such a thing `difference` and `trend`."""
+        found = {"pie": pie_figure(self.summaries), "bars": bars_figure(self.summaries)}
+        found |= {"difference": difference_figure(self.comparisons)} if self.comparisons else {}
+        return found | ({"trend": trend_figure(self.trend)} if self.trend else {})
+
+    def machine(self) -> dict[str, Any]:
+        """The document for programs."""
+        return {
+            "schema": "errtax.report/1",
+            "summaries": [summary.to_json() for summary in self.summaries],
+            "statistics": [each.to_json() for each in self.statistics],
+            "comparisons": [comparison.to_json() for comparison in self.comparisons],
+        }
+
+
+def results_of(peels: Sequence[Peel]) -> Results:
+    """The results of some peels.
+
+    Raises `BadInput` unless all are peels of the same positions of the same text, made in the same way.
+    """
+    for other in peels[1:]:
+        require_comparable(peels[0], other)
+    return Results(
+        peels,
+        [summarise(peel) for peel in peels],
+        [statistics([peel]) for peel in peels],
+        [compare(peels[0], other) for other in peels[1:]],
+        _trend_of(peels),
+    )
+
+
+def _trend_of(peels: Sequence[Peel]) -> Trend | None:
+    """The trend of three and more models, along what their logs say of them."""
+    for by in ("parameters", "step") if len(peels) > 2 else ():
+        values = {peel.sources.get(by, peel.log.metadata.get(by, "")) for peel in peels}
+        if len(values) == len(peels) and all(value.isdigit() and int(value) for value in values):
+            return trend(peels, by)
+    return None
