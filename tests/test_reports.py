@@ -1,12 +1,17 @@
 """Pictures, tables and pages: pure functions of a peel; untrusted text stays text."""
 
+import json
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
+from errtax.cli.main import cli
+from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.evidence import collect_evidence
@@ -14,13 +19,16 @@ from errtax.oracle.text_view import TextView
 from errtax.reports.bars import bars_figure, difference_figure
 from errtax.reports.excerpts import excerpt, visible, worst_rows
 from errtax.reports.figure import save_figure, svg_of
+from errtax.reports.markdown import report_markdown
 from errtax.reports.page import comparison_page, report_page
 from errtax.reports.pie import pie_figure
 from errtax.reports.results import results_of
 from errtax.reports.terminal import comparison_table, excerpt_table, summary_table
 from errtax.taxonomy.comparison import compare
 from errtax.taxonomy.peel import Peel, peel_log
+from errtax.taxonomy.peel_file import write_peel
 from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.signature import make_signature
 from errtax.taxonomy.summary import summarise
 
 NASTY = "</script><img src=x onerror=alert(1)> <!-- ]]> &#x3c; \u2028 \u202e \x00 nasty words, nasty 'words' \r\n" * 6
@@ -132,3 +140,40 @@ def test_no_errors_at_all() -> None:
 
 def test_visible_shows_controls_bidi_and_bad_bytes() -> None:
     assert visible("\x00\t\n\u202e\udcff") == "␀␉␊⟨U+202E⟩⟨FF⟩"
+
+
+def test_the_report_in_markdown_shows_names_as_they_are() -> None:
+    peels = [make_peel(NASTY, 1, "a <b>|model|*"), make_peel(NASTY, 2, "other")]
+    made = report_markdown(results_of(peels))
+    assert "a \\<b\\>\\|model\\|\\*" in made and "<b>" not in made.replace("\\<b\\>", "")
+    rows = [line for line in made.splitlines() if line.startswith("| ")]
+    assert len({line.replace("\\|", "").count("|") for line in rows[:6]}) == 1
+    for layer in summarise(peels[0]).layers:
+        assert f"| {layer.count:,} |" in made
+    saved = compare(peels[0], peels[1]).saved
+    assert f"{abs(saved):,} errors apart" in made and f" {saved:+,} |" in made
+
+
+def test_the_report_command_writes_all_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for k in (1, 2):
+        write_peel(Path(f"{k}.parquet"), sign(make_peel(NASTY, k, f"model {k}")))
+    run = CliRunner().invoke(
+        cli, ["report", "1.parquet", "2.parquet", "--figures", "figures", "--markdown", "r.md", "--json"]
+    )
+    assert run.exit_code == 0, run.output
+    written = json.loads(run.stdout)["written"]
+    figures = {f"figures/{name}.{ending}" for name in ("pie", "bars", "difference") for ending in ("svg", "png", "pdf")}
+    assert {*written} == {"report.html", "r.md", *figures}
+    assert all(Path(name).stat().st_size for name in written)
+    again = CliRunner().invoke(cli, ["report", "1.parquet", "--figures", "figures", "-o", "r2.html"])
+    assert isinstance(again.exception, UsageError) and not Path("r2.html").exists()
+    write_peel(Path("3.parquet"), sign(make_peel("another text " * 30)))
+    different = CliRunner().invoke(cli, ["report", "1.parquet", "3.parquet", "-o", "r3.html"])
+    assert isinstance(different.exception, BadInput) and "different texts" in str(different.exception)
+    assert not Path("r3.html").exists()
+
+
+def sign(peel: Peel) -> Peel:
+    made = make_signature("char", len(peel.log), peel.settings, "", "", "")
+    return replace(peel, signature=made)

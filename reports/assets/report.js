@@ -457,7 +457,7 @@
 
   // --- the text browser -----------------------------------------------------------------------------------------------
 
-  const pane = $("#pane"), canvas = $("#canvas"), detail = $("#detail"), LINE = 34;
+  const pane = $("#pane"), canvas = $("#canvas"), detail = $("#detail"), LINE = 38;
   let lines = [0], mask = new Uint8Array(n), focused = -1, matches = 0;
   const choose = { colour: $("#by"), layer: $("#f-layer"), slice: $("#f-slice"), claim: $("#f-claim"), change: $("#f-change"), bits: $("#f-bits"), regex: $("#f-regex") };
   const shownModel = () => (choose.colour.value === "change" ? 0 : +choose.colour.value);
@@ -480,7 +480,7 @@
     lines = [0];
     let columns = 0, space = -1;
     for (let c = 0; c < m; c++) {
-      if (columns >= most) {
+      if (columns >= most && points[c] !== 10 && points[c] !== 13) {
         const at = space > last(lines) && c - space < most / 2 ? space : c;
         lines.push(at);
         columns = c - at;
