@@ -27,7 +27,7 @@ def command(
     from errtax.reports.bars import difference_figure
     from errtax.reports.figure import require_format, save_figure
     from errtax.reports.page import comparison_page
-    from errtax.reports.terminal import comparison_table
+    from errtax.reports.terminal import comparison_table, overview_table
     from errtax.reports.wording import HYPOTHESIS
     from errtax.taxonomy.comparison import SCHEMA, compare
     from errtax.taxonomy.peel_file import read_peel
@@ -40,9 +40,11 @@ def command(
         save_figure(difference_figure(comparisons), bars, force)
     if output:
         write_text(output, comparison_page(comparisons, first.settings), force)
+    overview = [overview_table(comparisons), ""] if len(comparisons) > 1 else []
     tables = [part for each in comparisons for part in (comparison_table(each, by == "slice"), each.finding(), "")]
     emit(
         {"schema": SCHEMA, "comparisons": [each.to_json() for each in comparisons]},
+        *overview,
         *tables,
         HYPOTHESIS,
         comparisons[0].signature,

@@ -241,8 +241,8 @@ def _live(peels: Sequence[Peel]) -> list[str]:
     table_head = f'<tr><td></td>{models}</tr><tr><th scope="col" class="t">layer / slice</th>{heads}</tr>'
     region = '<div class="scroll" tabindex="0" role="region" aria-label="Breakdown by the settings">'
     return [
-        '<h2 id="live">Re-peel</h2>',
-        '<p class="no-script note">With JavaScript the definitions can be moved here, and the '
+        '<h2 id="live" class="screen">Re-peel</h2>',
+        '<p class="screen no-script note">With JavaScript the definitions can be moved here, and the '
         "text can be read error by error. All that stands on this page was made without it.</p>",
         "<div data-live hidden><p>Move the definitions, switch layers off or drag them into another order: the numbers "
         "are what <code>errtax repeel</code> would give. The address of this page keeps the view.</p>"
@@ -269,7 +269,7 @@ def _browser(peels: Sequence[Peel]) -> list[str]:
     )
     rows = "".join(f"<p><kbd>{key}</kbd> {text}</p>" for key, text in keys)
     return [
-        '<h2 id="text">Text</h2><div data-live hidden id="browser">',
+        '<h2 id="text" class="screen">Text</h2><div data-live hidden id="browser">',
         "<p>The whole text under test. Errors are underlined in the colour of their layer, with its letter; ends of "
         "lines are ↵, carriage returns ←.</p>"
         '<div class="filters">'
@@ -287,7 +287,7 @@ def _browser(peels: Sequence[Peel]) -> list[str]:
         '<div id="canvas"></div></div><div id="detail" tabindex="0" role="region" aria-live="polite" '
         'aria-label="The chosen symbol"></div></div>'
         f'<dialog id="help" aria-label="Keys">{rows}<form method="dialog"><button>Close</button></form></dialog></div>',
-        '<p class="no-script">The text with its errors is shown with JavaScript; examples stand below.</p>',
+        '<p class="screen no-script">The text with its errors is shown with JavaScript; examples stand below.</p>',
     ]
 
 

@@ -73,6 +73,20 @@ def comparison_table(comparison: Comparison, slices: bool = False) -> Table:
     return table
 
 
+def overview_table(comparisons: Sequence[Comparison]) -> Table:
+    """Several models against one baseline: all errors, a row a model."""
+    title = Text(f"against {comparisons[0].baseline.model} (baseline)", "bold")
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.add_column("model", no_wrap=True)
+    for name in DIFFERENCE_HEADS[:-2]:
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True)
+    for comparison in comparisons:
+        cells = difference_cells(comparison.total)
+        table.add_row(Text(comparison.other.model), *cells[:-2], cells[-1])
+    return table
+
+
 def excerpt_table(excerpts: Sequence[Excerpt]) -> Table:
     """Errors in their context: what stood before, the symbol, what came after."""
     table = Table(box=None, pad_edge=False)
