@@ -1,6 +1,8 @@
 """The report in a real browser: its script counts what the library counts; nothing leaves the page, nothing runs."""
 
+import base64
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +14,8 @@ import pytest
 
 from browser import Page, start_browser
 from errtax.lm.ngram.index import NgramIndex
-from errtax.lm.prediction_log import PredictionLog
+from errtax.lm.ngram.predictions import predict_orders
+from errtax.lm.prediction_log import PredictionLog, read_log
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.custom import REGISTRY, find_oracles, oracle
 from errtax.oracle.evidence import collect_evidence
@@ -21,7 +24,7 @@ from errtax.oracle.text_view import TextView
 from errtax.reports import page as page_module
 from errtax.reports.document import asset
 from errtax.reports.page import report_page
-from errtax.reports.page_data import STEPS, longest_of, windows_of
+from errtax.reports.page_data import STEPS, longest_of, page_data, windows_of
 from errtax.reports.palette import LETTERS
 from errtax.reports.results import results_of
 from errtax.taxonomy.attribution import players_of
@@ -472,16 +475,33 @@ def test_without_a_script_the_page_tells_its_story(tmp_path: Path) -> None:
 # --- without a browser -----------------------------------------------------------------------------------------------
 
 
-def test_the_page_is_small_and_the_same_each_time() -> None:
-    text = some_text(11, 30_000)
-    peels = [make_peel(Unit.BYTE, seed, gaps=False, text=text) for seed in (1, 2)]
-    one, two = page_of(peels[:1]), page_of(peels)
-    assert one == page_of(peels[:1])
-    data = one[one.index('id="errtax-page"') :]
-    shell = len(asset("report.js")) + len(asset("report.css"))
-    assert shell <= 120_000
-    assert len(data) - shell < 8 * len(peels[0].log)  # probabilities of pure chance hardly compress
-    assert "https://" not in two and two.count("http://") == two.count("http://www.w3.org/2000/svg")
+def test_the_page_is_the_same_each_time_and_asks_for_nothing() -> None:
+    peels = [make_peel(Unit.BYTE, seed) for seed in (1, 2)]
+    made = page_of(peels)
+    assert made == page_of(peels)
+    assert "https://" not in made and made.count("http://") == made.count("http://www.w3.org/2000/svg")
+
+
+def test_the_page_is_small(warpeace_parts: tuple[bytes, bytes, bytes], tmp_path: Path) -> None:
+    """On War and Peace, 3-gram and 5-gram models in place of networks."""
+    train, test = (text_of_bytes(part, Unit.BYTE) for part in (warpeace_parts[0], warpeace_parts[2][:100_000]))
+    index = NgramIndex.build(train, 10)
+    logs = {3: tmp_path / "3.parquet", 5: tmp_path / "5.parquet"}
+    predict_orders(index, test, logs)
+    first = read_log(logs[3])
+    evidence = collect_evidence(TextView.of_log(first), index, count_words(train))
+    peels = [peel_log(log, evidence, Settings()) for log in (first, read_log(logs[5]))]
+    signature = f"errtax:0|err:p<0.5|layers:{Settings().description}|ngram:mkn,order=10"
+    peels = [replace(peel, signature=signature) for peel in peels]
+    sizes = []
+    for count in (1, 2):
+        columns = page_data(peels[:count])["columns"]
+        sizes.append(sum(len(base64.b64decode(column)) for column in columns.values()))
+    assert sizes[0] <= 3 * len(test) and sizes[1] <= 6 * len(test)
+    assert sizes[1] - sizes[0] <= 1.5 * len(test)  # of a model: probabilities and guesses
+    empty = page_of([make_peel(Unit.CHAR, text="a", gaps=False)])
+    assert len(empty.encode()) <= 120_000 + sum(len(part) for part in re.findall('base64,[^"]*', empty))
+    assert len(asset("report.js")) + len(asset("report.css")) <= 60_000
 
 
 def test_a_text_beyond_the_limit_has_its_worst_passages(monkeypatch: pytest.MonkeyPatch) -> None:
