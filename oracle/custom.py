@@ -20,8 +20,10 @@ A package offers its oracles by naming their module as an entry point; they are 
 
 import importlib.util
 import logging
+import math
 import re
 import sys
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -49,8 +51,8 @@ Ask = Callable[[TextView], ArrayLike]
 class OracleRule:
     """What a peel must know of an oracle to be peeled again where its function is not at hand.
 
-    `limits`: largest value of each slice, increasing; none for an oracle of yes and no.  `parameters`: what its
-    evidence depends on, as pairs of name and value; they stand in the signature.
+    `limits`: largest value of each slice, whole numbers, increasing; none for an oracle of yes and no.  `parameters`:
+    what its evidence depends on, as pairs of name and value; they stand in the signature.
     """
 
     name: str
@@ -63,8 +65,10 @@ class OracleRule:
         if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", self.name) or self.name in RESERVED:
             allowed = "small letters, digits and hyphens, and none of errtax's own"
             raise UsageError(f"an oracle's name is {allowed} ({', '.join(RESERVED)}); got {self.name!r}.")
-        if list(self.limits) != sorted(set(self.limits)) or any(limit < 0 for limit in self.limits):
-            raise UsageError(f"the limits of oracle {self.name!r} must increase from at least 0; got {self.limits}.")
+        whole = all(math.isfinite(limit) and limit == int(limit) for limit in self.limits)
+        if not whole or list(self.limits) != sorted(set(self.limits)) or any(limit < 0 for limit in self.limits):
+            found = f"the limits of oracle {self.name!r} must be whole numbers that increase from at least 0"
+            raise UsageError(f"{found}; got {self.limits}.")
         if len(self.limits) > 100:
             raise UsageError(f"oracle {self.name!r} has {len(self.limits)} limits; 100 are allowed.")
         for key, value in self.parameters:
@@ -166,7 +170,7 @@ def load_oracles(source: str) -> tuple[str, ...]:
 def _import_file(path: Path) -> str:
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist")
-    module_name = f"errtax_oracles_{path.stem}"
+    module_name = f"errtax_oracles_{path.stem}_{zlib.crc32(str(path.resolve()).encode()):08x}"
     spec: Any = importlib.util.spec_from_file_location(module_name, path)
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module

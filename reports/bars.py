@@ -11,12 +11,13 @@ from errtax.reports.wording import wrap_signature
 from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.summary import Summary
 
-_HATCHES = ("", "///", "...", "xxx", "\\\\\\", "+++")
+_HATCHES = ("", "///", "xxx", "\\\\\\", "+++", "---")  # dots are drawn one by one: 1.8 MB of SVG
 
 
 def bars_figure(summaries: Sequence[Summary]) -> Figure:
     """Errors by slice, one row a slice, one bar a model; all models share the scale."""
-    rows = [(layer.name, k, part.name) for layer in summaries[0].layers for k, part in enumerate(layer.slices)]
+    layers = {layer.name: layer for summary in summaries for layer in summary.layers}  # `rest` may be of one only
+    rows = [(layer.name, k, part.name) for layer in layers.values() for k, part in enumerate(layer.slices)]
     figure = new_figure(7.2, 1.5 + 0.21 * len(rows) * (1 + 0.45 * (len(summaries) - 1)))
     axes = figure.add_axes((0.24, 0.11, 0.72, 0.80))
     height = 0.8 / len(summaries)

@@ -21,7 +21,7 @@ def report_markdown(results: Results) -> str:
             ["layer", "errors", "share [95 %]", "fair share", "bits a symbol"],
             [
                 [
-                    f"{LETTERS[layer.name]} {layer.title}",
+                    f"{LETTERS[layer.name]} {plain(layer.title)}",
                     f"{layer.count.value:,.0f}",
                     percent(layer.share),
                     percent(layer.fair),
@@ -31,10 +31,10 @@ def report_markdown(results: Results) -> str:
             ],
         )
     for comparison in results.comparisons:
-        rows = [[comparison.titles[layer.name], *difference_cells(layer)] for layer in comparison.layers]
+        rows = [[plain(comparison.titles[layer.name]), *difference_cells(layer)] for layer in comparison.layers]
         rows.append(["**all errors**", *difference_cells(comparison.total)])
         lines += [f"### {plain(comparison.finding())}", "", *_table(["layer", *DIFFERENCE_HEADS], rows)]
-    return "\n".join([*lines, *(f"`{each.signature.replace('`', '')}`\n" for each in found)])
+    return "\n".join([*lines, *(f"`{' '.join(each.signature.replace('`', '').split())}`\n" for each in found)])
 
 
 def plain(text: str) -> str:

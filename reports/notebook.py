@@ -10,7 +10,7 @@
 10
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from html import escape
@@ -87,15 +87,35 @@ def _changed(base: Settings, given: dict[str, Any]) -> Settings:
     for name in given:
         if name not in known:
             raise UsageError(f"there is no setting {name!r}; there are {', '.join(known)}.")
-    changes: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
-    }
-    if "criterion" in changes:
-        changes["criterion"] = Criterion.parse(changes["criterion"])
+    changes = {name: _as_setting(name, value, known[name]) for name, value in given.items()}
     own = [name for name in changes.get("layers", ()) if name not in LAYER_NAMES]
     rules = {rule.name: rule for rule in base.custom}
     missing = find_oracles([name for name in own if name not in rules])
     return replace(base, **changes, custom=(*rules.values(), *missing))
+
+
+def _as_setting(name: str, value: Any, known: Any) -> Any:
+    """A value of the kind that a setting has."""
+    if isinstance(known, Criterion):
+        return value if isinstance(value, Criterion) else Criterion.parse(str(value))
+    if isinstance(known, tuple):
+        if isinstance(value, str):
+            value = value.split(",")
+        if not isinstance(value, Iterable):
+            raise UsageError(f"the setting {name!r} is a list, as in {name}={list(known)}; got {value!r}.")
+        kind = type(known[0])
+        return tuple(_number(name, each, kind) for each in value)
+    return _number(name, value, int)
+
+
+def _number(name: str, value: Any, kind: type) -> Any:
+    try:
+        made = kind(value)
+    except (TypeError, ValueError):
+        made = None
+    if made is None or (kind is not str and made != float(value)):
+        raise UsageError(f"the setting {name!r} takes values of type {kind.__name__}; got {value!r}.")
+    return made
 
 
 @dataclass(frozen=True, eq=False)

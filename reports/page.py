@@ -53,7 +53,7 @@ def report_page(results: Results) -> str:
     if results.trend:
         picture = _picture(pictures["trend"], f"Errors by class along {results.trend.by}")
         body += [f'<h2 id="trend">Along the {results.trend.by}</h2>', picture]
-    body += _browser(peels) if whole else [worst_windows(peel) for peel in peels]
+    body += _browser(peels) if whole else [worst_windows(peel, f"text{k or ''}") for k, peel in enumerate(peels)]
     body.append(
         '<h2 id="examples">Examples</h2><p>Errors evenly spaced over the text; the symbol in the box is the one that '
         "the model missed.</p>"

@@ -30,9 +30,8 @@ WINDOWS: tuple[int, ...] = (
 )
 STEPS = tuple(k / 20 for k in range(1, 21))
 """Positions of the sliders of the memory, and of the threshold and the boost."""
-_SHOWN: tuple[float, ...] = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 3e-3, *(k / 50 for k in range(1, 25)))
-"""Edges between which probabilities are shown as one."""
-_NEAR = 1e-14  # more than rounding, less than any two probabilities that are not meant to be the same
+_SHOWN: tuple[float, ...] = (*(2.0**-k for k in range(1, 61)), *(k / 50 for k in range(1, 25)))
+"""Edges between which probabilities are shown as one; whole numbers of bits among them."""
 _MANY = 255
 
 
@@ -61,7 +60,7 @@ def page_data(peels: Sequence[Peel]) -> dict[str, Any]:
         "breaks": _breaks(first.log.positions),
         "kinds": _kinds(view),
         "models": models,
-        "settings": _settings(first.settings),
+        "settings": _settings(first),
         "layers": [_layer(name, first.settings) for name in _all_layers(first)],
         "longest": longest_of(first),
         "windows": windows_of(first.settings),
@@ -141,13 +140,14 @@ def _levels(peel: Peel) -> tuple[NDArray[Any], list[float | None]]:
     thresholds = {*STEPS, 0.5, *([threshold] if threshold else [])}
     compared = {*thresholds, *(t - b for t, b in product(thresholds, steps) if t - b > 1e-6)}
     edges = np.array(sorted({0.0, *_SHOWN, *compared, 1.1}))
-    apart = np.append(True, np.diff(edges) > _NEAR)
+    apart = np.append(True, np.diff(edges) > 1e-14 * edges[1:])
     edges = edges[apart]
     probabilities = np.exp(peel.log.logprobs, where=peel.predicted, out=np.zeros(len(peel.log)))
     cell = np.clip(np.searchsorted(edges, probabilities, "right"), 1, len(edges) - 1)
     low, high = edges[cell - 1], edges[cell]
-    near = (np.abs(probabilities - low) < _NEAR) | (np.abs(probabilities - high) < _NEAR)
-    middle = np.where(near & (probabilities > 1e-9) | (probabilities == 0), probabilities, (low + high) / 2)
+    rounding = np.where(edges > 1e-6, 1e-15, 0) + 1e-14 * edges  # more than it, less than what anybody means to be two
+    near = (probabilities - low < rounding[cell - 1]) | (high - probabilities < rounding[cell])
+    middle = np.where(near | (probabilities == 0), probabilities, (low + high) / 2)
     levels, codes = np.unique(middle, return_inverse=True)
     codes = np.where(peel.predicted, codes, len(levels))
     wide = np.uint8 if len(levels) < 256 else np.uint16 if len(levels) < 65536 else np.uint32
@@ -204,10 +204,11 @@ def _layer(name: str, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _settings(settings: Settings) -> dict[str, Any]:
+def _settings(peel: Peel) -> dict[str, Any]:
+    settings, longest = peel.settings, longest_of(peel)
     return {
         "layers": list(settings.layers),
-        "ngram": settings.ngram_max,
+        "ngram": min(settings.ngram_max, longest) if longest else settings.ngram_max,
         "windows": list(settings.memory_windows),
         "length": settings.memory_min_length,
         "rare": list(settings.rare_counts),

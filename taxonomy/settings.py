@@ -1,5 +1,6 @@
 """Thresholds of the peel, its presets, and their short form for signatures."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -66,7 +67,8 @@ class Settings:
             raise UsageError(f"layers must be some of {allowed}, each once, got {','.join(self.layers) or 'none'}.")
         for name in ("memory_windows", "rare_counts", "boosts"):
             values: tuple[float, ...] = getattr(self, name)
-            if not values or list(values) != sorted(set(values)) or values[0] < 0 or len(values) > 100:
+            ordered = all(map(math.isfinite, values)) and list(values) == sorted(set(values))
+            if not values or not ordered or values[0] < 0 or len(values) > 100:
                 raise UsageError(f"{name} must be increasing numbers of at least 0, got {values}.")
         if not 1 <= self.ngram_max <= 31 or self.memory_min_length < 1 or self.newline_reach < 1:
             raise UsageError(

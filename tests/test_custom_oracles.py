@@ -81,6 +81,7 @@ def test_digits(examples: Path) -> None:
 def test_a_copied_identifier_by_a_loop(tmp_path_factory: pytest.TempPathFactory, pieces: list[str]) -> None:
     path = tmp_path_factory.mktemp("oracles") / "copied.py"
     path.write_text(EXAMPLES[1], "utf-8")
+    REGISTRY.pop("copied", None)
     load_oracles(str(path))
     text = "".join(["x", *pieces])
     peel = peel_with(text.encode(), "copied", unit=Unit.CHAR)
@@ -222,8 +223,10 @@ def test_a_file_that_lost_a_column_or_a_rule_is_told_so(tmp_path: Path) -> None:
     [
         ({"name": "Digits", "rule": ""}, "small letters, digits and hyphens"),
         ({"name": "ngram", "rule": ""}, "none of errtax's own"),
-        ({"name": "x", "rule": "", "limits": (3, 1)}, "must increase"),
+        ({"name": "x", "rule": "", "limits": (3, 1)}, "whole numbers that increase"),
         ({"name": "x", "rule": "", "limits": (-1, 1)}, "from at least 0"),
+        ({"name": "x", "rule": "", "limits": (0.5, 1)}, "must be whole numbers"),
+        ({"name": "x", "rule": "", "limits": (float("nan"),)}, "must be whole numbers"),
         ({"name": "x", "rule": "", "limits": range(101)}, "100 are allowed"),
         ({"name": "x", "rule": "", "parameters": {"a": "1|2"}}, "for the signature"),
     ],

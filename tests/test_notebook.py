@@ -20,7 +20,7 @@ from errtax.oracle.custom import REGISTRY, oracle
 from errtax.reports.notebook import PeelView
 from errtax.taxonomy.peel_file import read_peel, write_peel
 from errtax.taxonomy.run import PeelInputs, peel_files
-from errtax.taxonomy.settings import PRESETS, Settings
+from errtax.taxonomy.settings import PRESETS, Criterion, Settings
 from errtax.taxonomy.summary import summarise
 
 TRAIN = "the cat sat on the mat. the dog sat on the log. the end of 12 days.\n" * 30
@@ -146,6 +146,11 @@ def test_what_a_notebook_shows(view: PeelView, folder: Path) -> None:
         ({"preset": "mine"}, UsageError, "there is no preset 'mine'; there are paper, text"),
         ({"memory": [1]}, UsageError, "there is no setting 'memory'; there are layers, criterion"),
         ({"criterion": "p"}, UsageError, "a criterion is argmax, or p<T with 0 < T <= 1"),
+        ({"criterion": None}, UsageError, "a criterion is argmax, or p<T"),
+        ({"boosts": 0.5}, UsageError, "the setting 'boosts' is a list, as in boosts=.0.1, 0.2"),
+        ({"ngram_max": "many"}, UsageError, "the setting 'ngram_max' takes values of type int; got 'many'"),
+        ({"memory_windows": [1.5]}, UsageError, "takes values of type int; got 1.5"),
+        ({"boosts": [float("nan")]}, UsageError, "takes values of type float; got nan"),
         ({"layers": ["digits"]}, UsageError, "there is no layer 'digits'"),
         ({"train": "absent.txt"}, BadInput, "absent.txt does not exist"),
         ({"ngram": "absent.ngram"}, BadInput, "absent.ngram"),
@@ -161,6 +166,12 @@ def test_a_frame_that_is_no_log() -> None:
         errtax.peel(frame().drop(columns="symbol"))
     with pytest.raises(BadInput, match="the frame is not a valid prediction log: it has no rows"):
         log_of_frame(frame()[:0])
+
+
+def test_settings_of_other_types_will_do() -> None:
+    one = errtax.peel(frame(), layers="word,boost", memory_windows=np.array([50, 60]), criterion=Criterion(0.3))
+    two = errtax.peel(frame(), layers=["word", "boost"], memory_windows=(50, 60), criterion="p<0.3")
+    assert one.peel.settings == two.peel.settings
 
 
 def test_presets(folder: Path) -> None:

@@ -27,6 +27,7 @@ from errtax.reports.page import report_page
 from errtax.reports.page_data import STEPS, longest_of, page_data, windows_of
 from errtax.reports.palette import LETTERS
 from errtax.reports.results import results_of
+from errtax.reports.windows import worst_windows
 from errtax.taxonomy.attribution import players_of
 from errtax.taxonomy.layers import find_layer
 from errtax.taxonomy.peel import Peel, peel_log
@@ -395,9 +396,68 @@ def test_filters_find_what_the_library_finds(show: Any) -> None:
     assert shown(f_change="", f_claim="memory") == ((one.claims & 2) > 0).sum()
     memory = one.layer == one.layer_names.index("memory")
     assert shown(f_claim="", f_layer="memory") == memory.sum()
-    assert shown(f_slice="1") == (memory & (one.slice == 1)).sum()
+    assert shown(f_slice="500 memory") == (memory & (one.slice == 1)).sum()
     assert shown(f_layer="", by="change") == (one.error | two.error).sum()
     assert shown(f_change="new") == (~one.error & two.error).sum()
+
+
+def test_menus_follow_the_settings(show: Any) -> None:
+    peel = make_peel(Unit.CHAR)
+    page = show([peel])
+
+    def choose(field: str, value: str) -> int:
+        page.run(
+            "const e = document.querySelector(arguments[0]); e.value = arguments[1]; "
+            "e.dispatchEvent(new Event(e.tagName === 'INPUT' ? 'input' : 'change'))",
+            field,
+            value,
+        )
+        return int(page.run('return document.querySelector("#matches").textContent').split()[0].replace(",", ""))
+
+    choose("#f-layer", "memory")
+    choose("#f-slice", "5000 memory")
+    assert choose("#f-layer", "punctuation") == (peel.layer == peel.layer_names.index("punctuation")).sum() > 0
+    choose("#f-layer", "memory")
+    page.run('document.querySelector("#on-memory").click()')
+    assert choose("#f-bits", "0") == peel.error.sum()
+    for bits in (1, 3, 7, 28):
+        least = peel.error & (np.nan_to_num(-peel.log.logprobs, nan=0, posinf=1e9) / np.log(2) >= bits)
+        assert choose("#f-bits", str(bits)) == least.sum() > 0
+
+
+def test_odd_thresholds_and_a_window_of_nothing(show: Any) -> None:
+    peel = make_peel(Unit.BYTE)
+    odd: Any = {"memory_windows": (0, 123), "memory_min_length": 20, "rare_counts": (0, 300), "newline_reach": 50}
+    again = repeel(peel, replace(peel.settings, **odd, boosts=(0.125,), criterion=Criterion(0.33)))
+    page = show([again])
+    assert differences(due_rows([again]), rows_of(page)) == []
+    assert page.messages() == []
+
+
+def test_an_oracle_may_have_any_name(show: Any) -> None:
+    try:
+        oracle("constructor", rule="a name that objects of the script have")(lambda view: np.arange(len(view)) % 3 == 0)
+        log = make_peel(Unit.CHAR).log
+        rules = find_oracles(["constructor"])
+        evidence = collect_evidence(TextView.of_log(log), None, None, rules)
+        peel = peel_log(log, evidence, Settings(layers=("constructor", "boost"), custom=rules))
+        assert differences(due_rows([peel]), rows_of(show([peel]))) == []
+    finally:
+        REGISTRY.pop("constructor", None)
+
+
+def test_no_line_is_cut_off(show: Any) -> None:
+    text = "".join(random.Random(1).choice(["\u202e", "\xad", "ab ", "猫", "\x85", "remember "]) for _ in range(3000))
+    page = show([make_peel(Unit.CHAR, text=text, gaps=False)])
+    script = "return [...document.querySelectorAll('#canvas .line')].map((line) => line.scrollWidth - line.clientWidth)"
+    assert max(page.run(script)) <= 0
+
+
+def test_links_to_sections_keep_the_view(show: Any) -> None:
+    page = show([make_peel(Unit.CHAR)], "#length=9")
+    page.run('document.querySelector("nav a").click()')
+    assert page.run("return location.hash") == "#length=9"
+    assert page.run("return document.activeElement.id") == "breakdown"
 
 
 def test_only_what_is_seen_is_in_the_document(show: Any) -> None:
@@ -511,3 +571,8 @@ def test_a_text_beyond_the_limit_has_its_worst_passages(monkeypatch: pytest.Monk
     assert "Worst passages of a model" in made
     assert "errtax-page" not in made and "<img src=x" not in made
     assert made.count("<script") == 1
+
+
+def test_worst_passages_keep_the_bytes_of_a_character_together() -> None:
+    made = worst_windows(make_peel(Unit.BYTE, gaps=False, text="猫犬naïve " * 200))
+    assert "⟨" not in made and "猫" in made

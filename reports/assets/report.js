@@ -148,11 +148,11 @@
 
   const known = new Map(); // slices by layer and what it depends on
   function slicesOf(name, s) {
-    const key = name + JSON.stringify([s.ngram, s.windows, s.length, s.rare, s.reach].filter((_, k) =>
-      ({ ngram: [0], memory: [1, 2], rare: [3], word: [4] }[name] || []).includes(k)));
+    const depends = new Map([["ngram", [s.ngram]], ["memory", [s.windows, s.length]], ["rare", [s.rare]], ["word", [s.reach]]]);
+    const key = name + JSON.stringify(depends.get(name) || []);
     if (!known.has(key)) {
       for (const old of known.keys()) if (old.startsWith(name + "[")) known.delete(old);
-      known.set(key, own[name] ? each((r) => own[name][r] - 1) : rules[name](s));
+      known.set(key, Object.hasOwn(own, name) ? each((r) => own[name][r] - 1) : rules[name](s));
     }
     return known.get(key);
   }
@@ -235,7 +235,8 @@
       const value = key === "threshold" && state[key] === null ? "argmax" : String(state[key]);
       if (String(state[key]) !== String(before[key])) parts.push(`${key}=${encodeURIComponent(value).replaceAll("%2C", ",")}`);
     }
-    history.replaceState(null, "", parts.length ? "#" + parts.join("&") : location.pathname.split("/").pop() || "#");
+    const address = parts.length ? "#" + parts.join("&") : location.pathname + location.search;
+    try { history.replaceState(null, "", address); } catch { /* a browser may refuse it; the view is the same */ }
   }
 
   function readAddress() {
@@ -250,9 +251,12 @@
     whole("rare", 0, Math.max(20, last(base.rare)));
     whole("reach", 1, Math.max(10, base.reach));
     whole("pos", 0, Number.MAX_SAFE_INTEGER);
-    if (data.windows.includes(Number(given.get("window")))) state.window = Number(given.get("window"));
-    if (data.steps.includes(Number(given.get("boost")))) state.boost = Number(given.get("boost"));
-    if (data.steps.includes(Number(given.get("threshold")))) state.threshold = Number(given.get("threshold"));
+    const listed = (key, values) => {
+      if (given.has(key) && values.includes(Number(given.get(key)))) state[key] = Number(given.get(key));
+    };
+    listed("window", data.windows);
+    listed("boost", [...data.steps, last(base.boosts)]);
+    listed("threshold", [...data.steps, base.threshold]);
     if (given.get("threshold") === "argmax" && data.models.every((model) => model.guess)) state.threshold = null;
     const layers = (given.get("layers") || "").split(",").filter((name, k, all) => names.includes(name) && all.indexOf(name) === k);
     if (layers.length) state.layers = layers;
@@ -451,8 +455,8 @@
     for (const update of refresh) update();
     showOrder();
     showLive(current, currentSettings);
-    if (address) writeAddress();
     applyFilter();
+    if (address) writeAddress();
   }
 
   // --- the text browser -----------------------------------------------------------------------------------------------
@@ -472,21 +476,28 @@
     return /[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/u.test(text) ? `⟨U+${point.toString(16).toUpperCase().padStart(4, "0")}⟩` : text;
   }
 
+  const glyphWidths = new Map();
+  function widthOf(point) { // in columns of a letter
+    if (point > 0x20 && point < 0x7f) return 1;
+    if (!glyphWidths.has(point)) glyphWidths.set(point, glyph(point).startsWith("⟨") ? glyph(point).length : point < 0x20 || point >= 0x1100 ? 2 : 1);
+    return glyphWidths.get(point);
+  }
+
   function layOut() {
     const probe = make("span", {}, "0".repeat(50));
     canvas.replaceChildren(probe);
     const width = probe.getBoundingClientRect().width / 50 || 9;
     const most = Math.max(20, Math.floor((pane.clientWidth - 24) / width) - 1);
     lines = [0];
-    let columns = 0, space = -1;
+    let columns = 0, space = -1, atSpace = 0;
     for (let c = 0; c < m; c++) {
       if (columns >= most && points[c] !== 10 && points[c] !== 13) {
-        const at = space > last(lines) && c - space < most / 2 ? space : c;
-        lines.push(at);
-        columns = c - at;
+        const breaks = space > last(lines) && columns - atSpace < most / 2;
+        lines.push(breaks ? space : c);
+        columns = breaks ? columns - atSpace : 0;
       }
-      columns += points[c] >= 0x1100 ? 2 : points[c] < 0x20 || points[c] < 0xa0 && points[c] > 0x7e ? 2 : 1;
-      if (kindTable[points[c]] & SPACE) space = c + 1;
+      columns += widthOf(points[c]);
+      if (kindTable[points[c]] & SPACE) { space = c + 1; atSpace = columns; }
       if (points[c] === 10) { lines.push(c + 1); columns = 0; }
     }
     canvas.style.height = `${lines.length * LINE}px`;
@@ -531,13 +542,16 @@
 
   function applyFilter() {
     const change = choose.colour.value === "change", found = current[shownModel()];
-    const least = +choose.bits.value || 0, wantedLayer = choose.layer.value, wantedSlice = choose.slice.value, claim = choose.claim.value;
+    const least = Math.ceil(+choose.bits.value || 0);
     const allLayers = [...found.order, "rest"];
-    const claimBit = claim ? 1 << found.order.indexOf(claim) : 0;
     const layers = [...new Set(allLayers)].filter((name, l) => name !== "rest" || found.counts[l].some(Boolean));
     fill(choose.layer, "every layer", layers.map((name) => [name, `${layerOf[name].letter}  ${layerOf[name].title}`]));
-    fill(choose.slice, "every slice", wantedLayer && allLayers.includes(wantedLayer) ? sliceNames(wantedLayer, currentSettings).map((name, k) => [String(k), name]) : []);
+    const wantedLayer = choose.layer.value;
+    const slices = wantedLayer ? sliceNames(wantedLayer, currentSettings) : [];
+    fill(choose.slice, "every slice", slices.map((name) => [name, name]));
     fill(choose.claim, "anybody", found.order.map((name) => [name, layerOf[name].title]));
+    const claim = choose.claim.value, claimBit = claim ? 1 << found.order.indexOf(claim) : 0;
+    const wantedSlice = choose.slice.value ? slices.indexOf(choose.slice.value) : -1;
     const inside = regexRows();
     const model = data.models[shownModel()], bits = model.levels.map((p) => (p === null ? 0 : -Math.log2(p)));
     const l = wantedLayer ? allLayers.indexOf(wantedLayer) : -1;
@@ -545,7 +559,7 @@
     for (let r = 0; r < n; r++) {
       let yes = change ? changeAt(r) !== "" : found.layer[r] >= 0;
       if (yes && !(change && found.layer[r] < 0)) {
-        yes = (!wantedLayer || found.layer[r] === l) && (wantedSlice === "" || !wantedLayer || found.slice[r] === +wantedSlice)
+        yes = (!wantedLayer || found.layer[r] === l) && (wantedSlice < 0 || found.slice[r] === wantedSlice)
           && (!claim || (found.claims[r] & claimBit) > 0);
       } else if (yes) yes = !wantedLayer && !claim;
       if (yes && both && choose.change.value) yes = changeAt(r) === choose.change.value;
@@ -554,7 +568,7 @@
       mask[r] = yes ? 1 : 0;
       matches += mask[r];
     }
-    $("#matches").textContent = `${number(matches)} ${change ? "symbols" : "errors"} shown`;
+    $("#matches").textContent = `${number(matches)} ${change ? "symbols" : "errors"} shown${inside && regexCut ? " (the search took too long: not the whole text)" : ""}`;
     draw();
     describe();
   }
@@ -566,7 +580,7 @@
     select.disabled = !options.length;
   }
 
-  let wholeText = null;
+  let wholeText = null, regexCut = false;
   function regexRows() {
     const source = choose.regex.value;
     choose.regex.removeAttribute("aria-invalid");
@@ -580,10 +594,11 @@
       for (let c = 0; c < m; c++) { units.push(c); if (points[c] > 0xffff) units.push(c); }
       wholeText = { text: wholeText, units: Uint32Array.from([...units, m]) };
     }
+    regexCut = false;
     const rows = new Uint8Array(n), until = performance.now() + 2000;
     for (const found of wholeText.text.matchAll(expression)) {
       if (found[0].length) rows.fill(1, first[wholeText.units[found.index]], first[wholeText.units[found.index + found[0].length]]);
-      if (performance.now() > until) break;
+      if (performance.now() > until) { regexCut = true; break; }
     }
     return rows;
   }
@@ -620,7 +635,7 @@
     const at = (i) => (bytes ? utf8[i] : points[i]);
     for (let i = from - length; i >= 0; i--) {
       let k = 0;
-      while (k < length && at(i + k) === at(from + k)) k++;
+      while (k < length && at(i + k) === at(from + k) && !(k && gapBefore[i + k])) k++;
       if (k === length) return positionOf(start) - positionOf(i);
     }
     return null;
@@ -682,6 +697,13 @@
   pane.addEventListener("scroll", draw, { passive: true });
   pane.addEventListener("click", (event) => { const r = event.target.dataset && event.target.dataset.r; if (r !== undefined) focusRow(+r, false); });
   document.addEventListener("keydown", onKey);
+  for (const link of document.querySelectorAll("nav a")) link.addEventListener("click", (event) => {
+    event.preventDefault(); // the address keeps the view
+    const section = document.getElementById(link.hash.slice(1));
+    section.tabIndex = -1;
+    section.focus();
+    section.scrollIntoView();
+  });
   addEventListener("hashchange", () => {
     if (document.getElementById(location.hash.slice(1))) return; // a link to a section
     readAddress(); changed(false); if (state.pos !== null) focusRow(rowOf(state.pos)); });
