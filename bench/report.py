@@ -8,7 +8,6 @@ Needs chromium, chromium-driver and selenium for the last two.
 import statistics
 import sys
 import tempfile
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,9 +59,8 @@ def measure(peels: list[Path], folder: Path) -> None:
     driver = start_browser()
     page, opened = Page(driver, out), []
     for _ in range(5):
-        start = time.perf_counter()
         page.open()
-        opened.append(time.perf_counter() - start)
+        opened.append(int(page.run("return document.body.dataset.opened")) / 1000)  # since it was asked for
     peeled = driver.execute_async_script(_PEELS)
     driver.quit()
     median = statistics.median(peeled)

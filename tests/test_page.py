@@ -500,7 +500,7 @@ def test_bytes_that_are_no_text(show: Any) -> None:
 @pytest.mark.parametrize(("width", "dark"), [(1440, False), (390, False), (1440, True)])
 def test_nothing_is_in_the_way_of_assistive_technology(show: Any, width: int, dark: bool) -> None:
     axe = pytest.importorskip("axe_selenium_python", reason="axe-selenium-python is not installed")
-    page = show([make_peel(Unit.CHAR, 1), make_peel(Unit.CHAR, 2, model="other")])
+    page = show([make_peel(Unit.CHAR, 1), make_peel(Unit.CHAR, 2, model="another one with quite a long name")])
     page.size(width, dark=dark)
     page.open()
     press(page, "n")

@@ -74,7 +74,7 @@
   const pointBuffer = new Uint32Array(utf8.length), firstBuffer = new Uint32Array(utf8.length + 1);
   let m = 0;
   for (let i = 0; i < utf8.length; m++) {
-    const [length, point] = sequence(i, bytes);
+    const [length, point] = utf8[i] < 0x80 ? [1, utf8[i]] : sequence(i, bytes);
     pointBuffer[m] = length ? point : 0xdc00 + utf8[i];
     firstBuffer[m] = bytes ? i : m;
     i += length || 1;
@@ -82,7 +82,7 @@
   firstBuffer[m] = n;
   const points = pointBuffer.subarray(0, m), first = firstBuffer.subarray(0, m + 1); // first symbol of each character
   const charOf = new Uint32Array(n);
-  for (let c = 0; c < m; c++) charOf.fill(c, first[c], first[c + 1]);
+  for (let c = 0; c < m; c++) for (let r = first[c]; r < first[c + 1]; r++) charOf[r] = c; // fill() is slower
 
   const WORD = 1, SPACE = 2, QUOTE = 4, APOSTROPHE = 8, MARK = 16;
   const kindTable = new Uint8Array(0x110000);
@@ -108,12 +108,14 @@
       if (own & WORD) {
         if (!inside || gap) { wordStart.push(from); wordLength.push(0); }
         inside = true;
-        wordOf.fill(wordStart.length - 1, from, to);
-        offset.fill(Math.min(wordLength[wordLength.length - 1]++, 65535), from, to);
       } else inside = false;
-      after.fill(kind, from, to);
-      mark.fill(own & MARK ? 1 : 0, from, to);
-      newline.fill(Math.min(since, 65535), from, to);
+      const word = wordStart.length - 1, at = inside ? Math.min(wordLength[word]++, 65535) : 0;
+      for (let r = from; r < to; r++) {
+        if (inside) { wordOf[r] = word; offset[r] = at; }
+        after[r] = kind;
+        mark[r] = own & MARK ? 1 : 0;
+        newline[r] = Math.min(since, 65535);
+      }
       const ends = points[c] === 10 || (points[c] === 13 && next !== 10);
       since = ends ? 1 : since ? since + 1 : 0;
     }
@@ -462,7 +464,7 @@
   // --- the text browser -----------------------------------------------------------------------------------------------
 
   const pane = $("#pane"), canvas = $("#canvas"), detail = $("#detail"), LINE = 38;
-  let lines = [0], mask = new Uint8Array(n), focused = -1, matches = 0;
+  let lines = [], mask = new Uint8Array(n), focused = -1, matches = 0;
   const choose = { colour: $("#by"), layer: $("#f-layer"), slice: $("#f-slice"), claim: $("#f-claim"), change: $("#f-change"), bits: $("#f-bits"), regex: $("#f-regex") };
   const shownModel = () => (choose.colour.value === "change" ? 0 : +choose.colour.value);
 
@@ -516,6 +518,7 @@
   }
 
   function draw() {
+    if (!lines.length) return; // not laid out yet
     const from = Math.max(0, Math.floor(pane.scrollTop / LINE) - 4);
     const to = Math.min(lines.length, from + Math.ceil(pane.clientHeight / LINE) + 8);
     const change = choose.colour.value === "change", found = current[shownModel()], pieces = [];
@@ -709,5 +712,6 @@
     readAddress(); changed(false); if (state.pos !== null) focusRow(rowOf(state.pos)); });
   let width = innerWidth;
   addEventListener("resize", () => { if (innerWidth !== width) { width = innerWidth; const r = rowAtTop(); layOut(); pane.scrollTop = lineOf(charOf[r]) * LINE; } });
+  document.body.dataset.opened = performance.now().toFixed(0);
   document.body.dataset.ready = "yes";
 })();
