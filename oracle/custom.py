@@ -19,7 +19,6 @@ A package offers its oracles by naming their module as an entry point; they are 
 """
 
 import importlib.util
-import logging
 import math
 import re
 import sys
@@ -28,7 +27,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +34,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from errtax.lm.errors import BadInput, UsageError
+from errtax.oracle.plug_ins import load_plug_ins, origin_of
 from errtax.oracle.text_view import TextView
 
 ENTRY_POINTS = "errtax.oracles"
@@ -110,16 +109,12 @@ def oracle(
     made = OracleRule(name, title or name.replace("-", " "), rule, tuple(map(float, limits)), pairs)
 
     def register(ask: Ask) -> Ask:
-        if name in REGISTRY and _origin(REGISTRY[name][1]) != _origin(ask):
+        if name in REGISTRY and origin_of(REGISTRY[name][1]) != origin_of(ask):
             raise UsageError(f"there is an oracle {name!r} already; give this one another name.")
         REGISTRY[name] = (made, ask)
         return ask
 
     return register
-
-
-def _origin(ask: Ask) -> tuple[str, str]:
-    return ask.__module__, getattr(ask, "__qualname__", "")
 
 
 def find_oracles(names: Sequence[str]) -> tuple[OracleRule, ...]:
@@ -142,12 +137,7 @@ def find_oracles(names: Sequence[str]) -> tuple[OracleRule, ...]:
 
 @cache
 def _register_packages() -> None:
-    for point in entry_points(group=ENTRY_POINTS):
-        try:
-            point.load()
-        except Exception as error:  # somebody else's code: whatever it raises, the other oracles can be had
-            reason = f"{type(error).__name__}: {error}"
-            logging.getLogger("errtax").warning("The oracles of %s are left out (%s).", point.value, reason)
+    load_plug_ins(ENTRY_POINTS, "oracles")
 
 
 def load_oracles(source: str) -> tuple[str, ...]:

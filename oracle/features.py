@@ -29,14 +29,12 @@ A package offers such features to `errtax cells` by naming their module as an en
     sentences = "my_package.sentences"
 """
 
-import logging
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
 import numpy as np
@@ -44,6 +42,7 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import UsageError
 from errtax.lm.text import Codes
+from errtax.oracle.plug_ins import load_plug_ins, origin_of
 from errtax.oracle.reading import Reading
 
 ENTRY_POINTS = "errtax.features"
@@ -97,16 +96,12 @@ def features(*members: Feature) -> Callable[[Start], Start]:
     def register(start: Start) -> Start:
         group = Group(members, start)
         for column, member in enumerate(members):
-            if member.name in REGISTRY and _origin(REGISTRY[member.name][0].start) != _origin(start):
+            if member.name in REGISTRY and origin_of(REGISTRY[member.name][0].start) != origin_of(start):
                 raise UsageError(f"there is a feature {member.name!r} already; give this one another name.")
             REGISTRY[member.name] = (group, column)
         return start
 
     return register
-
-
-def _origin(start: Start) -> tuple[str, str]:
-    return start.__module__, getattr(start, "__qualname__", "")
 
 
 def feature(name: str, kind: Kind, rule: str) -> Callable[[Start], Start]:
@@ -130,12 +125,7 @@ def known_features(names: Sequence[str] | None = None) -> tuple[Feature, ...]:
 @cache
 def _register_all() -> None:
     import_module("errtax.oracle.scanners")  # here, since it imports this module
-    for point in entry_points(group=ENTRY_POINTS):
-        try:
-            point.load()
-        except Exception as error:  # somebody else's code: whatever it raises, the other features can be had
-            reason = f"{type(error).__name__}: {error}"
-            logging.getLogger("errtax").warning("The features of %s are left out (%s).", point.value, reason)
+    load_plug_ins(ENTRY_POINTS, "features")
 
 
 class FeatureReader:

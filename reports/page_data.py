@@ -28,11 +28,13 @@ WINDOWS: tuple[int, ...] = (
     *(10, 20, 50, 100, 150, 200, 300, 400, 500, 700, 1000, 1500, 2000, 3000, 4000, 5000, 7000),
     *(10_000, 15_000, 20_000, 30_000, 50_000, 100_000),
 )
+"""Positions of the slider of the memory's window."""
 STEPS = tuple(k / 20 for k in range(1, 21))
-"""Positions of the sliders of the memory, and of the threshold and the boost."""
+"""Positions of the sliders of the threshold and of the boost."""
 _SHOWN: tuple[float, ...] = (*(2.0**-k for k in range(1, 61)), *(k / 50 for k in range(1, 25)))
 """Edges between which probabilities are shown as one; whole numbers of bits among them."""
-_MANY = 255
+_NEVER = 255
+"""Code of a word that occurs nowhere before, or farther back than any position of the slider."""
 
 
 def page_data(peels: Sequence[Peel]) -> dict[str, Any]:
@@ -49,8 +51,9 @@ def page_data(peels: Sequence[Peel]) -> dict[str, Any]:
         columns[f"level{k}"] = codes
         guesses: dict[str, Any] = {}
         if peel.log.argmax_codes is not None:
-            limit = 1.0 if _contradicts_itself(peel) else 0.5  # above that the correct symbol is first
-            columns[f"guess{k}"], symbols = _guesses(peel, limit)
+            values = np.array(levels, float)[codes]  # NaN where nothing was predicted
+            limit = 1.0 if _contradicts_itself(peel, values) else 0.5  # above that the correct symbol is first
+            columns[f"guess{k}"], symbols = _guesses(peel, values <= limit)
             guesses = {"guesses": symbols, "guess_bytes": columns[f"guess{k}"].itemsize, "guess_limit": limit}
         models.append({"name": peel.log.model, "levels": levels, "bytes": codes.itemsize, **guesses})
     return {
@@ -106,14 +109,12 @@ def _evidence(peel: Peel, view: TextView) -> dict[str, NDArray[Any]]:
     starts = np.searchsorted(rows, view.words.start)
     distances = evidence.memory_distance[starts]
     codes = np.searchsorted(windows_of(peel.settings), distances)
-    columns["memory"] = np.where(distances > 0, codes, _MANY).astype(np.uint8)  # a code a word
+    columns["memory"] = np.where(distances > 0, codes, _NEVER).astype(np.uint8)  # a code a word
     if evidence.ngram_context is not None:
         columns["ngram"] = evidence.ngram_context
     if evidence.word_count is not None:
-        most = np.iinfo(_rare_type(peel.settings)).max
-        columns["rare"] = np.minimum(evidence.word_count[starts], most).astype(
-            _rare_type(peel.settings)
-        )  # a count a word
+        kind = _rare_type(peel.settings)  # a count a word
+        columns["rare"] = np.minimum(evidence.word_count[starts], np.iinfo(kind).max).astype(kind)
     for rule in peel.settings.custom:
         values = evidence.custom[rule.name]
         if rule.limits:
@@ -154,29 +155,22 @@ def _levels(peel: Peel) -> tuple[NDArray[Any], list[float | None]]:
     return codes.astype(wide), [*levels.tolist(), None]
 
 
-def _guesses(peel: Peel, limit: float) -> tuple[NDArray[Any], list[int]]:
-    """The first-ranked symbol of each row where it might be another one than the correct, and the list of such symbols.
+def _guesses(peel: Peel, rows: NDArray[np.bool_]) -> tuple[NDArray[Any], list[int]]:
+    """The first-ranked symbol of some rows, and the list of such symbols.
 
-    1 + its place in the list, 0 for the correct symbol; only rows with a prediction of p <= `limit`.
+    1 + its place in the list, 0 where it is the correct symbol.
     """
     codes = np.asarray(peel.log.argmax_codes)
     wrong = (codes != peel.log.codes) & peel.predicted
     known, place = np.unique(codes[wrong], return_inverse=True)
     found = np.zeros(len(codes), np.uint8 if len(known) < 255 else np.uint16 if len(known) < 65535 else np.uint32)
     found[wrong] = 1 + place
-    return found[_below(peel, limit)], known.tolist()
+    return found[rows], known.tolist()
 
 
-def _below(peel: Peel, limit: float) -> NDArray[np.bool_]:
-    """Rows with a prediction whose level is at most `limit`: what the script can tell from the levels."""
-    codes, levels = _levels(peel)
-    low: NDArray[np.bool_] = np.array([level is not None and level <= limit for level in levels], bool)
-    return np.asarray(low[codes])
-
-
-def _contradicts_itself(peel: Peel) -> bool:
+def _contradicts_itself(peel: Peel, values: NDArray[np.float64]) -> bool:
     """Whether another symbol is said to be the first-ranked somewhere where the correct one has p > 0.5."""
-    return bool((~_below(peel, 0.5) & peel.predicted & (peel.log.argmax_codes != peel.log.codes)).any())
+    return bool(((values > 0.5) & (peel.log.argmax_codes != peel.log.codes)).any())
 
 
 def _all_layers(peel: Peel) -> list[str]:

@@ -18,7 +18,7 @@ from errtax.cli.main import main
 from errtax.lm.errors import UsageError
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit
-from errtax.oracle import custom
+from errtax.oracle import custom, plug_ins
 from errtax.oracle.custom import REGISTRY, OracleRule, find_oracles, load_oracles, oracle
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.text_view import TextView
@@ -285,7 +285,7 @@ def test_packages_offer_oracles_and_broken_ones_are_left_out(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     points = [EntryPoint("a", "no_such_module_anywhere", custom.ENTRY_POINTS)]
-    monkeypatch.setattr(custom, "entry_points", lambda group: points)
+    monkeypatch.setattr(plug_ins, "entry_points", lambda group: points)
     custom._register_packages.cache_clear()
     with pytest.raises(UsageError, match="there is no layer 'digits'; the built-in layers are ngram, memory"):
         find_oracles(["digits"])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from errtax.lm.errors import UsageError
 from errtax.lm.text import Codes
 from errtax.oracle import features as registry
+from errtax.oracle import plug_ins
 from errtax.oracle.features import REGISTRY, Feature, FeatureReader, Kind, Scan, feature, features, known_features
 from errtax.oracle.reading import Reading, reading_of
 from errtax.oracle.scanners import built_in
@@ -202,7 +203,7 @@ def test_plug_ins_are_found_and_a_broken_one_is_left_out(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     points = [EntryPoint("broken", "no_such_package.features", registry.ENTRY_POINTS)]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points)
+    monkeypatch.setattr(plug_ins, "entry_points", lambda group: points)
     registry._register_all.cache_clear()
     with caplog.at_level("WARNING", "errtax"):
         assert [item.name for item in known_features()] == NAMES
