@@ -1,4 +1,4 @@
-"""The statistics of a peel as tables for the terminal."""
+"""The statistics of a peel as tables for the terminal, and as cells of any table."""
 
 from rich.table import Table
 from rich.text import Text
