@@ -32,7 +32,7 @@ class CellType(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gene
     type=CellType(),
     help="Show this cell, layer:unit, both from 1; can be repeated [default: the best of each feature].",
 )
-@click.option("--features", type=NAMES, metavar="NAME,...", help="Only these features [default: all].")
+@click.option("--features", type=NAMES, help="Only these features [default: all].")
 @click.option(
     "--reading",
     type=click.Choice(["auto", "prose", "code"]),

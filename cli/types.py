@@ -8,11 +8,12 @@ import click
 
 
 class Listed(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
-    """`1,2,3` as a tuple."""
+    """`1,2,3` as a tuple.  `name`: how help texts write it, `example`: how the error for a wrong value does."""
 
-    def __init__(self, item: Callable[[str], Any], name: str) -> None:
+    def __init__(self, item: Callable[[str], Any], name: str, example: str) -> None:
         self.item = item
         self.name = name
+        self.example = example
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
         """The tuple; a list from a configuration file is taken too."""
@@ -21,7 +22,7 @@ class Listed(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generi
         try:
             return tuple(self.item(item.strip()) for item in str(value).split(",") if item.strip())
         except ValueError:
-            raise click.BadParameter(f"{value!r} is not a list such as {self.name}.", ctx, param) from None
+            raise click.BadParameter(f"{value!r} is not a list such as {self.example}.", ctx, param) from None
 
 
 class Range(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
@@ -73,9 +74,9 @@ class Repeated(click.Option):
         return super().type_cast_value(ctx, (value,) if isinstance(value, str) else value)
 
 
-INTEGERS = Listed(int, "0,1,2")
-FLOATS = Listed(float, "0.1,0.2")
-NAMES = Listed(str, "ngram,memory")
+INTEGERS = Listed(int, "N,...", "0,1,2")
+FLOATS = Listed(float, "X,...", "0.1,0.2")
+NAMES = Listed(str, "NAME,...", "ngram,memory")
 RANGE = Range()
 MEMORY = Memory()
 UNIT = click.Choice(["byte", "char"])
