@@ -12,7 +12,12 @@ from errtax.cli.types import ENGINE
 
 
 @declare("peel", "errtax peel --preds preds.parquet --ngram train.ngram --train-text train.txt")
-@click.option("--preds", type=FILE, required=True, help="Prediction log (Parquet).")
+@click.option(
+    "--preds",
+    type=FILE,
+    required=True,
+    help="Prediction log (Parquet); - for stdin, a folder or 'part-*' of its parts.",
+)
 @click.option(
     "--ngram",
     type=FILE,
@@ -43,14 +48,15 @@ def command(
 ) -> None:
     """Break the errors of a prediction log down, layer by layer, by what could have explained them."""
     from errtax.lm.files import require_absent
+    from errtax.lm.log_files import log_paths, log_stem
     from errtax.reports.terminal import summary_table
     from errtax.taxonomy.peel_file import write_peel
     from errtax.taxonomy.run import PeelInputs, peel_files
     from errtax.taxonomy.statistics import statistics
     from errtax.taxonomy.summary import summarise
 
-    output = output or Path(f"{preds.name.removesuffix('.parquet')}.peel.parquet")
-    require_absent(output, force, [preds, ngram, train_text, text])
+    output = output or Path(f"{log_stem(preds)}.peel.parquet")
+    require_absent(output, force, [*log_paths(preds), ngram, train_text, text])
     settings = settings_of(given, custom=layers_and_oracles(given, oracles))
     peel = peel_files(PeelInputs(preds, ngram, train_text, text, engine), settings)
     write_peel(output, peel, force)

@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
-from errtax.lm.table import Column, TableSchema, arrow_of, metadata_of, numpy_of, open_parquet
+from errtax.lm.log_files import LogParts, open_log
+from errtax.lm.table import Column, TableSchema, arrow_of, metadata_of, numpy_of
 from errtax.lm.text import Codes, Unit
 
 _LOG_HALF = np.log(0.5)
@@ -109,7 +110,7 @@ def bytes_of(codes: Codes, unit: Unit) -> bytes:
 
 
 def read_log(path: Path) -> PredictionLog:
-    """The prediction log in a Parquet file.
+    """The prediction log in a Parquet file, in parts, or in stdin: see `log_files.open_log`.
 
     Raises `BadInput`, with the first problem found, when a column is missing or mistyped, a log-probability is
     above 0 or NaN, positions do not increase, a symbol is not one symbol, or the symbols are not those of the text
@@ -129,7 +130,7 @@ def log_of_frame(frame: Any, name: str = "the frame") -> PredictionLog:
     table = frame if isinstance(frame, pa.Table) else pa.Table.from_pandas(frame, preserve_index=False)
     buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer)
-    log, problems = _read_file(pq.ParquetFile(pa.BufferReader(buffer.getvalue())), name)
+    log, problems = _read_file(LogParts((pq.ParquetFile(pa.BufferReader(buffer.getvalue())),)), name)
     if problems or log is None:
         raise BadInput(f"{name} is not a valid prediction log: {problems[0]}.")
     return log
@@ -141,11 +142,11 @@ def log_problems(path: Path) -> list[str]:
 
 
 def _read(path: Path) -> tuple[PredictionLog | None, list[str]]:
-    return _read_file(open_parquet(path), str(path))
+    return _read_file(open_log(path), "stdin" if str(path) == "-" else str(path))
 
 
-def _read_file(file: Any, name: str) -> tuple[PredictionLog | None, list[str]]:
-    if file.metadata.num_rows == 0:
+def _read_file(file: LogParts, name: str) -> tuple[PredictionLog | None, list[str]]:
+    if file.num_rows == 0:
         return None, ["it has no rows"]
     schema = file.schema_arrow
     as_probability = "logprob" not in schema.names and "prob" in schema.names

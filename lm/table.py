@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -79,10 +79,10 @@ def table_problems(path: Path, schema: TableSchema) -> list[str]:
     return sorted(set(problems))
 
 
-def open_parquet(path: Path) -> Any:
-    """An open Parquet file; `BadInput` when it is none."""
+def open_parquet(path: Path, content: BinaryIO | None = None) -> Any:
+    """An open Parquet file, or its `content` from elsewhere; `BadInput` when it is none."""
     try:
-        return pq.ParquetFile(require_input(path), memory_map=True)
+        return pq.ParquetFile(content or require_input(path), memory_map=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
         reason = str(error).split(". ", maxsplit=1)[0].splitlines()[0]
         raise BadInput(f"{path} is not a readable Parquet file ({reason}).") from None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.files import sha256_of_file
+from errtax.lm.log_files import log_sha256
 from errtax.lm.ngram.model import NgramModel, require_unit
 from errtax.lm.ngram.open_model import open_model_for_log
 from errtax.lm.prediction_log import PredictionLog, read_log
@@ -64,7 +64,7 @@ def read_predictors(sources: Sources) -> Predictors:
     for other in logs[1:]:
         require_same_text(logs[0], other)
     view = TextView.of_log(logs[0])
-    digests = {"preds_sha256": ",".join(sha256_of_file(path) for path in sources.preds)}
+    digests = {"preds_sha256": ",".join(log_sha256(path) or "" for path in sources.preds)}
     train_sha256 = logs[0].metadata.get("train_sha256", "")
     read = Predictors(
         tuple(logs), tuple(_distinct(logs)), (None,) * len(logs), view, train_sha256=train_sha256, sources=digests

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from errtax.lm.errors import BadInput
 from errtax.lm.files import sha256_of_file
+from errtax.lm.log_files import log_sha256
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.kenlm_tools import MANIFEST
 from errtax.lm.ngram.model import NgramModel, require_unit
@@ -49,9 +50,10 @@ def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
     train_sha256 = train.sha256 if train else model.text_sha256 if model else ""
     described = model.description if model else ""
     signature = make_signature(str(log.unit), len(log), peel.settings, described, log.text_sha256, train_sha256)
+    preds_sha256 = log_sha256(inputs.preds) if isinstance(inputs.preds, Path) else None
     sources: dict[str, str] = {
         "text_sha256": log.text_sha256,
-        **({"preds_sha256": sha256_of_file(inputs.preds)} if isinstance(inputs.preds, Path) else {}),
+        **({"preds_sha256": preds_sha256} if preds_sha256 else {}),
         **({"train_sha256": train_sha256} if train_sha256 else {}),
         **({"ngram_sha256": _sha256_of_model(inputs.ngram)} if isinstance(inputs.ngram, Path) else {}),
         **{key: log.metadata[key] for key in ("parameters", "step") if key in log.metadata},
