@@ -36,6 +36,17 @@ class Page:
         """What a script in the page returns."""
         return self.driver.execute_script(script, *arguments)
 
+    def press(self, *keys: str) -> None:
+        """Press keys, one after the other, where the focus is."""
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def rows(self) -> list[list[str]]:
+        """The cells of the live table."""
+        rows = '[...document.querySelectorAll("#live-table tbody tr")]'
+        return self.run(f"return {rows}.map((row) => [...row.children].map((cell) => cell.textContent))")  # type: ignore[no-any-return]
+
     def messages(self) -> list[str]:
         """What the console said, violations of the policy included."""
         return [entry["message"] for entry in self.driver.get_log("browser")]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from errtax.lm.split import Scheme, SplitOptions, split_bytes
+from pages import driver, own_oracles, show  # noqa: F401  # fixtures: a browser, reports in it
 
 _slow_is_fine = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much]
 _same_examples = "CI" in os.environ  # a check of one change must not fail by the luck of the draw

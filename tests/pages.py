@@ -1,0 +1,128 @@
+"""Odd texts and probabilities, peels of them, and their report in a browser: what the tests of the page share."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from browser import Page, start_browser
+from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.prediction_log import PredictionLog
+from errtax.lm.text import Unit, text_of_bytes
+from errtax.oracle.custom import REGISTRY, find_oracles, oracle
+from errtax.oracle.evidence import collect_evidence
+from errtax.oracle.rarity import count_words
+from errtax.oracle.text_view import TextView
+from errtax.reports.page import report_page
+from errtax.reports.results import results_of
+from errtax.taxonomy.peel import Peel, peel_log
+from errtax.taxonomy.settings import Settings
+
+WORDS = [
+    "the",
+    "Natasha",
+    "Natash",
+    "don't",
+    "x",
+    "é",
+    "naïve",
+    "猫犬",
+    "_1",
+    "🙂",
+    "remember",
+    "remembers",
+    "12",
+    "\x00",
+]
+SPACES = [
+    " ",
+    " ",
+    " ",
+    "\n",
+    "\r\n",
+    "\r",
+    "\n\n",
+    ". ",
+    '" "',
+    "“",
+    "” ",
+    "’ ",
+    "'",
+    ", ",
+    "\t",
+    "\xa0",
+    " - ",
+    "\u202e",
+]
+NASTY = "</script><img src=x onerror=document.title='run'> <!-- ]]> &#x3c; \u2028 \u202e \x00 nasty words, nasty \r\n"
+LEVELS = [0.0, 1e-12, 1e-9, 0.05, 0.1, 0.15, 0.2, 0.3, 0.35, 0.4, 0.45, 0.4999, 0.5, 0.55, 0.6, 0.95, 1.0, 1 - 1e-13]
+
+
+def some_text(seed: int, n: int = 1500) -> str:
+    chosen = random.Random(seed)
+    return "".join(chosen.choice(WORDS) + chosen.choice(SPACES) for _ in range(n))
+
+
+def make_peel(
+    unit: Unit, seed: int = 1, gaps: bool = True, model: str = "a model", text: str = "", own: bool = False
+) -> Peel:
+    """A peel with evidence of all oracles, and two of `own_oracles`, on odd text, with odd probabilities."""
+    rng = np.random.default_rng(seed)
+    data = (text or some_text(7)).encode()
+    if unit is Unit.BYTE and not text:
+        data = data.replace("猫".encode(), b"\xe7\x8c").replace(b"12", b"\xff\xc3")
+    codes = text_of_bytes(data, unit).codes
+    kept = np.flatnonzero(np.random.default_rng(3).random(len(codes)) > 0.002) if gaps else np.arange(len(codes))
+    kept = kept[5:] if gaps else kept
+    p = np.where(rng.random(len(kept)) < 0.5, rng.choice(LEVELS, len(kept)), rng.random(len(kept)))
+    with np.errstate(divide="ignore"):
+        logprobs = np.where(np.random.default_rng(4).random(len(kept)) < 0.01, np.nan, np.log(p))
+    best: Any = np.where(rng.random(len(kept)) < 0.6, codes[kept], rng.permutation(codes[kept]))
+    log = PredictionLog("log", unit, kept, codes[kept], logprobs, best, {"model": model})
+    train = text_of_bytes(some_text(8, 3000).encode(), unit)
+    rules = find_oracles(["capital", "since-comma"]) if own else ()
+    layers = ("ngram", "memory", "capital", "rare", "word", "since-comma", "punctuation", "boost")
+    settings = Settings(layers=layers, custom=rules) if rules else Settings()
+    evidence = collect_evidence(TextView.of_log(log), NgramIndex.build(train, 13), count_words(train), rules)
+    signature = f"errtax:0|err:p<0.5|layers:{settings.description}|ngram:mkn,order=13"
+    return replace(peel_log(log, evidence, settings), signature=signature)
+
+
+def page_of(peels: list[Peel]) -> str:
+    return report_page(results_of(peels))
+
+
+@pytest.fixture(scope="module")
+def own_oracles() -> Iterator[None]:
+    before = dict(REGISTRY)
+    oracle("capital", rule="a capital")(lambda view: [c.isupper() for c in view.string])
+    oracle("since-comma", rule="since a comma", limits=(3, 10))(lambda view: np.arange(len(view)) % 17 - 2)
+    yield
+    REGISTRY.clear()
+    REGISTRY.update(before)
+
+
+@pytest.fixture(scope="session")
+def driver() -> Iterator[Any]:
+    made = start_browser()
+    yield made
+    made.quit()
+
+
+@pytest.fixture
+def show(driver: Any, tmp_path: Path) -> Any:
+    """`show(peels, fragment)`: the report of some peels in the browser."""
+
+    def show_report(peels: list[Peel], fragment: str = "") -> Page:
+        path = tmp_path / "report.html"
+        path.write_text(page_of(peels), encoding="utf-8")
+        page = Page(driver, path)
+        page.size(1440)
+        page.open(fragment)
+        return page
+
+    return show_report
