@@ -1,0 +1,64 @@
+"""`errtax` as tests call it: in this process, in a folder of its own; and what a refusal looks like."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from errtax.cli.main import main
+
+TEXT = ("It was a dark and stormy night; the rain fell in torrents. 'Except', she said, \"at times.\"\n" * 8).encode()
+
+
+class Outcome:
+    """Exit code, stdout and stderr of a command run in this process."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+
+Errtax = Callable[..., Outcome]
+
+
+@pytest.fixture
+def errtax(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Errtax:
+    """Runs `errtax ARGS` in a folder of its own that holds train.txt, test.txt and preds.parquet."""
+    monkeypatch.chdir(tmp_path)
+    Path("train.txt").write_bytes(TEXT)
+    Path("test.txt").write_bytes(TEXT[:300])
+    write_log(Path("preds.parquet"), TEXT[:300])
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["errtax", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as raised:
+            main()
+        captured = capsys.readouterr()
+        code = raised.value.code
+        return Outcome(code if isinstance(code, int) else 0, captured.out, captured.err)
+
+    return run
+
+
+def write_log(path: Path, text: bytes) -> pd.DataFrame:
+    p = np.random.default_rng(1).uniform(0.01, 0.99, len(text))
+    frame = pd.DataFrame({"position": np.arange(len(text)), "symbol": [bytes([b]) for b in text], "logprob": np.log(p)})
+    frame.to_parquet(path)
+    return frame
+
+
+def files() -> set[str]:
+    return {path.name for path in Path().iterdir()}
+
+
+def refused(done: Outcome, code: int, *words: str) -> None:
+    assert done.code == code, done.err
+    lines = [line for line in done.err.splitlines() if line]
+    assert lines[-1].startswith("errtax: ") or code == 2, done.err
+    assert "Traceback" not in done.err and "internal error" not in done.err
+    for word in words:
+        assert word in done.err, done.err
+    assert not [name for name in files() if name.startswith(".") and "tmp" in name]
