@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,23 +14,21 @@ from errtax.cli.main import main
 TEXT = ("It was a dark and stormy night; the rain fell in torrents. 'Except', she said, \"at times.\"\n" * 8).encode()
 
 
-class Outcome:
+class Outcome(NamedTuple):
     """Exit code, stdout and stderr of a command run in this process."""
 
-    def __init__(self, code: int, out: str, err: str) -> None:
-        self.code, self.out, self.err = code, out, err
+    code: int
+    out: str
+    err: str
 
 
 Errtax = Callable[..., Outcome]
 
 
 @pytest.fixture
-def errtax(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Errtax:
-    """Runs `errtax ARGS` in a folder of its own that holds train.txt, test.txt and preds.parquet."""
+def errtax_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Errtax:
+    """Runs `errtax ARGS` in an empty folder of its own."""
     monkeypatch.chdir(tmp_path)
-    Path("train.txt").write_bytes(TEXT)
-    Path("test.txt").write_bytes(TEXT[:300])
-    write_log(Path("preds.parquet"), TEXT[:300])
 
     def run(*arguments: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["errtax", *map(str, arguments)])
@@ -41,6 +40,15 @@ def errtax(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
         return Outcome(code if isinstance(code, int) else 0, captured.out, captured.err)
 
     return run
+
+
+@pytest.fixture
+def errtax(errtax_alone: Errtax) -> Errtax:
+    """Runs `errtax ARGS` in a folder of its own that holds train.txt, test.txt and preds.parquet."""
+    Path("train.txt").write_bytes(TEXT)
+    Path("test.txt").write_bytes(TEXT[:300])
+    write_log(Path("preds.parquet"), TEXT[:300])
+    return errtax_alone
 
 
 def write_log(path: Path, text: bytes) -> pd.DataFrame:

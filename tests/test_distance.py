@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import naive_analyses as naive
-from errtax.cli.main import main
+from commands import Errtax
 from errtax.lm.errors import UsageError
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog, read_log
@@ -191,25 +191,14 @@ def test_the_first_20000_symbols_of_war_and_peace(warpeace_parts: tuple[bytes, b
 # --- the command ----------------------------------------------------------------------------------------------------
 
 CODE = b'int f(char *s) {\n  if (s[0] == \'}\') { puts("it\\"s }"); } // }\n  return 1;\n}\n' * 6
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def errtax(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.chdir(tmp_path)
+def errtax(errtax_alone: Errtax) -> Errtax:
     Path("train.txt").write_bytes(CODE)
     for name, seed in (("a", 1), ("b", 2)):
         write_log(Path(f"{name}.parquet"), CODE, seed)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["errtax", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as raised:
-            main()
-        captured = capsys.readouterr()
-        return raised.value.code if isinstance(raised.value.code, int) else 0, captured.out, captured.err
-
-    return run
+    return errtax_alone
 
 
 def write_log(path: Path, text: bytes, seed: int, **columns: Any) -> None:
@@ -218,7 +207,7 @@ def write_log(path: Path, text: bytes, seed: int, **columns: Any) -> None:
     frame.assign(**columns).to_parquet(path)
 
 
-def test_tables_pictures_and_json(errtax: Run) -> None:
+def test_tables_pictures_and_json(errtax: Errtax) -> None:
     errtax("build-ngram", "train.txt", "--order", 5)
     logs = ["--preds", "a.parquet", "--preds", "b.parquet", "--ngram", "train.ngram", "--orders", "2,5"]
     code, out, err = errtax("distance", *logs, "--pair", "{}", "--pair", '""', "--figure", "d.svg")
@@ -240,7 +229,7 @@ def test_tables_pictures_and_json(errtax: Run) -> None:
     assert code == 1 and "the bins hold" in out and "mean must be null where n = 0" in out
 
 
-def test_prose_by_rule_and_by_request(errtax: Run) -> None:
+def test_prose_by_rule_and_by_request(errtax: Errtax) -> None:
     write_log(Path("prose.parquet"), b"It's (so) he said.\n" * 3, 1)
     code, _, err = errtax("distance", "--preds", "prose.parquet", "--pair", "()")
     assert code == 0 and "This is prose" in err
@@ -248,7 +237,7 @@ def test_prose_by_rule_and_by_request(errtax: Run) -> None:
     assert document["pairs"][0]["unmatched_closers"] > 0
 
 
-def test_documents_are_read_from_the_log(errtax: Run) -> None:
+def test_documents_are_read_from_the_log(errtax: Errtax) -> None:
     docs = ["x" if k < len(CODE) // 2 else None for k in range(len(CODE))]
     write_log(Path("docs.parquet"), CODE, 1, doc=docs)
     assert np.array_equal(read_log(Path("docs.parquet")).docs, np.repeat([0, -1], len(CODE) // 2))  # type: ignore[arg-type]
@@ -273,7 +262,7 @@ def test_documents_are_read_from_the_log(errtax: Run) -> None:
         (["--preds", "train.txt"], 3, ["train.txt", "Parquet"]),
     ],
 )
-def test_what_is_refused(errtax: Run, arguments: list[str], code: int, words: list[str]) -> None:
+def test_what_is_refused(errtax: Errtax, arguments: list[str], code: int, words: list[str]) -> None:
     errtax("build-ngram", "train.txt", "--order", 5)
     write_log(Path("c.parquet"), CODE[:3] + b"X" + CODE[4:], 3)
     write_log(Path("short.parquet"), CODE[:9], 3)
@@ -284,7 +273,7 @@ def test_what_is_refused(errtax: Run, arguments: list[str], code: int, words: li
     assert not Path("distance.parquet").exists() and Path("a.parquet").read_bytes() == before
 
 
-def test_a_configured_model_takes_part_only_with_orders(errtax: Run) -> None:
+def test_a_configured_model_takes_part_only_with_orders(errtax: Errtax) -> None:
     errtax("build-ngram", "train.txt", "--order", 5)
     Path("errtax.toml").write_text("ngram = 'train.ngram'\npreds = 'a.parquet'\n")
     code, out, err = errtax("distance")

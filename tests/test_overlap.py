@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import naive_analyses as naive
-from errtax.cli.main import main
+from commands import Errtax
 from errtax.lm.errors import BadInput
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog
@@ -190,25 +190,14 @@ def test_symbols_can_be_read() -> None:
 # --- the command ----------------------------------------------------------------------------------------------------
 
 TEXT = ('It was a dark and stormy night; the rain fell in torrents. “Except”, she said, "at times."\n' * 8).encode()
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def errtax(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.chdir(tmp_path)
+def errtax(errtax_alone: Errtax) -> Errtax:
     Path("train.txt").write_bytes(TEXT[:400])
     for name, seed in (("a", 1), ("b", 2), ("c", 3)):
         write_log(Path(f"{name}.parquet"), TEXT, seed)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["errtax", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as raised:
-            main()
-        captured = capsys.readouterr()
-        return raised.value.code if isinstance(raised.value.code, int) else 0, captured.out, captured.err
-
-    return run
+    return errtax_alone
 
 
 def write_log(path: Path, text: bytes, seed: int) -> None:
@@ -219,7 +208,7 @@ def write_log(path: Path, text: bytes, seed: int) -> None:
     frame.to_parquet(path)
 
 
-def test_tables_pictures_and_json(errtax: Run) -> None:
+def test_tables_pictures_and_json(errtax: Errtax) -> None:
     errtax("build-ngram", "train.txt", "--order", 5)
     ngram = ["--ngram", "train.ngram", "--orders", 5]
     code, out, err = errtax("overlap", "a.parquet", "b.parquet", *ngram, "--min-count", 9, "--figure", "o.png")
@@ -242,7 +231,7 @@ def test_tables_pictures_and_json(errtax: Run) -> None:
     assert errtax("validate", "bad.parquet")[0] == 3
 
 
-def test_the_criterion_argmax(errtax: Run) -> None:
+def test_the_criterion_argmax(errtax: Errtax) -> None:
     document = json.loads(errtax("overlap", "a.parquet", "b.parquet", "--criterion", "argmax", "--json")[1])
     logs = [pd.read_parquet(name) for name in ("a.parquet", "b.parquet")]
     assert document["members"][0]["errors"] == int((logs[0].symbol != logs[0].argmax).sum())
@@ -266,7 +255,7 @@ def test_the_criterion_argmax(errtax: Run) -> None:
         (["a.parquet", "train.txt"], 3, ["train.txt", "Parquet"]),
     ],
 )
-def test_what_is_refused(errtax: Run, arguments: list[str], code: int, words: list[str]) -> None:
+def test_what_is_refused(errtax: Errtax, arguments: list[str], code: int, words: list[str]) -> None:
     errtax("build-ngram", "train.txt", "--order", 5)
     errtax("build-ngram", "train.txt", "--order", 2, "--unit", "char", "-o", "char.ngram")
     write_log(Path("other.parquet"), b"X" + TEXT[1:], 3)
@@ -276,7 +265,7 @@ def test_what_is_refused(errtax: Run, arguments: list[str], code: int, words: li
     assert not Path("overlap.parquet").exists()
 
 
-def test_a_log_without_argmax_says_so(errtax: Run) -> None:
+def test_a_log_without_argmax_says_so(errtax: Errtax) -> None:
     pd.read_parquet("b.parquet").drop(columns="argmax").to_parquet("plain.parquet")
     code, _, err = errtax("overlap", "a.parquet", "plain.parquet", "--criterion", "argmax")
     assert code == 3 and "plain.parquet has no column 'argmax'" in err
