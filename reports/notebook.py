@@ -29,7 +29,8 @@ from errtax.oracle.custom import find_oracles
 from errtax.reports.bars import bars_figure, difference_figure
 from errtax.reports.excerpts import excerpt, worst_rows
 from errtax.reports.figure import save_figure, svg_of
-from errtax.reports.page import comparison_html, report_page, summary_html
+from errtax.reports.page import report_page
+from errtax.reports.page_tables import comparison_html, summary_html
 from errtax.reports.pie import pie_figure
 from errtax.reports.results import results_of
 from errtax.reports.wording import findings

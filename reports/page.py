@@ -5,22 +5,26 @@ under test is untrusted: here it passes through `html.escape`, in the script it 
 policy forbids all requests and any script and style but its own.  The page names no path and needs no network.
 """
 
-import base64
 from collections.abc import Sequence
 from html import escape
 
-from matplotlib.figure import Figure
-
-from errtax.reports.bars import bars_figure, difference_figure
-from errtax.reports.document import STYLE, asset, document, table
+from errtax.reports.bars import bars_figure
+from errtax.reports.document import STYLE, asset, document
 from errtax.reports.excerpts import Excerpt, excerpt, sample_rows
-from errtax.reports.figure import svg_of
 from errtax.reports.page_data import LIMIT, page_data
-from errtax.reports.palette import COLOURS, LETTERS
+from errtax.reports.page_tables import (
+    comparison_section,
+    layer_style,
+    overlaps_section,
+    picture,
+    statistics_html,
+    wide_table,
+)
+from errtax.reports.palette import LETTERS
 from errtax.reports.results import Results
-from errtax.reports.statistics import STATISTICS_HEADS, percent, statistics_cells
+from errtax.reports.statistics import percent
 from errtax.reports.windows import worst_windows
-from errtax.reports.wording import DIFFERENCE_HEADS, HYPOTHESIS, difference_cells, findings, headline
+from errtax.reports.wording import findings, headline
 from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.layers import find_layer
 from errtax.taxonomy.peel import Peel
@@ -43,16 +47,18 @@ def report_page(results: Results) -> str:
     body = _head(results)
     body += [
         '<h2 id="breakdown">Breakdown</h2>',
-        _picture(pictures["pie"], f"Errors of {results.names} by layer and slice, as rings"),
-        *(_statistics_table(each, len(peels) > 1) for each in results.statistics),
-        _picture(pictures["bars"], f"Errors of {results.names} by slice, as bars"),
+        picture(pictures["pie"], f"Errors of {results.names} by layer and slice, as rings"),
+        *(statistics_html(each, len(peels) > 1) for each in results.statistics),
+        picture(pictures["bars"], f"Errors of {results.names} by slice, as bars"),
     ]
     body += _live(peels) if whole else _too_long(peels[0])
-    body += _overlaps(results.statistics[0], whole)
-    body += _comparison(results.comparisons)
+    body += overlaps_section(results.statistics[0], whole)
+    body += comparison_section(results.comparisons)
     if results.trend:
-        picture = _picture(pictures["trend"], f"Errors by class along {results.trend.by}")
-        body += [f'<h2 id="trend">Along the {results.trend.by}</h2>', picture]
+        body += [
+            f'<h2 id="trend">Along the {results.trend.by}</h2>',
+            picture(pictures["trend"], f"Errors by class along {results.trend.by}"),
+        ]
     body += _browser(peels) if whole else [worst_windows(peel, f"text{k or ''}") for k, peel in enumerate(peels)]
     body.append(
         '<h2 id="examples">Examples</h2><p>Errors evenly spaced over the text; the symbol in the box is the one that '
@@ -60,7 +66,7 @@ def report_page(results: Results) -> str:
     )
     body += [_examples(peel, len(peels) > 1) for peel in peels]
     body += [_definitions(settings), f'<h2 id="caveats">Caveats</h2><p>{_CAVEATS}</p>', _signatures(results.statistics)]
-    style = asset("report.css") + _layer_style([settings])
+    style = asset("report.css") + layer_style([settings])
     script, data = (asset("report.js"), page_data(peels)) if whole else ("", None)
     return document(f"Errors of {results.names}", body, results.machine(), style, script, data)
 
@@ -71,30 +77,17 @@ def comparison_page(comparisons: Sequence[Comparison], settings: Settings) -> st
     summaries = [baseline, *(comparison.other for comparison in comparisons)]
     body = [f"<h1>{escape(f'Against {baseline.model}')}</h1>"]
     body += [f"<p>{escape(comparison.finding())}</p>" for comparison in comparisons]
-    body += _comparison(comparisons)
+    body += comparison_section(comparisons)
     body += [
         "<h2>Breakdown of each model</h2>",
-        _picture(bars_figure(summaries), "Errors of each model by slice"),
+        picture(bars_figure(summaries), "Errors of each model by slice"),
     ]
     body += [_definitions(settings), _signatures(summaries)]
     machine = {
         "schema": "errtax.compare/1",
         "comparisons": [comparison.to_json() for comparison in comparisons],
     }
-    return document(f"Errors against {baseline.model}", body, machine, STYLE + _layer_style([settings]))
-
-
-def _layer_style(settings: Sequence[Settings]) -> str:
-    names = dict.fromkeys([*COLOURS, *(name for each in settings for name in (*each.layers, *_own(each)))])
-    return "".join(
-        f".k-{name}{{border-left:.5rem solid {COLOURS[name]};padding-left:.5rem}}"
-        f".l-{name}{{border-bottom-color:{COLOURS[name]}}}.l-{name}::after{{content:'{LETTERS[name]}'}}\n"
-        for name in names
-    )
-
-
-def _own(settings: Settings) -> list[str]:
-    return [rule.name for rule in settings.custom]
+    return document(f"Errors against {baseline.model}", body, machine, STYLE + layer_style([settings]))
 
 
 # --- the head --------------------------------------------------------------------------------------------------------
@@ -126,107 +119,6 @@ def _head(results: Results) -> list[str]:
         f"<p>{escape(rates)} (95 % intervals). Each error belongs to the first layer that explains it.</p>",
         *(f'<p class="note">{escape(text)}</p>' for text in warnings),
         f'<nav aria-label="Sections">{" ".join(sections)}</nav>',
-    ]
-
-
-# --- figures and tables ----------------------------------------------------------------------------------------------
-
-
-def _picture(figure: Figure, description: str) -> str:
-    data = base64.b64encode(svg_of(figure)).decode()
-    alt = escape(f"{description}; the numbers stand in the tables")
-    return f'<p><img alt="{alt}" src="data:image/svg+xml;base64,{data}"></p>'
-
-
-def _table(head: Sequence[str], rows: Sequence[str]) -> str:
-    return table(head, rows, texts=("slice", "context", "evidence"))
-
-
-def _row(kind: str, label: str, layer: str | None, values: Sequence[str]) -> str:
-    first = f'<th scope="row" class="t{f" k-{layer}" if layer else ""}">{escape(label)}</th>'
-    return f'<tr class="{kind}">{first}{"".join(f"<td>{escape(value)}</td>" for value in values)}</tr>'
-
-
-def _statistics_table(found: Statistics, named: bool) -> str:
-    rows = []
-    for layer in found.layers:
-        label = f"{LETTERS[layer.name]}  {layer.title}"
-        rows.append(_row("layer", label, layer.name, statistics_cells(layer, layer)))
-        if len(layer.slices) > 1:
-            rows += [_row("", f"  {part.name}", layer.name, statistics_cells(part, None)) for part in layer.slices]
-    heading = f"<h3>{escape(found.model)}</h3>" if named else ""
-    note = (
-        "<p>In brackets: 95 % intervals. Fair share: each error divided among the layers that claim it. Any order: the "
-        "least and the most that the layer takes in any order of layers. Excess: bits above the one that a right "
-        "symbol may cost. Recoverable: bits that the n-gram model would have saved.</p>"
-    )
-    return heading + _table(("layer / slice", *STATISTICS_HEADS), rows) + note
-
-
-def summary_html(summary: Summary) -> str:
-    """The layers and slices of one model as a table."""
-    rows = []
-    for layer in summary.layers:
-        values = (f"{layer.count:,}", f"{100 * layer.share:.2f} %", f"{layer.bits:.4f}")
-        rows.append(_row("layer", f"{LETTERS[layer.name]}  {layer.title}", layer.name, values))
-        if len(layer.slices) > 1:
-            for part in layer.slices:
-                values = (f"{part.count:,}", f"{100 * part.share:.2f} %", f"{part.bits:.4f}")
-                rows.append(_row("", f"  {part.name}", layer.name, values))
-    errors = (f"{summary.errors:,}", "100 %", f"{summary.bits - summary.correct_bits:.4f}")
-    correct = (f"{summary.positions - summary.errors:,}", "", f"{summary.correct_bits:.4f}")
-    rows += [_row("total", "all errors", None, errors), _row("", "correct symbols", None, correct)]
-    head = ("layer / slice", "errors", "share of errors", "bits per symbol")
-    return f"<h3>{escape(summary.model)}</h3>" + _table(head, rows)
-
-
-def comparison_html(comparison: Comparison) -> str:
-    """What one model saves against the baseline, as a table."""
-    rows = []
-    for layer in comparison.layers:
-        label = f"{LETTERS[layer.name]}  {comparison.titles[layer.name]}"
-        rows.append(_row("layer", label, layer.name, difference_cells(layer)))
-        if len(layer.slices) > 1:
-            rows += [_row("", f"  {part.name}", layer.name, difference_cells(part)) for part in layer.slices]
-    rows.append(_row("total", "all errors", None, difference_cells(comparison.total)))
-    numbers = _table(("layer / slice", *DIFFERENCE_HEADS), rows)
-    return f"<h3>{escape(comparison.other.model)}</h3>{numbers}<p>{escape(HYPOTHESIS)}</p>"
-
-
-def _comparison(comparisons: Sequence[Comparison]) -> list[str]:
-    if not comparisons:
-        return []
-    return [
-        f'<h2 id="comparison">Errors saved against {escape(comparisons[0].baseline.model)}</h2>',
-        _picture(difference_figure(comparisons), "Errors saved by layer and slice"),
-        *(comparison_html(comparison) for comparison in comparisons),
-    ]
-
-
-def _overlaps(found: Statistics, whole: bool) -> list[str]:
-    both = found.explained_by_both()
-    titles = {layer.name: layer.title for layer in found.layers}
-    rows = []
-    for names, count in list(found.overlaps.items())[:20]:
-        dots = "".join(f'<td class="dot">{"●" if name in names else "·"}</td>' for name in both)
-        label = escape(" + ".join(titles[name] for name in names) or "none of them")
-        share = f"<td>{100 * count / max(found.errors, 1):.2f} %</td>"
-        rows.append(f'<tr><th scope="row" class="t">{label}</th>{dots}<td>{count:,}</td>{share}<td></td></tr>')
-    heads = "".join(f'<th scope="col" class="dot">{LETTERS[name]}</th>' for name in both)
-    numbers = '<th scope="col">errors</th><th scope="col">share</th><td></td>'
-    head = f'<tr><th scope="col" class="t">claimed by exactly</th>{heads}{numbers}</tr>'
-    pairs = [
-        _row("", titles[a], a, ["" if a == b else f"{100 * share:.1f} %" for b, share in row.items()])
-        for a, row in both.items()
-    ]
-    follows = " It follows the controls above." if whole else ""
-    return [
-        f'<h2 id="overlaps">Overlaps</h2><p>How many errors of {escape(found.model)} exactly these layers claim; boost '
-        f"takes what is left, so it is not asked.{follows}</p>",
-        f'<div class="scroll"><table id="overlap-table"><thead>{head}</thead>',
-        f"<tbody>{''.join(rows)}</tbody></table></div>",
-        "<h3>Of what a layer claims, the share that each other layer claims, too</h3>",
-        _table(("layer", *(titles[name] for name in both)), pairs),
     ]
 
 
@@ -310,7 +202,7 @@ def _examples(peel: Peel, named: bool) -> str:
         if rows:
             title = find_layer(name, peel.settings).title
             head = ("position", "p", "slice", "context", "evidence")
-            parts.append(f'<h3 class="k-{name}">{LETTERS[name]}  {escape(title)}</h3>' + _table(head, rows))
+            parts.append(f'<h3 class="k-{name}">{LETTERS[name]}  {escape(title)}</h3>' + wide_table(head, rows))
     return "".join(parts)
 
 

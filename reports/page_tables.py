@@ -1,0 +1,136 @@
+"""The tables and pictures of a page, as HTML: statistics of a model, differences of two, overlaps of layers."""
+
+import base64
+from collections.abc import Sequence
+from html import escape
+
+from matplotlib.figure import Figure
+
+from errtax.reports.bars import difference_figure
+from errtax.reports.document import table
+from errtax.reports.figure import svg_of
+from errtax.reports.palette import COLOURS, LETTERS
+from errtax.reports.statistics import STATISTICS_HEADS, statistics_cells
+from errtax.reports.wording import DIFFERENCE_HEADS, HYPOTHESIS, difference_cells
+from errtax.taxonomy.comparison import Comparison
+from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.statistics import Statistics
+from errtax.taxonomy.summary import Summary
+
+
+def layer_style(settings: Sequence[Settings]) -> str:
+    """The style rules of all layers: colours on the left of rows, and below errors with their letter."""
+    names = dict.fromkeys([*COLOURS, *(name for each in settings for name in (*each.layers, *_own(each)))])
+    return "".join(
+        f".k-{name}{{border-left:.5rem solid {COLOURS[name]};padding-left:.5rem}}"
+        f".l-{name}{{border-bottom-color:{COLOURS[name]}}}.l-{name}::after{{content:'{LETTERS[name]}'}}\n"
+        for name in names
+    )
+
+
+def _own(settings: Settings) -> list[str]:
+    return [rule.name for rule in settings.custom]
+
+
+def picture(figure: Figure, description: str) -> str:
+    """A figure as an image within the page."""
+    data = base64.b64encode(svg_of(figure)).decode()
+    alt = escape(f"{description}; the numbers stand in the tables")
+    return f'<p><img alt="{alt}" src="data:image/svg+xml;base64,{data}"></p>'
+
+
+def wide_table(head: Sequence[str], rows: Sequence[str]) -> str:
+    """A table; the columns that a page fills with words are aligned as text."""
+    return table(head, rows, texts=("slice", "context", "evidence"))
+
+
+def table_row(kind: str, label: str, layer: str | None, values: Sequence[str]) -> str:
+    """A row with its label, in the colour of a layer."""
+    first = f'<th scope="row" class="t{f" k-{layer}" if layer else ""}">{escape(label)}</th>'
+    return f'<tr class="{kind}">{first}{"".join(f"<td>{escape(value)}</td>" for value in values)}</tr>'
+
+
+def statistics_html(found: Statistics, named: bool) -> str:
+    """Layers and slices of one model with intervals and order-free shares, under its name if it is `named`."""
+    rows = []
+    for layer in found.layers:
+        label = f"{LETTERS[layer.name]}  {layer.title}"
+        rows.append(table_row("layer", label, layer.name, statistics_cells(layer, layer)))
+        if len(layer.slices) > 1:
+            rows += [table_row("", f"  {part.name}", layer.name, statistics_cells(part, None)) for part in layer.slices]
+    heading = f"<h3>{escape(found.model)}</h3>" if named else ""
+    note = (
+        "<p>In brackets: 95 % intervals. Fair share: each error divided among the layers that claim it. Any order: the "
+        "least and the most that the layer takes in any order of layers. Excess: bits above the one that a right "
+        "symbol may cost. Recoverable: bits that the n-gram model would have saved.</p>"
+    )
+    return heading + wide_table(("layer / slice", *STATISTICS_HEADS), rows) + note
+
+
+def summary_html(summary: Summary) -> str:
+    """The layers and slices of one model as a table."""
+    rows = []
+    for layer in summary.layers:
+        values = (f"{layer.count:,}", f"{100 * layer.share:.2f} %", f"{layer.bits:.4f}")
+        rows.append(table_row("layer", f"{LETTERS[layer.name]}  {layer.title}", layer.name, values))
+        if len(layer.slices) > 1:
+            for part in layer.slices:
+                values = (f"{part.count:,}", f"{100 * part.share:.2f} %", f"{part.bits:.4f}")
+                rows.append(table_row("", f"  {part.name}", layer.name, values))
+    errors = (f"{summary.errors:,}", "100 %", f"{summary.bits - summary.correct_bits:.4f}")
+    correct = (f"{summary.positions - summary.errors:,}", "", f"{summary.correct_bits:.4f}")
+    rows += [table_row("total", "all errors", None, errors), table_row("", "correct symbols", None, correct)]
+    head = ("layer / slice", "errors", "share of errors", "bits per symbol")
+    return f"<h3>{escape(summary.model)}</h3>" + wide_table(head, rows)
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """What one model saves against the baseline, as a table."""
+    rows = []
+    for layer in comparison.layers:
+        label = f"{LETTERS[layer.name]}  {comparison.titles[layer.name]}"
+        rows.append(table_row("layer", label, layer.name, difference_cells(layer)))
+        if len(layer.slices) > 1:
+            rows += [table_row("", f"  {part.name}", layer.name, difference_cells(part)) for part in layer.slices]
+    rows.append(table_row("total", "all errors", None, difference_cells(comparison.total)))
+    numbers = wide_table(("layer / slice", *DIFFERENCE_HEADS), rows)
+    return f"<h3>{escape(comparison.other.model)}</h3>{numbers}<p>{escape(HYPOTHESIS)}</p>"
+
+
+def comparison_section(comparisons: Sequence[Comparison]) -> list[str]:
+    """What models save against the first, with a picture; nothing where there is one model alone."""
+    if not comparisons:
+        return []
+    return [
+        f'<h2 id="comparison">Errors saved against {escape(comparisons[0].baseline.model)}</h2>',
+        picture(difference_figure(comparisons), "Errors saved by layer and slice"),
+        *(comparison_html(comparison) for comparison in comparisons),
+    ]
+
+
+def overlaps_section(found: Statistics, whole: bool) -> list[str]:
+    """Which layers claim the same errors; with the text `whole` in the page, its script keeps the table current."""
+    both = found.explained_by_both()
+    titles = {layer.name: layer.title for layer in found.layers}
+    rows = []
+    for names, count in list(found.overlaps.items())[:20]:
+        dots = "".join(f'<td class="dot">{"●" if name in names else "·"}</td>' for name in both)
+        label = escape(" + ".join(titles[name] for name in names) or "none of them")
+        share = f"<td>{100 * count / max(found.errors, 1):.2f} %</td>"
+        rows.append(f'<tr><th scope="row" class="t">{label}</th>{dots}<td>{count:,}</td>{share}<td></td></tr>')
+    heads = "".join(f'<th scope="col" class="dot">{LETTERS[name]}</th>' for name in both)
+    numbers = '<th scope="col">errors</th><th scope="col">share</th><td></td>'
+    head = f'<tr><th scope="col" class="t">claimed by exactly</th>{heads}{numbers}</tr>'
+    pairs = [
+        table_row("", titles[a], a, ["" if a == b else f"{100 * share:.1f} %" for b, share in row.items()])
+        for a, row in both.items()
+    ]
+    follows = " It follows the controls above." if whole else ""
+    return [
+        f'<h2 id="overlaps">Overlaps</h2><p>How many errors of {escape(found.model)} exactly these layers claim; boost '
+        f"takes what is left, so it is not asked.{follows}</p>",
+        f'<div class="scroll"><table id="overlap-table"><thead>{head}</thead>',
+        f"<tbody>{''.join(rows)}</tbody></table></div>",
+        "<h3>Of what a layer claims, the share that each other layer claims, too</h3>",
+        wide_table(("layer", *(titles[name] for name in both)), pairs),
+    ]
