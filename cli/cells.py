@@ -65,7 +65,9 @@ def command(
     from errtax.lm.files import require_outputs
 
     require_torch()
-    require_outputs([output, table], force, [text, run / "run.json"])
+    from errtax.lm.run import files_of
+
+    require_outputs([output, table], force, [text, *files_of(run)])
     from errtax.lm.files import write_text
     from errtax.reports.cells_page import cells_page
     from errtax.reports.cells_table import cells_table

@@ -36,7 +36,7 @@ class Demo:
     def run(self, update: Callable[[float, float, str], None], say: Callable[[str], None], force: bool) -> Any:
         """Split, train, build, predict, peel, draw; returns the summary of the peel."""
         from errtax.lm.corpus import read_corpus
-        from errtax.lm.files import replacing, require_absent
+        from errtax.lm.files import replacing, require_absent, require_output_folder
         from errtax.lm.models import Shape
         from errtax.lm.ngram.index import NgramIndex
         from errtax.lm.prediction import PredictOptions, predict
@@ -51,7 +51,7 @@ class Demo:
 
         folder = self.folder
         require_absent(folder / "report.html", force)
-        folder.mkdir(parents=True, exist_ok=True)
+        require_output_folder(folder).mkdir(parents=True, exist_ok=True)
         with replacing(folder / "text.txt") as temporary:
             temporary.write_bytes(demo_text(self.corpus))
         split = split_file(folder / "text.txt", folder, SplitOptions(), force=True)

@@ -32,20 +32,22 @@ def command(
     from errtax.cli.training import require_torch
 
     require_torch()
-    from errtax.lm.files import require_absent
+    from errtax.lm.files import require_absent, require_output_folder
+    from errtax.lm.run import files_of
     from errtax.reports.dynamics import dynamics_figure, dynamics_table
     from errtax.reports.figure import save_figure
     from errtax.taxonomy.dynamics import DynamicsInputs, follow_training, to_json
-    from errtax.taxonomy.dynamics_file import write_dynamics
+    from errtax.taxonomy.dynamics_file import table_paths, write_dynamics
     from errtax.taxonomy.settings import Settings
 
-    folder = output or Path(f"{run.name}.dynamics")
+    folder = require_output_folder(output or Path(f"{run.resolve().name}.dynamics"))
     picture = folder / "dynamics.png"
-    for path in (picture, folder / "divergence.parquet", folder / "classes.parquet"):
-        require_absent(path, force)
+    inputs = [text, ngram, train_text, *(path for each in (run, *networks) for path in files_of(each))]
+    for path in (picture, *table_paths(folder)):
+        require_absent(path, force, inputs)
     with progress("reading") as update:
-        inputs = DynamicsInputs(run, text, ngram, train_text, networks)
-        dynamics = follow_training(inputs, Settings(), lambda done, total: update(done, total, ""))
+        chosen = DynamicsInputs(run, text, ngram, train_text, networks)
+        dynamics = follow_training(chosen, Settings(), lambda done, total: update(done, total, ""))
     written = [*write_dynamics(folder, dynamics, force), picture]
     save_figure(dynamics_figure(dynamics), picture, force)
     paths = [str(path) for path in written]

@@ -79,7 +79,11 @@ def console(stream: Any) -> Any:
     """A rich console; without a terminal it neither colours nor cuts lines."""
     from rich.console import Console
 
-    return Console(file=stream, highlight=False, width=None if stream.isatty() else 200)
+    class Skin(Console):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would exit with 1, which says that a check failed
+
+    return Skin(file=stream, highlight=False, width=None if stream.isatty() else 10_000)
 
 
 # --- notices and progress -----------------------------------------------------------------------------------------

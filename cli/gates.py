@@ -36,14 +36,15 @@ def command(
 
     require_torch()
     from errtax.lm.files import require_outputs
+    from errtax.lm.run import files_of
     from errtax.reports.figure import require_format, save_figure
     from errtax.reports.gates import saturation_figure, saturation_table
     from errtax.taxonomy.gates import Thresholds, measure_saturation, to_json
     from errtax.taxonomy.gates_file import write_saturation
 
-    table = output or Path(f"{run.name}.gates.parquet")
-    picture = require_format(figure or Path(f"{run.name}.gates.png"))
-    require_outputs([table, picture], force, [text])
+    table = output or Path(f"{run.resolve().name}.gates.parquet")
+    picture = require_format(figure or Path(f"{run.resolve().name}.gates.png"))
+    require_outputs([table, picture], force, [text, *files_of(run)])
     with progress("reading") as update:
         on_step = lambda done, total: update(done, total, "")  # noqa: E731
         found = measure_saturation(run, text, Thresholds(left, right), device, double, on_step)

@@ -40,9 +40,11 @@ def command(
     from errtax.lm.files import require_absent
 
     require_torch()
-    require_absent(output, force, [text])
     from errtax.lm.prediction import Dynamic, PredictOptions, predict
     from errtax.lm.prediction_log import LOG
+    from errtax.lm.run import files_of
+
+    require_absent(output, force, [text, checkpoint, *files_of(run)])
 
     options = PredictOptions(device, Dynamic(dynamic_rate, dynamic_window) if dynamic else None, checkpoint)
     with progress("predicting") as update:

@@ -30,7 +30,7 @@ def command(
     The page is one file that needs no network: breakdown with intervals, definitions that can be moved, overlaps,
     comparison, and the whole text with its errors.
     """
-    from errtax.lm.files import require_outputs, write_text
+    from errtax.lm.files import require_output_folder, require_outputs, write_text
     from errtax.reports.figure import require_format, save_figure
     from errtax.reports.markdown import report_markdown
     from errtax.reports.page import report_page
@@ -39,7 +39,7 @@ def command(
 
     wanted = {path: name for path, name in ((pie, "pie"), (bars, "bars")) if path}
     if figures:
-        figures.mkdir(parents=True, exist_ok=True)
+        require_output_folder(figures).mkdir(parents=True, exist_ok=True)
     require_outputs([output, markdown, *(require_format(path) for path in wanted)], force, peels)
     results = results_of([read_peel(path) for path in peels])
     drawn = results.figures() if wanted or figures else {}

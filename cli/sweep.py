@@ -7,7 +7,7 @@ import click
 
 from errtax.cli.frame import FILE, emit, notice, progress
 from errtax.cli.frame import command as declare
-from errtax.cli.types import INTEGERS, NAMES
+from errtax.cli.types import INTEGERS, NAMES, PATTERNS
 
 
 @declare("sweep", "errtax sweep --text wp -o zoo --budgets 64,128 --ngrams 1,2,3 --jobs 2")
@@ -20,7 +20,7 @@ from errtax.cli.types import INTEGERS, NAMES
 @click.option("--nn", type=INTEGERS, help="Also n-NN baselines, for these n.")
 @click.option("--nn-hidden", type=int, help="Their hidden units [256].")
 @click.option("--ngrams", type=INTEGERS, help="Also n-gram baselines, for these n (symbols of context).")
-@click.option("--skip", type=NAMES, help="Patterns of runs to leave out [rnn-*-512].")
+@click.option("--skip", type=PATTERNS, help="Patterns of runs to leave out [rnn-*-512].")
 @click.option("--epochs", type=int, help="[default: 50]")
 @click.option("--patience", type=int, help="Epochs without a better validation loss before stopping [8].")
 @click.option("--learning-rate", type=float, help="[default: 0.002]")
@@ -45,7 +45,7 @@ def command(spec: Path | None, output: Path, jobs: int, **given: Any) -> None:
     from errtax.taxonomy.sweep_spec import read_spec
 
     wanted = read_spec(require_input(spec) if spec else None, {key: v for key, v in given.items() if v is not None})
-    notice(f"{len(wanted.names)} runs, {jobs} at a time, in {output}")
+    notice(f"Runs in {output}: {len(wanted.names)}, {jobs} at a time.")
     with progress("sweep") as update:
         failures = run_sweep(wanted, output, jobs, _report(update))
     found = read_results(wanted, output, failures)

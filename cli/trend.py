@@ -18,12 +18,13 @@ def command(peels: tuple[Path, ...], by: str, figure: Path | None, force: bool) 
 
     step: of logs that errtax predict --checkpoint made.
     """
-    from errtax.lm.files import require_outputs
+    from errtax.lm.files import require_each_once, require_outputs
     from errtax.reports.figure import require_format, save_figure
     from errtax.reports.trend import trend_figure, trend_table
     from errtax.taxonomy.peel_file import read_peel
     from errtax.taxonomy.trend import trend
 
+    require_each_once(peels)
     require_outputs([figure and require_format(figure)], force, peels)
     found = trend([read_peel(path) for path in peels], by)
     if figure:

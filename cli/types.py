@@ -10,17 +10,21 @@ import click
 class Listed(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
     """`1,2,3` as a tuple.  `name`: how help texts write it, `example`: how the error for a wrong value does."""
 
-    def __init__(self, item: Callable[[str], Any], name: str, example: str) -> None:
+    def __init__(self, item: Callable[[str], Any], name: str, example: str, least: int = 1) -> None:
         self.item = item
         self.name = name
         self.example = example
+        self.least = least  # of items; an empty list must not pass for the default
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
         """The tuple; a list from a configuration file is taken too."""
         if isinstance(value, (tuple, list)):
             return tuple(value)
         try:
-            return tuple(self.item(item.strip()) for item in str(value).split(",") if item.strip())
+            items = tuple(self.item(item.strip()) for item in str(value).split(",") if item.strip())
+            if len(items) < self.least:
+                raise ValueError("an empty list")
+            return items
         except ValueError:
             raise click.BadParameter(f"{value!r} is not a list such as {self.example}.", ctx, param) from None
 
@@ -77,6 +81,7 @@ class Repeated(click.Option):
 INTEGERS = Listed(int, "N,...", "0,1,2")
 FLOATS = Listed(float, "X,...", "0.1,0.2")
 NAMES = Listed(str, "NAME,...", "ngram,memory")
+PATTERNS = Listed(str, "PATTERN,...", "rnn-*,lstm-3-512", least=0)
 RANGE = Range()
 MEMORY = Memory()
 UNIT = click.Choice(["byte", "char"])

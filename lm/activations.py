@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from errtax.lm.errors import UsageError
 from errtax.lm.recurrent import Cell, RecurrentLM
 from errtax.lm.run import choose_device, load_best, read_run
-from errtax.lm.streams import Span, streams_of
-from errtax.lm.text import Codes, read_text
+from errtax.lm.streams import Span, Streams
+from errtax.lm.text import Codes
 
 GATES: Mapping[Cell, tuple[str, ...]] = {
     Cell.LSTM: ("input", "forget", "output"),
@@ -60,13 +60,13 @@ class CellWindow(NamedTuple):
 @torch.no_grad()
 def read_layers(
     folder: Path,
-    path: Path,
+    streams: Streams,
     device: str = "auto",
     double: bool = False,
     on_step: Callable[[int, int], None] = lambda done, total: None,
     span: Span | None = None,
 ) -> Iterator[Window]:
-    """The activations of a run's best model on the text at `path`, which is read as its streams.
+    """The activations of a run's best model on the rows of a text (see `run.read_for`).
 
     `double`: in double precision; else in the model's own, in which it also predicts.  `span`: only these rows, whose
     numbers the windows then count from 0, and only these columns.
@@ -74,11 +74,7 @@ def read_layers(
     run = read_run(folder)
     model = load_best(folder, choose_device(device))
     if not isinstance(model, RecurrentLM):
-        raise UsageError(
-            f"{folder} is an {run.config.name}, which has neither gates nor cells; give an LSTM, GRU or RNN."
-        )
-    text = read_text(path, run.unit)
-    streams = streams_of(path, text)
+        raise UsageError(f"{folder} holds {run.config.name}, without gates or cells; give an LSTM, GRU or RNN.")
     first, total = streams.width, streams.n_columns
     if span is not None:
         streams, first, total = streams.select(span.rows), first + span.start, min(first + span.stop, total)
@@ -97,7 +93,7 @@ def read_layers(
 
 def read_cells(
     folder: Path,
-    path: Path,
+    streams: Streams,
     device: str = "auto",
     on_step: Callable[[int, int], None] = lambda done, total: None,
     span: Span | None = None,
@@ -105,7 +101,7 @@ def read_cells(
     """The cells alone, as the paper's Figure 2 colours them: tanh(c) of an LSTM, h otherwise."""
     squashed = read_run(folder).config
     is_lstm = getattr(squashed, "cell", None) is Cell.LSTM
-    for start, codes, layers in read_layers(folder, path, device, on_step=on_step, span=span):
+    for start, codes, layers in read_layers(folder, streams, device, on_step=on_step, span=span):
         values = [layer.cell.tanh() if is_lstm else layer.cell for layer in layers]
         yield CellWindow(start, codes, tuple(value.float().cpu().numpy() for value in values))
 

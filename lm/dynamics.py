@@ -23,7 +23,7 @@ from errtax.lm.ngram.distributions import TextDistributions
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction import Predicted, predicted_windows
 from errtax.lm.run import Run, checkpoints, choose_device, load_best, load_weights, read_run
-from errtax.lm.streams import Streams, streams_of
+from errtax.lm.streams import Streams
 from errtax.lm.text import Text, Unit
 
 _POSITIONS = 1 << 11  # at a time
@@ -84,19 +84,18 @@ def chosen_checkpoints(folder: Path) -> dict[int, Path]:
 
 def compare_checkpoints(
     folder: Path,
-    path: Path,
     text: Text,
+    streams: Streams,
     comparison: Comparison,
     logprobs: NDArray[np.float32],
     on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> Divergences:
-    """How like the references each checkpoint is on the text at `path`.
+    """How like the references each checkpoint is on a text, read in these rows.
 
     Also fills `logprobs[c, i]`: natural log of the probability of symbol i, NaN where nothing was predicted.
     """
     run, device = read_run(folder), choose_device("cpu")
     paths = chosen_checkpoints(folder)
-    streams = streams_of(path, text)
     models = [_reader(load_weights(run, weights, device), run, streams) for weights in paths.values()]
     references, readers = _references(comparison, run, streams, text)
     sums = _Sums(len(paths), len(references))

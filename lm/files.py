@@ -49,12 +49,28 @@ def require_outputs(paths: Iterable[Path | None], force: bool, inputs: Iterable[
             raise UsageError(f"{path} would be written twice; give each output a name of its own.")
 
 
+def require_each_once(paths: Iterable[Path]) -> None:
+    """Raise `UsageError` where the same file or folder is given twice, whatever it is called."""
+    seen = set()
+    for path in paths:
+        if path.resolve() in seen:
+            raise UsageError(f"{path} is given twice; give each once.")
+        seen.add(path.resolve())
+
+
 def require_folder(path: Path) -> None:
     """Raise `UsageError` unless a file can be written at `path`: it is no folder, and the folder around it exists."""
     if path.is_dir():
         raise UsageError(f"{path} is a folder; give the name of a file with -o.")
     if not path.parent.is_dir():
         raise UsageError(f"the folder {path.parent} does not exist; make it first, or give another name with -o.")
+
+
+def require_output_folder(path: Path) -> Path:
+    """`path`, once it is known to be a folder, or nothing yet."""
+    if path.exists() and not path.is_dir():
+        raise UsageError(f"{path} is a file; give the name of a folder with -o.")
+    return path
 
 
 @contextmanager

@@ -8,6 +8,7 @@ Tried on War and Peace with an LSTM-1 of 64 units, static 1.4518 nats (every thi
 without learning from what comes before a row 1.4486; carried on from row to row 1.457 against 1.4559 on all rows.
 """
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,14 +22,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import errtax
-from errtax.lm.errors import UsageError
+from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import release, require_input, reserve
 from errtax.lm.models import Model
 from errtax.lm.prediction_log import LOG, encode_symbols, log_schema
-from errtax.lm.run import Run, choose_device, load_best, load_weights, read_run, step_of
-from errtax.lm.streams import Streams, streams_of
+from errtax.lm.run import Run, choose_device, load_best, load_weights, read_for, read_run, step_of
+from errtax.lm.streams import Streams
 from errtax.lm.table import arrow_of, numpy_of, table_writer
-from errtax.lm.text import Text, read_text
+from errtax.lm.text import Text
 from errtax.lm.training import cross_entropy
 
 _WINDOW = 100  # steps at a time
@@ -45,8 +46,8 @@ class Dynamic:
     clip: float = 1.0  # of the gradient's norm
 
     def __post_init__(self) -> None:
-        if not self.learning_rate > 0 or self.window < 1:
-            raise UsageError(f"dynamic evaluation needs a learning rate > 0 and a window >= 1, got {self}.")
+        if not (self.learning_rate > 0 and math.isfinite(self.learning_rate)) or self.window < 1:
+            raise UsageError(f"dynamic evaluation needs a finite learning rate > 0 and a window >= 1, got {self}.")
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,9 @@ def predict(
     Memory does not grow with the text: the scores wait in a scratch file beside the output.
     """
     run = read_run(folder)
-    text = read_text(path, run.unit)
+    text, streams = read_for(run, path)
     place = choose_device(options.device)
     model = load_weights(run, require_input(options.weights), place) if options.weights else load_best(folder, place)
-    streams = streams_of(path, text)
     metadata = log_metadata(run, text, len(streams.rows), options)
     total, predicted = 0.0, 0
     with (
@@ -106,9 +106,12 @@ def predict(
         _fill(scores, model, run, streams, place, options.dynamic, on_step)
         for batch in _batches(text, scores, run):
             logprobs = numpy_of(batch.column(2).drop_null())
+            if np.isnan(logprobs).any():
+                rate = " the rate of --dynamic is too high" if options.dynamic else " train it again"
+                raise BadInput(f"{folder} predicts what is no number:{rate}.")
             total, predicted = total - float(logprobs.sum(dtype=np.float64)), predicted + len(logprobs)
             writer.write_batch(batch)
-    return total / max(predicted, 1)
+    return total / predicted
 
 
 def log_metadata(run: Run, text: Text, rows: int, options: PredictOptions) -> dict[str, str]:

@@ -5,6 +5,9 @@ the lowest validation loss.  `checkpoints/step-NNNNNNN.pt`: the weights after so
 """
 
 import json
+import logging
+import math
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +18,14 @@ from numpy.typing import NDArray
 
 from errtax.lm.corpus import Corpus
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.files import require_absent, write_text
+from errtax.lm.files import release, require_absent, require_output_folder, write_text
 from errtax.lm.models import Model, ModelConfig, build_model, config_of
-from errtax.lm.text import Alphabet, Codes, Unit
+from errtax.lm.streams import Streams, streams_of
+from errtax.lm.text import Alphabet, Codes, Text, Unit, read_text
 
 SCHEMA = "errtax.run/1"
+_PIECE = 1 << 20  # symbols looked up at a time
+logger = logging.getLogger("errtax")
 
 
 @dataclass(frozen=True)
@@ -38,11 +44,15 @@ class Recipe:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        whole = (self.epochs, self.batch, self.unroll, self.patience)
-        if any(type(number) is not int for number in (*whole, self.seed)):
-            raise UsageError(f"epochs, batch, unroll, patience and seed must be whole numbers; got {self}.")
-        if min(whole) < 1 or not self.learning_rate > 0:
-            raise UsageError(f"epochs, batch, unroll and patience must be at least 1, learning rate > 0; got {self}.")
+        for name in ("epochs", "batch", "unroll", "patience", "seed", "decay_after"):
+            value, least = getattr(self, name), 0 if name in ("seed", "decay_after") else 1
+            if type(value) is not int or value < least:
+                raise UsageError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+        for name in ("learning_rate", "rms_decay", "lr_decay", "clip"):
+            value, most = getattr(self, name), 1.0 if name in ("rms_decay", "lr_decay") else math.inf
+            if type(value) not in (int, float) or not (0 < value <= most and math.isfinite(value)):
+                limit = "above 0" if most == math.inf else "above 0 and at most 1"
+                raise UsageError(f"{name} must be a number {limit}, got {value!r}.")
 
     def rate_of_epoch(self, epoch: int) -> float:
         """The learning rate of an epoch, counted from 1."""
@@ -80,6 +90,11 @@ class Run:
         return min(self.history, key=lambda epoch: epoch.val_loss)
 
     @property
+    def described(self) -> str:
+        """What a signature says of the model with its best weights."""
+        return f"model:{self.config.name}|epochs:{self.best.epoch}|seed:{self.recipe.seed}"
+
+    @property
     def finished(self) -> bool:
         """Whether all epochs are done or early stopping has struck."""
         done = len(self.history)
@@ -103,15 +118,29 @@ def read_run(folder: Path) -> Run:
         fields = json.loads(path.read_text(encoding="utf-8"))
         if fields.pop("schema", None) != SCHEMA:
             raise ValueError(f'"schema" is not "{SCHEMA}"')
-        return Run(
+        run = Run(
             config=config_of(fields.pop("config")),
             recipe=Recipe(**fields.pop("recipe")),
             unit=Unit(fields.pop("unit")),
             history=[Epoch(**epoch) for epoch in fields.pop("history")],
             **fields,
         )
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        _require_whole(run)
+        return run
+    except (ValueError, TypeError, KeyError, AttributeError, UsageError) as error:
         raise BadInput(f"{path} is not a run description ({error}); train again with errtax train.") from None
+
+
+def _require_whole(run: Run) -> None:
+    """Raise `ValueError` where what `run.json` says does not hold together."""
+    largest = 0xFF if run.unit is Unit.BYTE else 0x10FFFF
+    symbols = run.alphabet
+    if any(type(symbol) is not int or not 0 <= symbol <= largest for symbol in symbols):
+        raise ValueError(f"its alphabet has what is no {run.unit}")
+    if len(set(symbols)) != len(symbols) or len(symbols) != run.config.symbols:
+        raise ValueError(f"its alphabet does not have {run.config.symbols} different symbols")
+    if not isinstance(run.train_sha256, str) or not isinstance(run.val_sha256, str):
+        raise ValueError("the SHA-256 of its texts is no string")
 
 
 def write_run(folder: Path, run: Run) -> None:
@@ -130,10 +159,10 @@ def open_run(folder: Path, corpus: Corpus, config: ModelConfig, recipe: Recipe, 
         return replace(run, recipe=replace(run.recipe, epochs=recipe.epochs, patience=recipe.patience))
     if resume and (folder / "last.pt").is_file():
         raise BadInput(f"{folder} has weights but no run.json, so nobody knows of what; give another folder with -o.")
-    for path in (folder / "run.json", folder / "last.pt", folder / "best.pt", *checkpoints(folder).values()):
+    for path in files_of(folder):
         require_absent(path, force)
     run = Run(config, recipe, corpus.unit, corpus.alphabet, corpus.train_sha256, corpus.val_sha256)
-    folder.mkdir(parents=True, exist_ok=True)
+    require_output_folder(folder).mkdir(parents=True, exist_ok=True)
     for path in (folder / "last.pt", folder / "best.pt", *checkpoints(folder).values()):
         path.unlink(missing_ok=True)
     write_run(folder, run)
@@ -149,6 +178,40 @@ def choose_device(name: str = "auto") -> torch.device:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise UsageError(f"device {name!r} cannot be used here ({reason}); try --device cpu.") from None
+
+
+def read_for(run: Run, path: Path) -> tuple[Text, Streams]:
+    """The text at `path` that a run's model is to read, and the rows in which it reads it.
+
+    Warns where the model does not know some of its symbols.  Raises `BadInput` for a folder, and where a text has
+    nothing to predict: one symbol, with nothing before it.
+    """
+    if path.is_dir():
+        hint = f"; give the text itself, for example {path / 'test.txt'}" if (path / "test.txt").is_file() else ""
+        raise BadInput(f"{path} is a folder, a model reads one text{hint}.")
+    text = read_text(path, run.unit)
+    streams = streams_of(path, text)
+    if streams.n_columns < 2:
+        raise BadInput(f"{path} has one symbol alone, so there is nothing to predict; give a longer text.")
+    unknown = sum(int((run.encode(part) < 0).sum()) for part in _pieces(text.codes))
+    if unknown:
+        logger.warning(
+            "%s of the %s symbols are not in the model's alphabet: to them it gives probability 0.",
+            f"{unknown:,}",
+            f"{len(text):,}",
+        )
+    return text, streams
+
+
+def _pieces(codes: Codes) -> Iterator[Codes]:
+    for start in range(0, len(codes), _PIECE):
+        yield codes[start : start + _PIECE]
+        release(codes)
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The files of a run that must not be written over."""
+    return [folder / "run.json", folder / "last.pt", folder / "best.pt", *checkpoints(folder).values()]
 
 
 def load_best(folder: Path, device: torch.device) -> Model:
@@ -200,5 +263,5 @@ def restore(target: Model | torch.optim.Optimizer, state: Any, path: Path) -> No
     try:
         target.load_state_dict(state)
     except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = str(error).splitlines()[0]
-        raise BadInput(f"{path} does not fit the model that run.json describes ({reason}); train again.") from None
+        reason = " ".join(str(error).split()).partition(": ")[2] or type(error).__name__
+        raise BadInput(f"{path} does not fit the model that run.json describes ({reason[:120]}).") from None

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.files import replacing, require_absent, require_input, write_text
+from errtax.lm.files import replacing, require_absent, require_input, require_output_folder, write_text
 
 PARTS = ("train", "val", "test")
 SCHEMA = "errtax.split/1"
@@ -121,7 +121,7 @@ def split_file(path: Path, folder: Path, options: SplitOptions, force: bool = Fa
     targets = [folder / f"{name}.txt" for name in PARTS]
     for target in [*targets, folder / "split.json"]:
         require_absent(target, force)
-    folder.mkdir(parents=True, exist_ok=True)
+    require_output_folder(folder).mkdir(parents=True, exist_ok=True)
     for target, content in zip(targets, contents, strict=True):
         with replacing(target) as temporary:
             temporary.write_bytes(content)

@@ -8,9 +8,8 @@ from errtax.lm import recurrent
 from errtax.lm.activations import CellWindow, read_cells
 from errtax.lm.errors import UsageError
 from errtax.lm.recurrent import RecurrentConfig
-from errtax.lm.run import Run, read_run
-from errtax.lm.streams import Span, streams_of
-from errtax.lm.text import read_text
+from errtax.lm.run import Run, read_for, read_run
+from errtax.lm.streams import Span
 from errtax.oracle.features import FeatureReader, known_features
 from errtax.oracle.reading import reading_of
 from errtax.taxonomy.cells import CellOptions, CellStudy, choose_cells, place, show, track
@@ -28,14 +27,13 @@ def study_cells(
     run = read_run(folder)
     config = _require_cells(run, folder, options.cells)
     features = known_features(options.features)
-    text = read_text(path, run.unit)
+    text, streams = read_for(run, path)
     if options.start is not None and not 0 <= options.start < len(text):
         raise UsageError(f"--from {options.start} is not in the text, whose positions are 0 to {len(text) - 1}.")
-    streams = streams_of(path, text)
     reading = options.reading or reading_of(text.codes)
 
     def windows(span: Span | None = None) -> Iterable[CellWindow]:
-        return read_cells(folder, path, options.device, on_step, span)
+        return read_cells(folder, streams, options.device, on_step, span)
 
     reader = FeatureReader(features, reading, streams.before)
     tracking, passages = track(windows(), reader, streams.rows.shape, (config.hidden,) * config.layers)
@@ -49,22 +47,18 @@ def study_cells(
         value="tanh(c)" if config.cell is recurrent.Cell.LSTM else "h",
         unit=run.unit,
         reading=reading,
-        signature=f"errtax:{errtax.__version__}|{_signature(run)}|streams:{len(streams.rows)}"
+        signature=f"errtax:{errtax.__version__}|unit:{run.unit}|n:{len(text)}|{run.described}|streams:{len(streams.rows)}"
         f"|cells:{config.layers * config.hidden}|bins:{BINS}|reading:{reading}"
         f"|features:{','.join(item.name for item in features)}|text:{text.sha256[:8]}|train:{run.train_sha256[:8]}",
         sources={"text_sha256": text.sha256, "train_sha256": run.train_sha256},
     )
 
 
-def _signature(run: Run) -> str:
-    return f"model:{run.config.name}|epochs:{run.best.epoch}|seed:{run.recipe.seed}"
-
-
 def _require_cells(run: Run, folder: Path, cells: Iterable[Cell]) -> RecurrentConfig:
     """The run's configuration, once it is known to have these cells."""
     config = run.config
     if not isinstance(config, RecurrentConfig):
-        raise UsageError(f"{folder} is an {config.name}, which has no cells; give an LSTM, GRU or RNN.")
+        raise UsageError(f"{folder} holds {config.name}, which has no cells; give an LSTM, GRU or RNN.")
     for cell in cells:
         if not (1 <= cell.layer <= config.layers and 1 <= cell.unit <= config.hidden):
             layers = "layer 1" if config.layers == 1 else f"layers 1 to {config.layers}"

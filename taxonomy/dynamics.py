@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.dynamics import Comparison, Divergences, chosen_checkpoints, compare_checkpoints
-from errtax.lm.files import reserve
+from errtax.lm.files import require_each_once, reserve
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.model import require_unit
 from errtax.lm.prediction_log import PredictionLog
-from errtax.lm.run import Run, read_run
+from errtax.lm.run import Run, read_for, read_run
 from errtax.lm.text import Text, read_text
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.rarity import count_words
@@ -61,8 +61,9 @@ def follow_training(
     Memory O(n): the evidence of the peel, some 100 bytes a position; and a scratch file of 4 bytes a position and
     checkpoint.
     """
+    require_each_once(inputs.networks)
     run = read_run(inputs.run)
-    text = read_text(inputs.text, run.unit)
+    text, streams = read_for(run, inputs.text)
     index = None if inputs.ngram is None else NgramIndex.open(inputs.ngram)
     if index is not None:
         require_unit(index, run.unit, str(inputs.run))
@@ -74,7 +75,7 @@ def follow_training(
         reserve(scratch.fileno(), 4 * shape[0] * shape[1])
         logprobs = np.memmap(scratch, np.float32, "r+", shape=shape)
         comparison = Comparison(index, inputs.networks)
-        divergences = compare_checkpoints(inputs.run, inputs.text, text, comparison, logprobs, on_step)
+        divergences = compare_checkpoints(inputs.run, text, streams, comparison, logprobs, on_step)
         log = _log(run, text, logprobs[0])
         evidence = collect_evidence(TextView.of_log(log), index, None if train is None else count_words(train))
         settings = available_layers(settings, evidence)

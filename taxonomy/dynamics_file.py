@@ -38,9 +38,14 @@ CLASSES = TableSchema(
 )
 
 
+def table_paths(folder: Path) -> list[Path]:
+    """Where `write_dynamics` writes its tables."""
+    return [folder / "divergence.parquet", folder / "classes.parquet"]
+
+
 def write_dynamics(folder: Path, dynamics: "Dynamics", force: bool = False) -> list[Path]:
     """Write `divergence.parquet` and `classes.parquet` into a folder."""
-    paths = [folder / "divergence.parquet", folder / "classes.parquet"]
+    paths = table_paths(folder)
     for path in paths:
         require_absent(path, force)
     folder.mkdir(parents=True, exist_ok=True)

@@ -17,8 +17,7 @@ import errtax
 from errtax.lm.activations import GATES, read_layers
 from errtax.lm.errors import UsageError
 from errtax.lm.recurrent import RecurrentConfig
-from errtax.lm.run import read_run
-from errtax.lm.text import read_text
+from errtax.lm.run import read_for, read_run
 
 SCHEMA = "errtax.gates/1"
 
@@ -70,18 +69,18 @@ def measure_saturation(
     """The saturation of a run's gates on a text.  Raises `UsageError` for a model without gates."""
     run = read_run(folder)
     if not isinstance(run.config, RecurrentConfig) or not GATES[run.config.cell]:
-        raise UsageError(f"{folder} is an {run.config.name}, which has no gates; give an LSTM or a GRU.")
+        raise UsageError(f"{folder} holds {run.config.name}, which has no gates; give an LSTM or a GRU.")
+    text, streams = read_for(run, path)
     config = run.config
     gates = GATES[config.cell]
     sums = torch.zeros(3, config.layers, len(gates), config.hidden, dtype=torch.float64)
     n = 0
-    for window in read_layers(folder, path, device, double, on_step):
+    for window in read_layers(folder, streams, device, double, on_step):
         n += window.codes.size
         for k, layer in enumerate(window.layers):
             for g, name in enumerate(gates):
                 sums[:, k, g] += _sums(layer.gates[name].flatten(0, 1), thresholds)
-    text = read_text(path, run.unit)
-    made = f"errtax:{errtax.__version__}|unit:{run.unit}|n:{n}|model:{config.name}|epochs:{run.best.epoch}"
+    made = f"errtax:{errtax.__version__}|unit:{run.unit}|n:{n}|{run.described}"
     limits = f"left:<{thresholds.left:g}|right:>{thresholds.right:g}|precision:{'double' if double else 'single'}"
     signature = f"{made}|{limits}|text:{text.sha256[:8]}|train:{run.train_sha256[:8]}"
     left, right, mean = (sums / max(n, 1)).numpy()

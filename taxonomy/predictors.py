@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.files import require_each_once
 from errtax.lm.log_files import log_sha256
 from errtax.lm.ngram.model import NgramModel, require_unit
 from errtax.lm.ngram.open_model import open_model_for_log
@@ -30,10 +31,9 @@ class Sources:
     orders: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        twice = [str(path) for path, n in Counter(path.absolute() for path in self.preds).items() if n > 1]
-        if not self.preds or twice:
-            found = f"{twice[0]} is given twice" if twice else "no prediction log is given"
-            raise UsageError(f"{found}; give one or more prediction logs, each once.")
+        if not self.preds:
+            raise UsageError("no prediction log is given; give one or more.")
+        require_each_once(self.preds)
         if self.orders and self.ngram is None:
             raise UsageError("--orders asks for n-gram curves, which need --ngram X.ngram (errtax build-ngram).")
 
@@ -69,10 +69,12 @@ def read_predictors(sources: Sources) -> Predictors:
     read = Predictors(
         tuple(logs), tuple(_distinct(logs)), (None,) * len(logs), view, train_sha256=train_sha256, sources=digests
     )
-    if sources.ngram is None or not sources.orders:
+    if sources.ngram is None:
         return read
     model = open_model_for_log(sources.ngram, logs[0].unit)
     require_unit(model, logs[0].unit, logs[0].name)
+    if not sources.orders:
+        return read
     grams = ngram_logs(model, sources.orders, logs[0], view)
     return replace(
         read,

@@ -19,7 +19,7 @@ import torch
 
 from errtax.lm.corpus import read_corpus
 from errtax.lm.errors import BadInput, ErrtaxError, UsageError
-from errtax.lm.files import locked, write_text
+from errtax.lm.files import locked, require_output_folder, write_text
 from errtax.lm.kernels import n_threads
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.predictions import predict_orders
@@ -55,7 +55,7 @@ def run_sweep(
     """
     corpus = read_corpus(Path(spec.text))  # fails here, once, where the text is missing
     test = read_text(Path(spec.text) / "test.txt", Unit.BYTE)
-    folder.mkdir(parents=True, exist_ok=True)
+    require_output_folder(folder).mkdir(parents=True, exist_ok=True)
     texts = {"train": corpus.train_sha256, "val": corpus.val_sha256, "test": test.sha256}
     threads = _threads(folder, texts, max(n_threads() // max(jobs, 1), 1))
     _build_index(spec, folder)

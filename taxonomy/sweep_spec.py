@@ -53,6 +53,9 @@ class SweepSpec:
                 raise UsageError(f"{name} must be a list of {what}, got {values!r}.")
         if not isinstance(self.text, str) or type(self.nn_hidden) is not int or not isinstance(self.dropout, Mapping):
             raise UsageError("text must be a name, nn_hidden a whole number, dropout a table of patterns.")
+        for pattern, share in self.dropout.items():
+            if type(share) not in (int, float) or not 0 <= share < 1:
+                raise UsageError(f"dropout of {pattern!r} must be a number in [0, 1), got {share!r}.")
 
     @property
     def shapes(self) -> dict[str, Shape]:

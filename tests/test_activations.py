@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import UsageError
 from errtax.lm.split import Scheme, SplitOptions, split_file
-from errtax.lm.streams import Span
-from errtax.lm.text import Alphabet, Unit
+from errtax.lm.streams import Span, Streams, streams_of
+from errtax.lm.text import Alphabet, Unit, read_text
 
 torch = pytest.importorskip("torch")
 
@@ -101,7 +101,7 @@ def test_windows_are_a_plain_loop(
     if plain:
         path = tmp_path / "plain.txt"
         path.write_bytes((parts / "test.txt").read_bytes()[:450])
-    windows = list(read_layers(tmp_path / "run", path, "cpu", double))
+    windows = list(read_layers(tmp_path / "run", streams_at(path), "cpu", double))
     assert windows[0].start == 0
     codes = np.concatenate([window.codes for window in windows], axis=1)
     assert codes.tobytes() == path.read_bytes()
@@ -126,17 +126,21 @@ def test_windows_are_a_plain_loop(
 def test_cells_are_squashed_for_an_lstm_alone(parts: Path, tmp_path: Path) -> None:
     for cell in (Cell.LSTM, Cell.GRU):
         write_model(tmp_path / cell, RecurrentConfig(cell, 2, 5, 20), list(range(97, 117)))
-        inside = next(iter(read_layers(tmp_path / cell, parts / "test.txt", "cpu")))
-        shown = next(iter(read_cells(tmp_path / cell, parts / "test.txt", "cpu")))
+        inside = next(iter(read_layers(tmp_path / cell, streams_at(parts / "test.txt"), "cpu")))
+        shown = next(iter(read_cells(tmp_path / cell, streams_at(parts / "test.txt"), "cpu")))
         due: list[Any] = [layer.cell.tanh() if cell is Cell.LSTM else layer.cell for layer in inside.layers]
         assert all(np.array_equal(value, wanted.numpy()) for value, wanted in zip(shown.values, due, strict=True))
+
+
+def streams_at(path: Path) -> Streams:
+    return streams_of(path, read_text(path, Unit.BYTE))
 
 
 @pytest.mark.parametrize("span", [Span((2, 0), 37, 61), Span((1,), 0, 5), Span((3,), 230, 9999)])
 def test_a_span_is_a_part_of_the_whole(parts: Path, tmp_path: Path, span: Span) -> None:
     write_model(tmp_path / "run", RecurrentConfig(Cell.LSTM, 2, 5, 20), list(range(97, 117)))
-    whole = list(read_cells(tmp_path / "run", parts / "test.txt", "cpu"))
-    some = list(read_cells(tmp_path / "run", parts / "test.txt", "cpu", span=span))
+    whole = list(read_cells(tmp_path / "run", streams_at(parts / "test.txt"), "cpu"))
+    some = list(read_cells(tmp_path / "run", streams_at(parts / "test.txt"), "cpu", span=span))
     assert some[0].start == span.start
     for layer in range(2):
         due = np.concatenate([window.values[layer] for window in whole])[span.start : span.stop, list(span.rows)]
@@ -147,5 +151,5 @@ def test_a_span_is_a_part_of_the_whole(parts: Path, tmp_path: Path, span: Span) 
 
 def test_a_feedforward_model_has_no_gates(parts: Path, tmp_path: Path) -> None:
     write_model(tmp_path / "nn", FeedforwardConfig(2, 5, 20), list(range(97, 117)))
-    with pytest.raises(UsageError, match="neither gates nor cells"):
-        next(iter(read_layers(tmp_path / "nn", parts / "test.txt", "cpu")))
+    with pytest.raises(UsageError, match="without gates or cells"):
+        next(iter(read_layers(tmp_path / "nn", streams_at(parts / "test.txt"), "cpu")))

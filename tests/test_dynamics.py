@@ -13,6 +13,7 @@ from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.ngram.distributions import TextDistributions
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.split import Scheme, SplitOptions, split_file
+from errtax.lm.streams import streams_of
 from errtax.lm.text import Sentences, Unit, read_text, text_of_bytes
 
 torch = pytest.importorskip("torch")
@@ -107,7 +108,9 @@ def test_divergences_are_those_of_whole_distributions(base: Path) -> None:
     index, run = NgramIndex.open(base / "train.ngram"), read_run(base / "lstm")
     steps = checkpoints(base / "lstm")
     logprobs = np.zeros((len(steps), len(text)), np.float32)
-    found = compare_checkpoints(base / "lstm", path, text, Comparison(index, (base / "nn",)), logprobs)
+    found = compare_checkpoints(
+        base / "lstm", text, streams_of(path, text), Comparison(index, (base / "nn",)), logprobs
+    )
     assert found.steps == list(steps)
     assert [r.name for r in found.references] == ["1-gram", "2-gram", "3-gram", "2-NN (8 units)"]
     rows = [
@@ -138,7 +141,7 @@ def test_logprobs_are_those_of_a_prediction(base: Path, tmp_path: Path) -> None:
     text = read_text(path, Unit.BYTE)
     steps = checkpoints(base / "lstm")
     logprobs = np.zeros((len(steps), len(text)), np.float32)
-    found = compare_checkpoints(base / "lstm", path, text, Comparison(), logprobs)
+    found = compare_checkpoints(base / "lstm", text, streams_of(path, text), Comparison(), logprobs)
     assert found.divergence.shape == (len(steps), 0)
     for c, weights in enumerate(steps.values()):
         predict(base / "lstm", path, tmp_path / "p.parquet", PredictOptions("cpu", weights=weights), force=True)

@@ -1,19 +1,21 @@
 """Prediction logs of trained models, row by row, against one long window."""
 
+import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from errtax.lm.errors import UsageError
+from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.prediction_log import log_problems, read_log
 from errtax.lm.split import Scheme, SplitOptions, split_file
 
 torch = pytest.importorskip("torch")
 
-from errtax.lm.prediction import predict  # noqa: E402
+from errtax.lm.prediction import Dynamic, PredictOptions, predict  # noqa: E402
 from errtax.lm.run import choose_device, load_best, read_run  # noqa: E402
 from test_recurrent import CPU, run_for, trained  # noqa: E402
 
@@ -95,10 +97,51 @@ def test_unknown_symbols_have_probability_zero(folder: Path, tmp_path: Path) -> 
     assert np.abs(log.logprobs[known] - np.array(due)[known]).max() < 1e-5
 
 
-def test_one_symbol_alone_is_not_predicted(folder: Path, tmp_path: Path) -> None:
+def test_texts_that_cannot_be_predicted_are_refused(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_bytes(b"t")
-    predict(folder / "run", tmp_path / "text.txt", tmp_path / "p.parquet", CPU)
-    assert np.isnan(read_log(tmp_path / "p.parquet").logprobs).tolist() == [True]
+    with pytest.raises(BadInput, match="one symbol alone"):
+        predict(folder / "run", tmp_path / "text.txt", tmp_path / "p.parquet", CPU)
+    with pytest.raises(BadInput, match=r"parts is a folder.*parts/test\.txt"):
+        predict(folder / "run", folder / "parts", tmp_path / "p.parquet", CPU)
+    assert not (tmp_path / "p.parquet").exists()
+
+
+def test_predictions_that_are_no_numbers_are_refused(folder: Path, tmp_path: Path) -> None:
+    weights = torch.load(folder / "run" / "best.pt", weights_only=True)
+    weights["decoder.bias"][3] = math.nan
+    torch.save(weights, tmp_path / "broken.pt")
+    for dynamic, message in ((None, "train it again"), (Dynamic(), "the rate of --dynamic is too high")):
+        options = PredictOptions("cpu", dynamic, tmp_path / "broken.pt")
+        with pytest.raises(BadInput, match=f"no number: {message}"):
+            predict(folder / "run", folder / "parts" / "test.txt", tmp_path / "p.parquet", options)
+    assert [path.name for path in tmp_path.iterdir()] == ["broken.pt"]
+    with pytest.raises(UsageError, match="finite learning rate"):
+        Dynamic(float("inf"))
+
+
+def test_unknown_symbols_are_counted(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "text.txt").write_bytes(b"the cat\xc3\xa9 sat")
+    with caplog.at_level("WARNING", "errtax"):
+        predict(folder / "run", tmp_path / "text.txt", tmp_path / "p.parquet", CPU)
+    assert "2 of the 13 symbols are not in the model's alphabet" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"alphabet": [300]}, "no byte"),
+        ({"alphabet": ["a"]}, "no byte"),
+        ({"alphabet": [97, 98]}, "different symbols"),
+        ({"train_sha256": 5}, "no string"),
+        ({"recipe": {"epochs": 0}}, "epochs must be"),
+    ],
+)
+def test_a_damaged_run_is_refused(folder: Path, tmp_path: Path, change: dict[str, Any], message: str) -> None:
+    described = json.loads((folder / "run" / "run.json").read_text())
+    described |= {key: described[key] | value if key == "recipe" else value for key, value in change.items()}
+    (tmp_path / "run.json").write_text(json.dumps(described))
+    with pytest.raises(BadInput, match=message):
+        read_run(tmp_path)
 
 
 def test_an_existing_log_needs_force_and_scratch_files_go(folder: Path, tmp_path: Path) -> None:

@@ -99,11 +99,24 @@ def test_a_bad_specification_is_bad_input(tmp_path: Path, content: str, error: s
     [
         *({"models": ("nn",)}, {"layers": (0,)}, {"text": ""}, {"nn": (-1,)}, {"skip": ("*",)}, {"skip": "rnn-*"}),
         *({"models": 3}, {"layers": ("two",)}, {"budgets": (64.5,)}, {"dropout": 0.3}, {"nn_hidden": 2.5}),
+        *({"dropout": {"*": "x"}}, {"dropout": {"*": 2}}, {"dropout": {"lstm-*": -0.1}}),
     ],
 )
 def test_an_impossible_specification_is_a_usage_error(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         SweepSpec(**{"text": "wp", **wrong})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *({"clip": "x"}, {"rms_decay": -4.0}, {"lr_decay": 1.5}, {"learning_rate": float("inf")}, {"clip": 0.0}),
+        *({"decay_after": 1.5}, {"seed": -1}, {"batch": 0}, {"epochs": True}, {"learning_rate": float("nan")}),
+    ],
+)
+def test_an_impossible_recipe_is_a_usage_error(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=f"{next(iter(wrong))} must be"):
+        Recipe(**wrong)
 
 
 # --- what it does ----------------------------------------------------------------------------------------------------
