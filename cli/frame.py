@@ -72,7 +72,19 @@ def emit(document: dict[str, Any], *texts: Any) -> None:
         if isinstance(text, str):
             click.echo(text)
         else:
-            console(sys.stdout).print(text)
+            _print(text)
+
+
+def _print(item: Any) -> None:
+    """A table or a text; rich would break a title or a caption where its table ends, and it is often the wider one."""
+    from rich.table import Table
+
+    above, below = (item.title, item.caption) if isinstance(item, Table) else (None, None)
+    if isinstance(item, Table):
+        item.title = item.caption = None
+    for part in (above, item, below):
+        if part is not None:
+            console(sys.stdout).print(part)
 
 
 def console(stream: Any) -> Any:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from errtax.reports.analysis_tables import left_out_sentence
 from errtax.reports.figure import drawable, new_figure
-from errtax.reports.palette import SERIES
+from errtax.reports.palette import series
 from errtax.reports.wording import literal, wrap_signature
 from errtax.taxonomy.distance import Distances, PairDistances
 
@@ -43,7 +43,7 @@ def draw_distances(axes: Axes, pair: PairDistances) -> Axes:
     bins = pair.curves[0].bins
     step = min(0.6 / len(pair.curves), 0.16)
     for k, curve in enumerate(pair.curves):
-        colour, marker, line = SERIES[k % len(SERIES)]
+        colour, marker, line = series(k)
         shift = (k - (len(pair.curves) - 1) / 2) * step
         axes.errorbar(
             [b + shift for b in range(len(bins))],

@@ -5,7 +5,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 from rich.table import Table
 from rich.text import Text
 
@@ -52,7 +52,6 @@ def _lines(axes: Any, dynamics: Dynamics, kind: str, values: Any) -> None:
         axes.plot(found.steps, values(r), label=found.references[r].name, **style)
     axes.set_xscale("log")
     axes.set_xlabel("training step (updates of the weights)")
-    axes.legend(frameon=False, fontsize=7, ncols=2)
 
 
 def _marks(steps: list[int], k: int) -> list[int]:
@@ -66,8 +65,11 @@ def _resemblance(axes: Any, dynamics: Dynamics, kind: str) -> None:
     found = dynamics.divergences
     _lines(axes, dynamics, kind, lambda r: found.divergence[:, r])
     axes.set_yscale("log")
-    for ticks in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        ticks(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high * (high / low) ** 0.25)
+    axes.legend(frameon=False, fontsize=7, ncols=3, loc="upper center")
+    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}") if high < 20 * low else NullFormatter())
     axes.tick_params(axis="y", which="minor", labelsize=7)
     axes.set_ylabel("symmetric KL divergence (nats a symbol)")
     axes.set_title(f"How unlike each {kind} model")
@@ -77,6 +79,9 @@ def _difference(axes: Any, dynamics: Dynamics, kind: str) -> None:
     found = dynamics.divergences
     _lines(axes, dynamics, kind, lambda r: found.losses - found.reference_losses[r])
     axes.axhline(0, color="#444444", lw=0.8)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.25 * (high - low))
+    axes.legend(frameon=False, fontsize=7, ncols=3, loc="upper center")
     axes.set_ylabel("its loss minus the reference's (nats a symbol)")
     axes.set_title(f"Behind (above 0) or ahead of each {kind} model")
 
@@ -95,11 +100,11 @@ def _classes(axes: Any, dynamics: Dynamics, shares: bool) -> None:
         errors = [summary.errors / 1000 for summary in dynamics.summaries]
         axes.plot(steps, errors, color="black", lw=1, ls="--", label="all errors")
     axes.set_xscale("log")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.2 * axes.get_ylim()[1])  # room for the legend
     axes.set_xlabel("training step (updates of the weights)")
     axes.set_ylabel("% of the errors" if shares else "errors, thousands")
     axes.set_title("Share of each class of errors" if shares else "Errors of each class")
-    axes.legend(frameon=False, fontsize=7)
+    axes.legend(frameon=False, fontsize=7, ncols=4, loc="upper center")
 
 
 def dynamics_table(dynamics: Dynamics) -> Table:

@@ -1,6 +1,7 @@
 """The one module that opens picture files."""
 
 import io
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from matplotlib.font_manager import FontProperties, findfont, get_font
 
 from errtax.lm.errors import UsageError
 from errtax.lm.files import replacing
+from errtax.reports.wording import literal
 
 FORMATS = (".png", ".svg", ".pdf")
 _STYLE: dict[str, Any] = {
@@ -33,6 +35,16 @@ def drawable(text: str) -> str:
     """`text` with the code point in place of each character that the font of the house style cannot draw."""
     font = get_font(findfont(FontProperties(family=["sans-serif"])))
     return "".join(c if c == "\n" or font.get_char_index(ord(c)) else f"U+{ord(c):04X}" for c in text)
+
+
+def wrap_name(name: str, width: int, lines: int = 2) -> str:
+    """A model's name as a picture has room for it: broken after `width` characters, cut after so many lines.
+
+    >>> wrap_name("an LSTM of 45 units", 10), wrap_name("an LSTM of 45 units", 10, 1)
+    ('an LSTM of\\n45 units', 'an LSTM…')
+    """
+    text = drawable(name)
+    return literal("\n".join(textwrap.wrap(text, width, max_lines=lines, placeholder="…")) or text[:width])
 
 
 def require_format(path: Path) -> Path:

@@ -4,8 +4,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from errtax.reports.analysis_tables import symbol_label
-from errtax.reports.figure import drawable, new_figure
-from errtax.reports.palette import SERIES
+from errtax.reports.figure import drawable, new_figure, wrap_name
+from errtax.reports.palette import series
 from errtax.reports.venn import draw_venn
 from errtax.reports.wording import literal, wrap_signature
 from errtax.taxonomy.overlap import Overlap
@@ -17,7 +17,7 @@ def overlap_figure(overlap: Overlap) -> Figure:
     draw_venn(figure.add_axes((0.015, 0.06, 0.475, 0.85)), overlap)
     axes = draw_advantages(figure.add_axes((0.555, 0.17, 0.385, 0.74)), overlap)
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.747, 0.04), ncols=2, frameon=False, fontsize=8)
+    figure.legend(handles, labels, loc="lower center", bbox_to_anchor=(0.747, 0.03), ncols=2, frameon=False, fontsize=8)
     signature = literal(wrap_signature(overlap.signature, 150))
     figure.text(0.5, 0.015, signature, ha="center", size=5.5, color="#555555")
     return figure
@@ -32,8 +32,8 @@ def draw_advantages(axes: Axes, overlap: Overlap) -> Axes:
     symbols = [*ahead, *behind]
     axes.hlines(rows, table.mean[0, symbols], table.mean[1, symbols], color="#B0B0B0", linewidth=2, zorder=1)
     for k in (0, 1):
-        colour, marker, _ = SERIES[k]
-        label = literal(drawable(overlap.members[k]))
+        colour, marker, _ = series(k)
+        label = wrap_name(overlap.members[k], 38)
         axes.scatter(table.mean[k, symbols], rows, s=34, color=colour, marker=marker, label=label, zorder=3 - k)
     names = [_drawn(int(table.codes[s]), overlap.unit) for s in symbols]
     axes.set_yticks(rows, names, size=9, weight="bold")
@@ -58,8 +58,8 @@ def _say_who_is_ahead(axes: Axes, overlap: Overlap, ahead: int, behind: int) -> 
         axes.text(0.5, 0.0, "no such symbol", ha="center", va="center", color="#555555")
     for k, (n, row, edge) in enumerate(((ahead, ahead - 0.15, "bottom"), (behind, ahead + 0.15, "top"))):
         if n:
-            text = f"{literal(drawable(overlap.members[k]))} ahead"
-            axes.text(1.01, row, text, ha="right", va=edge, size=7.5, style="italic", color=SERIES[k][0])
+            text = f"{wrap_name(overlap.members[k], 44, 1)} ahead"
+            axes.text(1.01, row, text, ha="right", va=edge, size=7.5, style="italic", color=series(k)[0])
 
 
 def _drawn(code: int, unit: str) -> str:

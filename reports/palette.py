@@ -33,15 +33,19 @@ COLOURS = _Colours(
     }
 )
 LETTERS = _Letters({"ngram": "N", "memory": "M", "rare": "R", "word": "W", "punctuation": "P", "boost": "B", REST: "–"})
-SERIES = tuple(
-    zip(
-        ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"),
-        ("o", "s", "^", "D", "v", "P", "X"),
-        ("-", "--", ":", "-.", "-", "--", ":"),
-        strict=True,
-    )
-)
-"""Colour, marker and line style of each model in a picture that has several."""
+_SERIES_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+_SERIES_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_SERIES_LINES = ("-", "--", ":", "-.", "-", "--", ":")
+
+
+def series(k: int) -> tuple[str, str, str]:
+    """Colour, marker and line style of model k in a picture that has several: no two of 49 are alike.
+
+    >>> series(0), series(7)
+    (('#0072B2', 'o', '-'), ('#0072B2', 's', '--'))
+    """
+    shifted = (k + k // len(_SERIES_COLOURS)) % len(_SERIES_COLOURS)
+    return _SERIES_COLOURS[k % len(_SERIES_COLOURS)], _SERIES_MARKERS[shifted], _SERIES_LINES[shifted]
 
 
 def shade(colour: str, k: int, n: int) -> str:

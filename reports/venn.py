@@ -1,15 +1,13 @@
 """Circles for sets of errors: two with areas and overlap to scale, three in a symmetric layout."""
 
 import math
-import textwrap
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Rectangle
 
-from errtax.reports.figure import drawable
-from errtax.reports.palette import SERIES
-from errtax.reports.wording import literal
+from errtax.reports.figure import wrap_name
+from errtax.reports.palette import series
 from errtax.taxonomy.overlap import Overlap, Region
 
 _NARROW = 0.5  # a region thinner than this, of a circle of radius 1, has its label outside
@@ -68,7 +66,7 @@ def draw_venn(axes: Axes, overlap: Overlap) -> Axes:
     """The regions in percent of the test set; the frame is the test set, with what none has wrong in its corner."""
     discs, scale = _discs(overlap)
     for k, disc in enumerate(discs):
-        colour, _, line = SERIES[k]
+        colour, _, line = series(k)
         middle = disc.x, disc.y
         axes.add_patch(Circle(middle, disc.radius, facecolor=colour, alpha=0.20, linewidth=0))
         axes.add_patch(Circle(middle, disc.radius, fill=False, edgecolor=colour, linestyle=line, linewidth=1.8))
@@ -102,9 +100,9 @@ def _name_members(axes: Axes, overlap: Overlap, frame: tuple[float, float, float
     places = ((-side, top, "left", "top"), (side, top, "right", "top"), (0.0, bottom, "center", "bottom"))
     for k, name in enumerate(overlap.members):
         x, y, across, along = places[k]
-        text = "\n".join(textwrap.wrap(literal(drawable(name)), 24)[:3])
+        text = wrap_name(name, 22)
         share = f"{100 * overlap.errors(k) / overlap.positions:.2f} % wrong"
-        axes.text(x, y, f"{text}\n{share}", ha=across, va=along, size=9, color=SERIES[k][0], weight="bold")
+        axes.text(x, y, f"{text}\n{share}", ha=across, va=along, size=9, color=series(k)[0], weight="bold")
 
 
 def _name_rest(axes: Axes, overlap: Overlap, scale: str, corner: tuple[float, float]) -> None:

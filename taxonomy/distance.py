@@ -20,6 +20,7 @@ from errtax.oracle.pairs import Matches, Pair, Skip, breaks_of, match_pair, role
 from errtax.oracle.reading import CODE_SHARE, share_of_code_lines
 from errtax.oracle.text_view import TextView
 from errtax.taxonomy.predictors import Predictors
+from errtax.taxonomy.signature import listed
 
 SCHEMA = "errtax.distance/1"
 PAPER_EDGES = (0, 20, 40, 60, 80, 100, 125, 150, 200, 250, 300)
@@ -43,8 +44,8 @@ class DistanceSettings:
         if not self.pairs or len(set(self.pairs)) != len(self.pairs):
             raise UsageError(f"pairs must be one or more, each once; got {' '.join(map(str, self.pairs)) or 'none'}.")
         edges = self.edges
-        if len(edges) < 2 or edges[0] < 0 or any(low >= high for low, high in pairwise(edges)):
-            raise UsageError(f"edges must be two or more increasing numbers of at least 0; got {edges}.")
+        if len(edges) < 2 or edges[0] < 0 or any(low >= high for low, high in pairwise(edges)) or edges[-1] >= 1 << 62:
+            raise UsageError(f"edges must be two or more increasing numbers from 0 to 2^62; got {edges}.")
 
 
 @dataclass(frozen=True)
@@ -215,13 +216,12 @@ def _has_streams(log: PredictionLog, streams: int) -> bool:
 
 
 def _sign(predictors: Predictors, settings: DistanceSettings, skip: Skip, streams: int) -> str:
-    """How the numbers were made; `%`, `|`, `:` and `,` in a pair are written as in a URL."""
-    escapes = str.maketrans({c: f"%{ord(c):02X}" for c in "%|:,"})
     fields = {
         "errtax": errtax.__version__,
         "unit": predictors.logs[0].unit,
         "n": len(predictors.logs[0]),
-        "pairs": ",".join(str(pair).translate(escapes) for pair in settings.pairs),
+        "models": listed(predictors.names),
+        "pairs": listed(map(str, settings.pairs)),
         "edges": ",".join(map(str, settings.edges)),
         "skip": skip,
         "streams": streams,

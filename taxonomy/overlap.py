@@ -16,6 +16,7 @@ from errtax.lm.text import Codes, Unit
 from errtax.taxonomy.peel import find_errors
 from errtax.taxonomy.predictors import Predictors
 from errtax.taxonomy.settings import Criterion
+from errtax.taxonomy.signature import listed
 
 SCHEMA = "errtax.overlap/1"
 _MEMBERS = (2, 3)
@@ -168,7 +169,7 @@ def _sign(predictors: Predictors, criterion: Criterion, positions: int, min_coun
         "unit": predictors.logs[0].unit,
         "n": positions,
         "err": str(criterion),
-        "members": len(predictors.logs),
+        "models": listed(predictors.names),
         "min-count": min_count,
         "ngram": predictors.ngram or "none",
         "text": predictors.logs[0].text_sha256[:8],

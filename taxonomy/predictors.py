@@ -143,6 +143,7 @@ def _exact_half(logprobs: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _distinct(logs: Sequence[PredictionLog]) -> list[str]:
-    """The models' names, with the file's where two are alike."""
-    often = Counter(log.model for log in logs)
-    return [log.model if often[log.model] == 1 else f"{log.model} [{log.name}]" for log in logs]
+    """The models' names, with the file's where two are alike, and all of its path where those are alike, too."""
+    named = [(log.model, f"{log.model} [{Path(log.name).stem}]", f"{log.model} [{log.name}]") for log in logs]
+    often = [Counter(names) for names in zip(*named, strict=True)]
+    return [next((name for k, name in enumerate(names) if often[k][name] == 1), names[-1]) for names in named]
