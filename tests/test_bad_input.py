@@ -191,6 +191,16 @@ def test_usage_errors(errtax: Errtax) -> None:
     refused(errtax("report", "preds.peel.parquet", "-o", "no/where.html"), 2, "folder")
 
 
+def test_an_empty_list_is_not_the_default(errtax: Errtax) -> None:
+    for option in ("--layers", "--memory-windows", "--boosts"):
+        refused(errtax("peel", "--preds", "preds.parquet", option, ""), 2, "'' is not a list such as")
+
+
+def test_what_is_given_twice_is_refused(errtax: Errtax) -> None:
+    for arguments in (("overlap", "preds.parquet", "./preds.parquet"), ("trend", "preds.parquet", "./preds.parquet")):
+        refused(errtax(*arguments), 2, "preds.parquet is given twice")
+
+
 def test_discounts_without_fallback_name_the_order(errtax: Errtax) -> None:
     refused(errtax("build-ngram", "train.txt", "--discount-fallback", "none"), 3, "order 1", "--discount-fallback")
 

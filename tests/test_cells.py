@@ -1,9 +1,9 @@
 """`errtax cells` as a user meets it: the page, the table, the terminal, bad input."""
 
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from errtax.cli.main import main
+from commands import Errtax
 from errtax.cli.validation import problems_of
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.features import Feature, Kind
@@ -176,14 +176,13 @@ TEXT = b'"Yes," he said (and meant it).\n"No!" said she.\n\n' * 60
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+def run(errtax_alone: Errtax) -> Errtax:
     """`errtax cells ARGS` in a folder with a run of random weights and a text; returns exit code, stdout, stderr."""
     torch = pytest.importorskip("torch")
     from errtax.lm.recurrent import Cell as Kind
     from errtax.lm.recurrent import RecurrentConfig, RecurrentLM
     from errtax.lm.run import Epoch, Recipe, Run, write_run
 
-    monkeypatch.chdir(tmp_path)
     Path("test.txt").write_bytes(TEXT)
     Path("lstm").mkdir()
     alphabet = sorted(set(TEXT))
@@ -192,14 +191,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     torch.save(RecurrentLM(config).state_dict(), "lstm/best.pt")
     write_run(Path("lstm"), Run(config, Recipe(), Unit.BYTE, alphabet, "00" * 32, "00" * 32, [Epoch(1, 3, 3, 1, 1)]))
 
-    def run_command(*arguments: object) -> tuple[object, str, str]:
-        monkeypatch.setattr(sys, "argv", ["errtax", "cells", *map(str, arguments)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as raised:
-            main()
-        return raised.value.code or 0, *capsys.readouterr()
-
-    return run_command
+    return partial(errtax_alone, "cells")
 
 
 def test_the_command_writes_page_table_and_document(run: Any) -> None:

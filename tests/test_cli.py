@@ -1,6 +1,7 @@
 """The commands as a user meets them: results, defaults, configuration, help; whole processes where it matters."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -96,6 +97,24 @@ def test_score_prints_every_order(errtax: Errtax) -> None:
 def test_stdin_is_a_text(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "errtax", "build-ngram", "-", "-o", str(tmp_path / "x.ngram"), "--order", "3"]
     assert subprocess.run(command, input=TEXT, capture_output=True, check=False).returncode == 0
+
+
+def test_a_reader_that_goes_away_is_no_failed_check(errtax: Errtax) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "errtax", "peel", "--preds", "preds.parquet"]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.DEVNULL, check=False)
+    os.close(writing)
+    assert done.returncode == 141
+
+
+def test_without_a_terminal_no_line_is_broken_or_cut(errtax: Errtax) -> None:
+    assert errtax("build-ngram", "train.txt").code == 0
+    options = ["--pair", "''", "--preds", "preds.parquet", "--ngram", "train.ngram", "--orders", "1-20"]
+    lines = errtax("distance", *options).out.splitlines()
+    assert "20-gram" not in lines[1] and "19-gram (order 20)" in lines[1] and "…" not in "".join(lines)
+    title = errtax("overlap", "preds.parquet", "--ngram", "train.ngram", "--orders", "1").out.splitlines()[0]
+    assert title == "errors (p<0.5) in % of 300 positions"
 
 
 # --- configuration --------------------------------------------------------------------------------------------------

@@ -90,6 +90,32 @@ def test_the_command_writes_table_and_picture(text: Path, tmp_path: Path, monkey
     assert isinstance(again.exception, UsageError)
 
 
+def test_stdin_is_a_text(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_model(tmp_path / "run", RecurrentConfig(Cell.LSTM, 1, 5, len(ALPHABET)), ALPHABET)
+    content = text.read_bytes()[:500]
+    Path("plain.txt").write_bytes(content)
+    done = [
+        CliRunner().invoke(cli, ["gates", "run", "--text", name, "--force", "--json"], input=content)
+        for name in ("-", "plain.txt")
+    ]
+    assert done[0].exit_code == 0, done[0].output
+    assert done[0].stdout == done[1].stdout
+
+
+@pytest.mark.parametrize("command", ["gates", "cells", "predict"])
+@pytest.mark.parametrize("name", ["best.pt", "run.json"])
+def test_a_model_is_not_written_over_by_what_reads_it(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_model(tmp_path / "run", RecurrentConfig(Cell.LSTM, 1, 5, len(ALPHABET)), ALPHABET)
+    before = Path("run", name).read_bytes()
+    done = CliRunner().invoke(cli, [command, "run", "--text", str(text), "-o", f"run/{name}", "--force"])
+    assert isinstance(done.exception, UsageError) and "is read here" in str(done.exception)
+    assert Path("run", name).read_bytes() == before
+
+
 def test_the_picture_says_what_it_shows(text: Path, tmp_path: Path) -> None:
     write_model(tmp_path / "run", RecurrentConfig(Cell.LSTM, 2, 9, len(ALPHABET)), ALPHABET)
     figure = saturation_figure(measure_saturation(tmp_path / "run", text, device="cpu"))
