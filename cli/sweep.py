@@ -29,7 +29,8 @@ from errtax.cli.types import INTEGERS, NAMES, PATTERNS
 def command(spec: Path | None, output: Path, jobs: int, **given: Any) -> None:
     """Train, run and peel a grid of models, and compare them: by default those of the paper's Table 1.
 
-    SPEC.toml holds the same keys as the options (nn_hidden, ...), a table [recipe] and a table [dropout] of patterns.
+    SPEC.toml holds the same keys as the options (nn_hidden, ...), a table [recipe], and
+    tables [dropout] and [epochs] of patterns.
     A sweep that was stopped goes on where it was; what is done is not done again.
     """
     from errtax.cli.training import require_torch

@@ -146,11 +146,12 @@ def _complete(spec: SweepSpec, folder: Path, name: str) -> None:
     with _alone(run_folder):
         corpus = read_corpus(Path(spec.text))
         config = spec.shapes[name].config(len(corpus.alphabet))
-        run = open_run(run_folder, corpus, config, spec.recipe, resume=True, force=False)
-        if run.config != config or run.recipe != spec.recipe or len(run.history) > spec.recipe.epochs:
+        recipe = spec.recipe_of(name)
+        run = open_run(run_folder, corpus, config, recipe, resume=True, force=False)
+        if run.config != config or run.recipe != recipe or len(run.history) > recipe.epochs:
             raise BadInput(
                 f"{run_folder} was trained as {run.config} by {run.recipe}, the sweep asks for {config} by "
-                f"{spec.recipe}; remove the folder, or change the sweep."
+                f"{recipe}; remove the folder, or change the sweep."
             )
         device = choose_device()
         train(run_folder, run, corpus.train, corpus.val, device, Watch(checkpoints=CheckpointRule(epochs=True)))

@@ -3,7 +3,7 @@
 import difflib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from errtax.lm.run import Recipe
 class SweepSpec:
     """What to train: by default the models of the paper's Table 1, an RNN of budget 512 left out as there.
 
-    `nn`, `ngrams`: the n of n-NN and n-gram baselines.  `skip`: patterns of names of trained runs.  `dropout`: by
-    pattern, the first that fits counts.
+    `nn`, `ngrams`: the n of n-NN and n-gram baselines.  `skip`: patterns of names of trained runs.  `dropout`,
+    `epochs`: by pattern, the first that fits counts; else none, and those of the recipe.
     """
 
     text: str = ""  # a folder made by errtax split
@@ -30,6 +30,7 @@ class SweepSpec:
     ngrams: tuple[int, ...] = ()
     skip: tuple[str, ...] = ("rnn-*-512",)
     dropout: Mapping[str, float] = field(default_factory=dict)
+    epochs: Mapping[str, int] = field(default_factory=dict)
     recipe: Recipe = field(default_factory=Recipe)
 
     def __post_init__(self) -> None:
@@ -53,6 +54,11 @@ class SweepSpec:
                 raise UsageError(f"{name} must be a list of {what}, got {values!r}.")
         if not isinstance(self.text, str) or type(self.nn_hidden) is not int or not isinstance(self.dropout, Mapping):
             raise UsageError("text must be a name, nn_hidden a whole number, dropout a table of patterns.")
+        if not isinstance(self.epochs, Mapping):
+            raise UsageError("epochs is a table of patterns here; those of all runs stand in [recipe].")
+        for pattern, epochs in self.epochs.items():
+            if type(epochs) is not int or epochs < 1:
+                raise UsageError(f"epochs of {pattern!r} must be a whole number of at least 1, got {epochs!r}.")
         for pattern, share in self.dropout.items():
             if type(share) not in (int, float) or not 0 <= share < 1:
                 raise UsageError(f"dropout of {pattern!r} must be a number in [0, 1), got {share!r}.")
@@ -68,15 +74,21 @@ class SweepSpec:
         }
         shapes |= {f"{n}-nn": Shape("nn", hidden=self.nn_hidden, context=n) for n in self.nn}
         kept = {name: shape for name, shape in shapes.items() if not any(fnmatch(name, p) for p in self.skip)}
-        return {name: Shape(**{**asdict(shape), "dropout": self._dropout_of(name)}) for name, shape in kept.items()}
+        return {name: replace(shape, dropout=_first(self.dropout, name, 0.0)) for name, shape in kept.items()}
+
+    def recipe_of(self, name: str) -> Recipe:
+        """The recipe of one run."""
+        return replace(self.recipe, epochs=_first(self.epochs, name, self.recipe.epochs))
 
     @property
     def names(self) -> list[str]:
         """All runs, baselines included."""
         return list(dict.fromkeys([*self.shapes, *(f"{n}-gram" for n in self.ngrams)]))
 
-    def _dropout_of(self, name: str) -> float:
-        return next((value for pattern, value in self.dropout.items() if fnmatch(name, pattern)), 0.0)
+
+def _first(values: Mapping[str, Any], name: str, default: Any) -> Any:
+    """The value of the first pattern that fits a name."""
+    return next((value for pattern, value in values.items() if fnmatch(name, pattern)), default)
 
 
 def read_spec(path: Path | None, given: Mapping[str, Any]) -> SweepSpec:

@@ -68,6 +68,7 @@ def test_a_file_and_flags_make_a_specification(tmp_path: Path) -> None:
     path.write_text(
         'text = "wp"\nmodels = ["lstm"]\nlayers = [2, 3]\nbudgets = [64]\nnn = [4]\n'
         '[recipe]\nepochs = 7\n[dropout]\n"lstm-3-*" = 0.25\n"lstm-*" = 0.1\n'
+        '[epochs]\n"*-nn" = 3\n"lstm-3-*" = 2\n"*" = 5\n'
     )
     spec = read_spec(path, {"epochs": 9, "seed": 4})
     assert spec.text == str(tmp_path / "wp")
@@ -77,6 +78,8 @@ def test_a_file_and_flags_make_a_specification(tmp_path: Path) -> None:
         "lstm-3-64": Shape("lstm", 3, budget=64, dropout=0.25),
         "4-nn": Shape("nn", hidden=256, context=4),
     }
+    assert [spec.recipe_of(name).epochs for name in ("4-nn", "lstm-3-64", "lstm-2-64")] == [3, 2, 5]
+    assert spec.recipe_of("4-nn") == Recipe(epochs=3, seed=4)
 
 
 @pytest.mark.parametrize(
@@ -100,6 +103,7 @@ def test_a_bad_specification_is_bad_input(tmp_path: Path, content: str, error: s
         *({"models": ("nn",)}, {"layers": (0,)}, {"text": ""}, {"nn": (-1,)}, {"skip": ("*",)}, {"skip": "rnn-*"}),
         *({"models": 3}, {"layers": ("two",)}, {"budgets": (64.5,)}, {"dropout": 0.3}, {"nn_hidden": 2.5}),
         *({"dropout": {"*": "x"}}, {"dropout": {"*": 2}}, {"dropout": {"lstm-*": -0.1}}),
+        *({"epochs": 25}, {"epochs": {"*": 0}}, {"epochs": {"*": 2.5}}),
     ],
 )
 def test_an_impossible_specification_is_a_usage_error(wrong: dict[str, Any]) -> None:
