@@ -1,6 +1,7 @@
 """The command `errtax`: finds its subcommands, turns expected errors into one line and an exit code."""
 
 import errno
+import os
 import signal
 import sys
 from importlib import import_module
@@ -84,7 +85,7 @@ def main() -> None:
 
     Exit codes: 0 ok, 1 a check failed, 2 usage, 3 bad input, 4 internal error, 130 interrupted.
     """
-    debug = "--debug" in sys.argv
+    debug = "--debug" in sys.argv or os.environ.get("ERRTAX_DEBUG", "0") not in ("", "0")
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that files are tidied up
     try:
         code = cli(standalone_mode=False)

@@ -34,7 +34,7 @@ def require_input(path: Path) -> Path:
 def require_absent(path: Path, force: bool, inputs: Iterable[Path | None] = ()) -> Path:
     """`path`, once it is known that writing it destroys nothing that the user wants to keep: never one of `inputs`."""
     if path.exists() and not force:
-        raise UsageError(f"{path} exists already; give --force to replace it, or another name with -o.")
+        raise UsageError(f"{path} exists already; give --force to replace it, or another name.")
     if path.exists() and any(given is not None and given.exists() and path.samefile(given) for given in inputs):
         raise UsageError(f"{path} is read here, so it cannot be written; give another name with -o.")
     return path

@@ -64,6 +64,8 @@ class OracleRule:
         if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", self.name) or self.name in RESERVED:
             allowed = "small letters, digits and hyphens, and none of errtax's own"
             raise UsageError(f"an oracle's name is {allowed} ({', '.join(RESERVED)}); got {self.name!r}.")
+        if not isinstance(self.title, str) or not isinstance(self.rule, str):
+            raise UsageError(f"title and rule of oracle {self.name!r} must be strings.")
         whole = all(math.isfinite(limit) and limit == int(limit) for limit in self.limits)
         if not whole or list(self.limits) != sorted(set(self.limits)) or any(limit < 0 for limit in self.limits):
             found = f"the limits of oracle {self.name!r} must be whole numbers that increase from at least 0"

@@ -260,6 +260,10 @@ def test_debug_shows_the_traceback(errtax: Errtax, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "argv", ["errtax", "peel", "--preds", "nowhere.parquet", "--debug"])
     with pytest.raises(ErrtaxError):
         main()
+    monkeypatch.setattr(sys, "argv", ["errtax", "peel", "--preds", "nowhere.parquet"])
+    monkeypatch.setenv("ERRTAX_DEBUG", "1")
+    with pytest.raises(ErrtaxError):
+        main()
 
 
 def test_interrupt_is_130(errtax: Errtax, monkeypatch: pytest.MonkeyPatch) -> None:
