@@ -40,6 +40,7 @@ def command(
 ) -> None:
     """How sure models are of a closing symbol, by its distance from its opener."""
     from errtax.lm.files import require_outputs
+    from errtax.lm.log_files import log_paths
     from errtax.oracle.pairs import Pair, Skip
     from errtax.reports.analysis_tables import distance_parts
     from errtax.taxonomy.distance import PAPER_EDGES, DistanceSettings, measure_distances
@@ -50,7 +51,7 @@ def command(
         from errtax.reports.figure import require_format
 
         require_format(figure)
-    require_outputs([output, figure], force, [*preds, ngram])
+    require_outputs([output, figure], force, [*(part for log in preds for part in log_paths(log)), ngram])
     settings = DistanceSettings(tuple(map(Pair.parse, pair)), edges or PAPER_EDGES, Skip(skip), streams)
     sources = Sources(preds, ngram, orders or ())
     if ngram and not orders:

@@ -15,7 +15,7 @@ from errtax.cli.types import RANGE
 @click.option("--orders", type=RANGE, help="Its orders that take part, in KenLM's meaning [default: none].")
 @click.option(
     "--criterion",
-    type=click.Choice(["p<0.5", "argmax"]),
+    metavar="p<T|argmax",
     default="p<0.5",
     show_default=True,
     help="What an error is; argmax is not available for n-grams.",
@@ -42,6 +42,7 @@ def command(
 ) -> None:
     """Which errors two or three models share, and which symbols the first knows better than the second."""
     from errtax.lm.files import require_outputs
+    from errtax.lm.log_files import log_paths
     from errtax.reports.analysis_tables import advantages_table, overlap_table
     from errtax.taxonomy.overlap import overlap, require_members
     from errtax.taxonomy.overlap_file import write_overlap
@@ -52,7 +53,7 @@ def command(
         from errtax.reports.figure import require_format
 
         require_format(figure)
-    require_outputs([output, figure], force, [*preds, ngram])
+    require_outputs([output, figure], force, [*(part for log in preds for part in log_paths(log)), ngram])
     sources = Sources(preds, ngram, orders or ())
     if ngram and not orders:
         notice(f"No n-gram model takes part: --orders says which orders of {ngram} do, for example --orders 20.")
