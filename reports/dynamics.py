@@ -69,10 +69,19 @@ def _resemblance(axes: Any, dynamics: Dynamics, kind: str) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(low, high * (high / low) ** 0.25)
     axes.legend(frameon=False, fontsize=7, ncols=3, loc="upper center")
-    axes.yaxis.set_minor_formatter(FuncFormatter(lambda value, _: f"{value:g}") if high < 20 * low else NullFormatter())
+    axes.yaxis.set_minor_formatter(FuncFormatter(_minor_label) if high < 100 * low else NullFormatter())
     axes.tick_params(axis="y", which="minor", labelsize=7)
     axes.set_ylabel("symmetric KL divergence (nats a symbol)")
     axes.set_title(f"How unlike each {kind} model")
+
+
+def _minor_label(value: float, _: object) -> str:
+    """Of 2, 3, 5 and 7 times a power of ten: more would touch each other.
+
+    >>> [_minor_label(value, None) for value in (0.05, 0.09, 3.0)]
+    ['0.05', '', '3']
+    """
+    return f"{value:g}" if f"{value:e}"[0] in "2357" else ""
 
 
 def _difference(axes: Any, dynamics: Dynamics, kind: str) -> None:
