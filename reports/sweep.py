@@ -70,7 +70,7 @@ def _class_panel(axes: Any, results: Sequence[Result], families: Sequence[str], 
         sizes = [result.parameters for result in chosen]
         axes.plot(sizes, values, color=colour, marker=marker, ls=line, ms=4.5, lw=1.3, label=family)
     axes.set_xscale("log")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.08 * max(axes.dataLim.y1, 1e-3))  # so that the highest marks are whole
     for ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
         ticks(FuncFormatter(short_number))
     axes.tick_params(axis="x", which="both", labelsize=7)
