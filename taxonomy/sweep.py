@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -95,12 +95,13 @@ def _status(spec: SweepSpec, folder: Path) -> SweepStatus:
     done, epochs = 0, {}
     for name in spec.names:
         run_folder = folder / name
-        if (run_folder / "peel.parquet").is_file():
-            done += 1
-        elif (run_folder / "run.json").is_file():
-            run = read_run(run_folder)
-            if run.history:
-                epochs[name] = (len(run.history), run.recipe.epochs, run.history[-1].val_loss)
+        if (run_folder / "run.json").is_file():
+            run = replace(read_run(run_folder), recipe=spec.recipe_of(name))
+            if not run.finished:  # whatever is there of an earlier, shorter sweep
+                if run.history:
+                    epochs[name] = (len(run.history), run.recipe.epochs, run.history[-1].val_loss)
+                continue
+        done += (run_folder / "peel.parquet").is_file()
     return SweepStatus(done, len(spec.names), epochs)
 
 

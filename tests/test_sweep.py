@@ -18,15 +18,17 @@ from click.testing import CliRunner
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import locked
 from errtax.lm.prediction_log import read_log
+from errtax.lm.text import Unit
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
 from errtax.cli.main import cli  # noqa: E402
 from errtax.lm.models import Shape  # noqa: E402
-from errtax.lm.run import Recipe, checkpoints, read_run  # noqa: E402
+from errtax.lm.run import Epoch, Recipe, Run, checkpoints, read_run, write_run  # noqa: E402
 from errtax.reports.sweep import agreement_figure, classes_figure, sweep_markdown  # noqa: E402
 from errtax.taxonomy.bootstrap import Resampling, deviation_of_mean, draw_blocks  # noqa: E402
+from errtax.taxonomy.sweep import SweepStatus, _status  # noqa: E402
 from errtax.taxonomy.sweep_results import agreement_map, paper_loss, read_results  # noqa: E402
 from errtax.taxonomy.sweep_spec import SweepSpec, read_spec  # noqa: E402
 
@@ -121,6 +123,18 @@ def test_an_impossible_specification_is_a_usage_error(wrong: dict[str, Any]) -> 
 def test_an_impossible_recipe_is_a_usage_error(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError, match=f"{next(iter(wrong))} must be"):
         Recipe(**wrong)
+
+
+def test_a_run_of_a_shorter_sweep_is_not_done(tmp_path: Path) -> None:
+    spec = SweepSpec(text="wp", models=("lstm",), layers=(1,), budgets=(64,), epochs={"*": 3})
+    config = spec.shapes["lstm-1-64"].config(2)
+    folder = tmp_path / "lstm-1-64"
+    folder.mkdir()
+    (folder / "peel.parquet").touch()
+    for done, status in ((1, SweepStatus(0, 1, {"lstm-1-64": (1, 3, 2.0)})), (3, SweepStatus(1, 1, {}))):
+        history = [Epoch(k + 1, 2.5, 2.0, 0.1, 1.0) for k in range(done)]
+        write_run(folder, Run(config, Recipe(epochs=1), Unit.BYTE, [97, 98], "0", "0", history))
+        assert _status(spec, tmp_path) == status
 
 
 # --- what it does ----------------------------------------------------------------------------------------------------
