@@ -139,7 +139,10 @@ def release(array: Any) -> None:
         array.madvise(mmap.MADV_DONTNEED)
 
 
-def sha256_of_file(path: Path) -> str:
-    """The hexadecimal SHA-256 of a file's bytes, read in pieces: memory does not grow with the file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def sha256_of_file(*paths: Path) -> str:
+    """The hexadecimal SHA-256 of the bytes of a file, or of several end to end; memory does not grow with them."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            hashlib.file_digest(file, lambda: digest)
+    return digest.hexdigest()

@@ -5,7 +5,6 @@ log, in the order of their names.
 """
 
 import glob
-import hashlib
 import io
 import sys
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from errtax.lm.errors import BadInput
+from errtax.lm.files import sha256_of_file
 from errtax.lm.table import open_parquet
 
 _PATTERN = "*?["
@@ -89,9 +89,4 @@ def log_stem(path: Path) -> str:
 
 def log_sha256(path: Path) -> str | None:
     """SHA-256 of the bytes of a log's files, one after the other; None for stdin, whose bytes are gone."""
-    digest = hashlib.sha256()
-    for part in log_paths(path):
-        with part.open("rb") as file:
-            while piece := file.read(1 << 20):
-                digest.update(piece)
-    return digest.hexdigest() if str(path) != "-" else None
+    return None if str(path) == "-" else sha256_of_file(*log_paths(path))
