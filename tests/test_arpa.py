@@ -1,4 +1,4 @@
-"""ARPA files: what is read, what is refused, and scores against the slow reader."""
+"""ARPA files: what is read, and scores against the slow reader."""
 
 import gzip
 import hashlib

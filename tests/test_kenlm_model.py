@@ -1,4 +1,4 @@
-"""KenLM's own programs and module: what they say of our models, and what goes wrong when they are not there."""
+"""KenLM's own module and folders of its models: what they say of our models, and what cannot be opened."""
 
 import json
 import math
