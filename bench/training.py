@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from errtax.lm.recurrent import Cell, RecurrentConfig
-from errtax.lm.run import Recipe, Run
+from errtax.lm.neural.recurrent import Cell, RecurrentConfig
+from errtax.lm.neural.run import Recipe, Run
 from errtax.lm.text import Unit
-from errtax.lm.training import CheckpointRule, Watch, train
+from errtax.lm.neural.training import CheckpointRule, Watch, train
 
 K, BATCH, UNROLL = 87, 100, 100
 MODULES = {Cell.LSTM: nn.LSTM, Cell.GRU: nn.GRU, Cell.RNN: nn.RNN}

@@ -65,14 +65,14 @@ def command(
     from errtax.lm.files import require_outputs
 
     require_torch()
-    from errtax.lm.run import files_of
+    from errtax.lm.neural.run import files_of
 
     require_outputs([output, table], force, [text, *files_of(run)])
     from errtax.lm.files import write_text
-    from errtax.reports.cells_page import cells_page
-    from errtax.reports.cells_table import cells_table
-    from errtax.taxonomy.cell_study import study_cells
-    from errtax.taxonomy.cells_file import write_cells
+    from errtax.reports.studies.cells_page import cells_page
+    from errtax.reports.studies.cells_table import cells_table
+    from errtax.taxonomy.studies.cell_study import study_cells
+    from errtax.taxonomy.studies.cells_file import write_cells
 
     with progress("reading cells") as update:
         study = study_cells(run, text, _options(options), lambda done, total: update(done, total, ""))
@@ -84,9 +84,9 @@ def command(
 
 
 def _options(given: dict[str, Any]) -> Any:
-    from errtax.oracle.reading import Reading
-    from errtax.taxonomy.cells import CellOptions
-    from errtax.taxonomy.tracking import Cell
+    from errtax.oracle.text_kind import Reading
+    from errtax.taxonomy.studies.cells import CellOptions
+    from errtax.taxonomy.studies.tracking import Cell
 
     return CellOptions(
         cells=tuple(Cell(*cell) for cell in given["cell"]),

@@ -42,10 +42,10 @@ def command(
     from errtax.lm.files import require_outputs
     from errtax.lm.log_files import log_paths
     from errtax.oracle.pairs import Pair, Skip
-    from errtax.reports.analysis_tables import distance_parts
-    from errtax.taxonomy.distance import PAPER_EDGES, DistanceSettings, measure_distances
-    from errtax.taxonomy.distance_file import write_distances
-    from errtax.taxonomy.predictors import Sources, read_predictors
+    from errtax.reports.studies.analysis_tables import distance_parts
+    from errtax.taxonomy.studies.distance import PAPER_EDGES, DistanceSettings, measure_distances
+    from errtax.taxonomy.studies.distance_file import write_distances
+    from errtax.taxonomy.studies.predictors import Sources, read_predictors
 
     if figure:
         from errtax.reports.figure import require_format
@@ -60,7 +60,7 @@ def command(
     notice(distances.why)
     write_distances(output, distances, force)
     if figure:
-        from errtax.reports.distances import distance_figure
+        from errtax.reports.studies.distances import distance_figure
         from errtax.reports.figure import save_figure
 
         save_figure(distance_figure(distances), figure, force)

@@ -36,11 +36,11 @@ def command(
 
     require_torch()
     from errtax.lm.files import require_outputs
-    from errtax.lm.run import files_of
+    from errtax.lm.neural.run import files_of
     from errtax.reports.figure import require_format, save_figure
-    from errtax.reports.gates import saturation_figure, saturation_table
-    from errtax.taxonomy.gates import Thresholds, measure_saturation, to_json
-    from errtax.taxonomy.gates_file import write_saturation
+    from errtax.reports.studies.gates import saturation_figure, saturation_table
+    from errtax.taxonomy.studies.gates import Thresholds, measure_saturation, to_json
+    from errtax.taxonomy.studies.gates_file import write_saturation
 
     table = output or Path(f"{run.resolve().name}.gates.parquet")
     picture = require_format(figure or Path(f"{run.resolve().name}.gates.png"))

@@ -43,10 +43,10 @@ def command(
     """Which errors two or three models share, and which symbols the first knows better than the second."""
     from errtax.lm.files import require_outputs
     from errtax.lm.log_files import log_paths
-    from errtax.reports.analysis_tables import advantages_table, overlap_table
-    from errtax.taxonomy.overlap import overlap, require_members
-    from errtax.taxonomy.overlap_file import write_overlap
-    from errtax.taxonomy.predictors import Sources, read_predictors
+    from errtax.reports.studies.analysis_tables import advantages_table, overlap_table
+    from errtax.taxonomy.studies.overlap import overlap, require_members
+    from errtax.taxonomy.studies.overlap_file import write_overlap
+    from errtax.taxonomy.studies.predictors import Sources, read_predictors
     from errtax.taxonomy.settings import Criterion
 
     if figure:
@@ -62,7 +62,7 @@ def command(
     write_overlap(output, found, force)
     if figure:
         from errtax.reports.figure import save_figure
-        from errtax.reports.overlaps import overlap_figure
+        from errtax.reports.studies.overlaps import overlap_figure
 
         save_figure(overlap_figure(found), figure, force)
     written = [str(path) for path in (output, figure) if path]

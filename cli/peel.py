@@ -51,7 +51,7 @@ def command(
     from errtax.lm.log_files import log_paths, log_stem
     from errtax.reports.terminal import summary_table
     from errtax.taxonomy.peel_file import write_peel
-    from errtax.taxonomy.run import PeelInputs, peel_files
+    from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
     from errtax.taxonomy.statistics import statistics
     from errtax.taxonomy.summary import summarise
 

@@ -40,9 +40,9 @@ def command(
     from errtax.lm.files import require_absent
 
     require_torch()
-    from errtax.lm.prediction import Dynamic, PredictOptions, predict
+    from errtax.lm.neural.prediction import Dynamic, PredictOptions, predict
     from errtax.lm.prediction_log import LOG
-    from errtax.lm.run import files_of
+    from errtax.lm.neural.run import files_of
 
     require_absent(output, force, [text, checkpoint, *files_of(run)])
 

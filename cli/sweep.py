@@ -39,11 +39,11 @@ def command(spec: Path | None, output: Path, jobs: int, **given: Any) -> None:
     from errtax.lm.errors import BadInput
     from errtax.lm.files import require_input, write_text
     from errtax.reports.figure import save_figure
-    from errtax.reports.sweep import agreement_figure, classes_figure, sweep_markdown, sweep_table
-    from errtax.taxonomy.sweep import run_sweep
-    from errtax.taxonomy.sweep_file import write_results
-    from errtax.taxonomy.sweep_results import read_results, to_json
-    from errtax.taxonomy.sweep_spec import read_spec
+    from errtax.reports.studies.sweep import agreement_figure, classes_figure, sweep_markdown, sweep_table
+    from errtax.taxonomy.studies.sweep import run_sweep
+    from errtax.taxonomy.studies.sweep_file import write_results
+    from errtax.taxonomy.studies.sweep_results import read_results, to_json
+    from errtax.taxonomy.studies.sweep_spec import read_spec
 
     wanted = read_spec(require_input(spec) if spec else None, {key: v for key, v in given.items() if v is not None})
     notice(f"Runs in {output}: {len(wanted.names)}, {jobs} at a time.")

@@ -59,12 +59,12 @@ def command(
     from errtax.cli.training import require_torch, watch_training
 
     require_torch()
-    from errtax.lm.corpus import read_corpus
-    from errtax.lm.models import Shape
-    from errtax.lm.run import Recipe, choose_device, open_run
-    from errtax.lm.streams import lay_out
+    from errtax.lm.neural.corpus import read_corpus
+    from errtax.lm.neural.models import Shape
+    from errtax.lm.neural.run import Recipe, choose_device, open_run
+    from errtax.lm.neural.streams import lay_out
     from errtax.lm.text import Unit
-    from errtax.lm.training import CheckpointRule, train
+    from errtax.lm.neural.training import CheckpointRule, train
 
     rule = CheckpointRule.parse(checkpoint_every) if checkpoint_every else CheckpointRule()
     folder = output or Path(f"{text.stem if text.is_file() else text.name}.run")
@@ -103,7 +103,7 @@ def command(
 def _refuse_other_options(folder: Path, config: Any, recipe: Any) -> None:
     """Raise `UsageError` for an option on the command line that a run to be resumed was not trained with."""
     from errtax.lm.errors import UsageError
-    from errtax.lm.run import read_run
+    from errtax.lm.neural.run import read_run
 
     if not (folder / "run.json").is_file():
         return

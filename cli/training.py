@@ -17,7 +17,7 @@ def require_torch() -> None:
 
 def watch_training(update: Callable[[float, float, str], None], rule: Any = None) -> Any:
     """What `train` calls: one function moves the bar at each step, one tells of each epoch; and what it keeps."""
-    from errtax.lm.training import CheckpointRule, Watch
+    from errtax.lm.neural.training import CheckpointRule, Watch
 
     def on_step(status: Any) -> None:
         done = (status.epoch - 1) * status.steps + status.step

@@ -60,14 +60,14 @@ def _table_problems(path: Path) -> tuple[str, list[str]]:
     from errtax.lm.prediction_log import LOG, log_problems
     from errtax.lm.scores import SCORES_NAME, scores_problems
     from errtax.lm.table import metadata_of, open_parquet, table_problems
-    from errtax.taxonomy.cells_file import CELLS, cells_problems
-    from errtax.taxonomy.distance_file import DISTANCE, distance_problems
-    from errtax.taxonomy.dynamics_file import CLASSES, DIVERGENCE
-    from errtax.taxonomy.gates_file import GATES
-    from errtax.taxonomy.overlap import SCHEMA as OVERLAP_NAME
-    from errtax.taxonomy.overlap_file import overlap_problems
+    from errtax.taxonomy.studies.cells_file import CELLS, cells_problems
+    from errtax.taxonomy.studies.distance_file import DISTANCE, distance_problems
+    from errtax.taxonomy.studies.dynamics_file import CLASSES, DIVERGENCE
+    from errtax.taxonomy.studies.gates_file import GATES
+    from errtax.taxonomy.studies.overlap import SCHEMA as OVERLAP_NAME
+    from errtax.taxonomy.studies.overlap_file import overlap_problems
     from errtax.taxonomy.peel_file import PEEL, peel_problems
-    from errtax.taxonomy.sweep_file import RESULTS
+    from errtax.taxonomy.studies.sweep_file import RESULTS
 
     schema = metadata_of(open_parquet(path).schema_arrow).get("errtax.schema", LOG.name)
     checks = {LOG.name: log_problems, PEEL.name: peel_problems, SCORES_NAME: scores_problems}
@@ -102,6 +102,6 @@ def require_run(folder: Path) -> None:
     require_torch()
     import torch
 
-    from errtax.lm.run import load_best
+    from errtax.lm.neural.run import load_best
 
     load_best(folder, torch.device("cpu"))

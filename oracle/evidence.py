@@ -11,8 +11,8 @@ from errtax.lm.ngram.model import NgramModel
 from errtax.oracle.custom import OracleRule, ask_oracle
 from errtax.oracle.memory import distances_to_earlier
 from errtax.oracle.ngram import smallest_context
-from errtax.oracle.rarity import counts_in_training
-from errtax.oracle.surroundings import kinds_before, newline_distances
+from errtax.oracle.rare import counts_in_training
+from errtax.oracle.word import kinds_before, newline_distances
 from errtax.oracle.text_view import TextView
 
 NONE = -1

@@ -16,7 +16,7 @@ after symbol t, so an opening quote is inside and the closing one is not.  Those
 ...             values[t] = since
 ...         return values
 ...     return scan
->>> from errtax.oracle.reading import Reading
+>>> from errtax.oracle.text_kind import Reading
 >>> rows = np.frombuffer(b"One. Two", np.uint8).reshape(1, -1)
 >>> reader = FeatureReader(known_features(["sentence-position"]), Reading.PROSE, rows[:, :0])
 >>> reader.read(rows).ravel().tolist()
@@ -43,7 +43,7 @@ from numpy.typing import NDArray
 from errtax.lm.errors import UsageError
 from errtax.lm.text import Codes
 from errtax.oracle.plug_ins import load_plug_ins, origin_of
-from errtax.oracle.reading import Reading
+from errtax.oracle.text_kind import Reading
 
 ENTRY_POINTS = "errtax.features"
 _WINDOW = 1000

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from errtax.lm.kernels import inlined, tight
 from errtax.lm.text import Codes
 from errtax.oracle.features import Feature, Kind, Scan, features
-from errtax.oracle.reading import Reading
+from errtax.oracle.text_kind import Reading
 
 # The state, one integer each
 _TAIL = 0  # the last 3 bytes

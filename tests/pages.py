@@ -15,7 +15,7 @@ from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.custom import REGISTRY, find_oracles, oracle
 from errtax.oracle.evidence import collect_evidence
-from errtax.oracle.rarity import count_words
+from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
 from errtax.reports.page import report_page
 from errtax.reports.results import results_of

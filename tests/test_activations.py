@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import UsageError
 from errtax.lm.split import Scheme, SplitOptions, split_file
-from errtax.lm.streams import Span, Streams, streams_of
+from errtax.lm.neural.streams import Span, Streams, streams_of
 from errtax.lm.text import Alphabet, Unit, read_text
 
 torch = pytest.importorskip("torch")
 
-from errtax.lm.activations import GATES, read_cells, read_layers  # noqa: E402
-from errtax.lm.feedforward import FeedforwardConfig  # noqa: E402
-from errtax.lm.models import ModelConfig, build_model  # noqa: E402
-from errtax.lm.recurrent import Cell, RecurrentConfig, RecurrentLM  # noqa: E402
-from errtax.lm.run import Epoch, Recipe, Run, load_best, write_run  # noqa: E402
-from errtax.lm.training import save_weights  # noqa: E402
+from errtax.lm.neural.activations import GATES, read_cells, read_layers  # noqa: E402
+from errtax.lm.neural.feedforward import FeedforwardConfig  # noqa: E402
+from errtax.lm.neural.models import ModelConfig, build_model  # noqa: E402
+from errtax.lm.neural.recurrent import Cell, RecurrentConfig, RecurrentLM  # noqa: E402
+from errtax.lm.neural.run import Epoch, Recipe, Run, load_best, write_run  # noqa: E402
+from errtax.lm.neural.training import save_weights  # noqa: E402
 
 torch.set_num_threads(1)
 

@@ -18,12 +18,12 @@ from commands import Errtax
 from errtax.cli.validation import problems_of
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.features import Feature, Kind
-from errtax.oracle.reading import Reading
-from errtax.reports.cells_page import cells_page
-from errtax.reports.coloured_text import CLASSES, classes_of, coloured, colours, glyphs, value_of
-from errtax.taxonomy.cells import CellStudy, Panel
-from errtax.taxonomy.cells_file import cells_problems, write_cells
-from errtax.taxonomy.tracking import Cell, Tracking
+from errtax.oracle.text_kind import Reading
+from errtax.reports.studies.cells_page import cells_page
+from errtax.reports.studies.coloured_text import CLASSES, classes_of, coloured, colours, glyphs, value_of
+from errtax.taxonomy.studies.cells import CellStudy, Panel
+from errtax.taxonomy.studies.cells_file import cells_problems, write_cells
+from errtax.taxonomy.studies.tracking import Cell, Tracking
 
 NASTY = "</script><img src=x onerror=alert(1)> <!-- ]]> &#x3c; \u2028 \u202e \x00\x1b \u200b \t| \r\n“é”\n"
 
@@ -179,9 +179,9 @@ TEXT = b'"Yes," he said (and meant it).\n"No!" said she.\n\n' * 60
 def run(errtax_alone: Errtax) -> Errtax:
     """`errtax cells ARGS` in a folder with a run of random weights and a text; returns exit code, stdout, stderr."""
     torch = pytest.importorskip("torch")
-    from errtax.lm.recurrent import Cell as Kind
-    from errtax.lm.recurrent import RecurrentConfig, RecurrentLM
-    from errtax.lm.run import Epoch, Recipe, Run, write_run
+    from errtax.lm.neural.recurrent import Cell as Kind
+    from errtax.lm.neural.recurrent import RecurrentConfig, RecurrentLM
+    from errtax.lm.neural.run import Epoch, Recipe, Run, write_run
 
     Path("test.txt").write_bytes(TEXT)
     Path("lstm").mkdir()
@@ -236,8 +236,8 @@ def test_what_does_not_fit_is_refused(run: Any, arguments: list[str], code: int,
 
 
 def test_a_model_without_cells_is_refused(run: Any) -> None:
-    from errtax.lm.feedforward import FeedforwardConfig
-    from errtax.lm.run import read_run, write_run
+    from errtax.lm.neural.feedforward import FeedforwardConfig
+    from errtax.lm.neural.run import read_run, write_run
 
     write_run(Path("lstm"), replace(read_run(Path("lstm")), config=FeedforwardConfig(3, 8, 20)))
     code, _, err = run("lstm", "--text", "test.txt")

@@ -21,12 +21,12 @@ from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog, read_log
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.pairs import Matches, Pair, Skip, breaks_of, match_pair, roles_of
-from errtax.oracle.reading import share_of_code_lines
+from errtax.oracle.text_kind import share_of_code_lines
 from errtax.oracle.text_view import TextView
-from errtax.reports.distances import distance_figure
+from errtax.reports.studies.distances import distance_figure
 from errtax.reports.figure import svg_of
-from errtax.taxonomy.distance import PAPER_EDGES, DistanceSettings, bin_probabilities, measure_distances
-from errtax.taxonomy.predictors import Predictors, ngram_logs
+from errtax.taxonomy.studies.distance import PAPER_EDGES, DistanceSettings, bin_probabilities, measure_distances
+from errtax.taxonomy.studies.predictors import Predictors, ngram_logs
 
 PIECES = ["{", "}", "(", ")", '"', "'", "\\", "/", "*", "//", "/*", "*/", "\n", "\n\n", "\r\n", "\r", " ", "\t"]
 PIECES += ["a", "é", "“", "”", "«", "»", "’", "don't", '\\"', "|", "猫", "\x85"]

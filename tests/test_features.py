@@ -16,7 +16,7 @@ from errtax.lm.text import Codes
 from errtax.oracle import features as registry
 from errtax.oracle import plug_ins
 from errtax.oracle.features import REGISTRY, Feature, FeatureReader, Kind, Scan, feature, features, known_features
-from errtax.oracle.reading import Reading, reading_of
+from errtax.oracle.text_kind import Reading, reading_of
 from errtax.oracle.scanners import built_in
 from naive_features import naive_features
 

@@ -13,11 +13,11 @@ from errtax.lm.errors import UsageError
 torch = pytest.importorskip("torch")
 
 from errtax.cli.main import cli  # noqa: E402
-from errtax.lm.activations import GATES  # noqa: E402
-from errtax.lm.feedforward import FeedforwardConfig  # noqa: E402
-from errtax.lm.recurrent import Cell, RecurrentConfig  # noqa: E402
-from errtax.reports.gates import saturation_figure  # noqa: E402
-from errtax.taxonomy.gates import Thresholds, measure_saturation  # noqa: E402
+from errtax.lm.neural.activations import GATES  # noqa: E402
+from errtax.lm.neural.feedforward import FeedforwardConfig  # noqa: E402
+from errtax.lm.neural.recurrent import Cell, RecurrentConfig  # noqa: E402
+from errtax.reports.studies.gates import saturation_figure  # noqa: E402
+from errtax.taxonomy.studies.gates import Thresholds, measure_saturation  # noqa: E402
 from test_activations import step_by_step, write_model  # noqa: E402
 
 ALPHABET = [ord(c) for c in "abc .\n"]

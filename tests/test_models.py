@@ -14,12 +14,12 @@ from errtax.lm.text import Alphabet, Unit
 
 torch = pytest.importorskip("torch")
 
-from errtax.lm.feedforward import FeedforwardConfig, FeedforwardLM  # noqa: E402
-from errtax.lm.models import Shape, config_of  # noqa: E402
-from errtax.lm.prediction import Dynamic, PredictOptions, predict  # noqa: E402
-from errtax.lm.recurrent import Cell, RecurrentConfig  # noqa: E402
-from errtax.lm.run import Recipe, Run, checkpoints, load_best, load_weights, read_run, write_run  # noqa: E402
-from errtax.lm.training import CheckpointRule, Watch, train  # noqa: E402
+from errtax.lm.neural.feedforward import FeedforwardConfig, FeedforwardLM  # noqa: E402
+from errtax.lm.neural.models import Shape, config_of  # noqa: E402
+from errtax.lm.neural.prediction import Dynamic, PredictOptions, predict  # noqa: E402
+from errtax.lm.neural.recurrent import Cell, RecurrentConfig  # noqa: E402
+from errtax.lm.neural.run import Recipe, Run, checkpoints, load_best, load_weights, read_run, write_run  # noqa: E402
+from errtax.lm.neural.training import CheckpointRule, Watch, train  # noqa: E402
 
 torch.set_num_threads(1)
 

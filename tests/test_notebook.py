@@ -19,7 +19,7 @@ from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.custom import REGISTRY, oracle
 from errtax.reports.notebook import PeelView
 from errtax.taxonomy.peel_file import read_peel, write_peel
-from errtax.taxonomy.run import PeelInputs, peel_files
+from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.settings import PRESETS, Criterion, Settings
 from errtax.taxonomy.summary import summarise
 

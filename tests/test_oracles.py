@@ -14,7 +14,7 @@ from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.evidence import Evidence, collect_evidence
-from errtax.oracle.rarity import count_words
+from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import AFTER_NAMES, TextView
 
 PIECES = ["the", "Natasha", "Natash", "don't", "x", "é", "naïve", "猫犬", "_1", "🙂", " ", " ", "\t", "\xa0", "\u3000"]

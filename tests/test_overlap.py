@@ -20,12 +20,12 @@ from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.text_view import TextView
-from errtax.reports.analysis_tables import symbol_label
+from errtax.reports.studies.analysis_tables import symbol_label
 from errtax.reports.figure import svg_of
-from errtax.reports.overlaps import overlap_figure
-from errtax.reports.venn import Disc, lens_area, three_discs, two_discs
-from errtax.taxonomy.overlap import Overlap, overlap
-from errtax.taxonomy.predictors import Predictors, ngram_logs
+from errtax.reports.studies.overlaps import overlap_figure
+from errtax.reports.studies.venn import Disc, lens_area, three_discs, two_discs
+from errtax.taxonomy.studies.overlap import Overlap, overlap
+from errtax.taxonomy.studies.predictors import Predictors, ngram_logs
 
 SYMBOLS = b"ab \n\t\xe2"
 

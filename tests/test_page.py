@@ -16,7 +16,7 @@ from errtax.lm.ngram.predictions import predict_orders
 from errtax.lm.prediction_log import read_log
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.evidence import collect_evidence
-from errtax.oracle.rarity import count_words
+from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
 from errtax.reports import page as page_module
 from errtax.reports.document import asset

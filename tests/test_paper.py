@@ -12,7 +12,7 @@ from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.evidence import collect_evidence
-from errtax.oracle.rarity import count_words
+from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
 from errtax.taxonomy.peel import peel_log
 from errtax.taxonomy.settings import PRESETS

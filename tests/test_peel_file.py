@@ -23,7 +23,7 @@ from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.text_view import TextView
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.peel_file import peel_problems, read_peel, write_peel
-from errtax.taxonomy.run import PeelInputs, peel_files
+from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.signature import make_signature
 from errtax.taxonomy.summary import summarise

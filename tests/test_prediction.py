@@ -15,8 +15,8 @@ from errtax.lm.split import Scheme, SplitOptions, split_file
 
 torch = pytest.importorskip("torch")
 
-from errtax.lm.prediction import Dynamic, PredictOptions, predict  # noqa: E402
-from errtax.lm.run import choose_device, load_best, read_run  # noqa: E402
+from errtax.lm.neural.prediction import Dynamic, PredictOptions, predict  # noqa: E402
+from errtax.lm.neural.run import choose_device, load_best, read_run  # noqa: E402
 from test_recurrent import CPU, run_for, trained  # noqa: E402
 
 

@@ -13,12 +13,12 @@ from errtax.lm.text import Alphabet, Unit, text_of_bytes
 
 torch = pytest.importorskip("torch")
 
-from errtax.lm.models import build_model  # noqa: E402
-from errtax.lm.prediction import PredictOptions  # noqa: E402
-from errtax.lm.recurrent import Cell, RecurrentConfig, RecurrentLM, count_parameters, hidden_for_budget  # noqa: E402
-from errtax.lm.run import Epoch, Recipe, Run, choose_device, load_best, read_run, write_run  # noqa: E402
-from errtax.lm.streams import lay_out  # noqa: E402
-from errtax.lm.training import Windows, train  # noqa: E402
+from errtax.lm.neural.models import build_model  # noqa: E402
+from errtax.lm.neural.prediction import PredictOptions  # noqa: E402
+from errtax.lm.neural.recurrent import Cell, RecurrentConfig, RecurrentLM, count_parameters, hidden_for_budget  # noqa: E402
+from errtax.lm.neural.run import Epoch, Recipe, Run, choose_device, load_best, read_run, write_run  # noqa: E402
+from errtax.lm.neural.streams import lay_out  # noqa: E402
+from errtax.lm.neural.training import Windows, train  # noqa: E402
 
 torch.set_num_threads(1)  # tiny models: two threads on a busy machine take a hundred times as long
 

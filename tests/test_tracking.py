@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from errtax.lm.errors import BadInput
 from errtax.lm.text import Codes
 from errtax.oracle.features import Feature, FeatureReader, Kind, known_features
-from errtax.oracle.reading import Reading
-from errtax.taxonomy.cells import CellOptions, Choice, choose_cells, place, show, track
-from errtax.taxonomy.passages import LENGTH, LiveliestPassages, Passage, read_cells_in, whole_characters
-from errtax.taxonomy.tracking import Cell, Sums, Tracking, add_values, tracking_of
+from errtax.oracle.text_kind import Reading
+from errtax.taxonomy.studies.cells import CellOptions, Choice, choose_cells, place, show, track
+from errtax.taxonomy.studies.passages import LENGTH, LiveliestPassages, Passage, read_cells_in, whole_characters
+from errtax.taxonomy.studies.tracking import Cell, Sums, Tracking, add_values, tracking_of
 from naive_tracking import naive_scores
 
 BINARY, NUMBER = Feature("b", Kind.BINARY, ""), Feature("n", Kind.NUMBER, "")

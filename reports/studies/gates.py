@@ -1,0 +1,56 @@
+"""The scatter panels of gate saturation, and the table of the most saturated gates."""
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from rich.table import Table
+from rich.text import Text
+
+from errtax.reports.figure import new_figure
+from errtax.reports.wording import wrap_signature
+from errtax.taxonomy.studies.gates import Saturation, row_of
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_MARKERS = "o^sDvP"
+
+
+def saturation_figure(found: Saturation) -> Figure:
+    """One panel a gate, one colour and mark a layer, one point a unit: x right-, y left-saturated (Figure 3)."""
+    gates = found.gates
+    figure = new_figure(4.1 * len(gates) + 0.6, 5.1)
+    grid = figure.add_gridspec(1, len(gates), left=0.075, right=0.985, top=0.80, bottom=0.20, wspace=0.16)
+    for g, gate in enumerate(gates):
+        axes = figure.add_subplot(grid[0, g])
+        axes.plot([0, 1], [1, 0], color="#999999", lw=0.8, ls="--", zorder=0)
+        for k in range(len(found.left)):
+            colour, marker = _COLOURS[k % 6], _MARKERS[k % 6]
+            style: Any = {"color": colour, "marker": marker, "alpha": 0.6, "linewidths": 0, "clip_on": False}
+            axes.scatter(found.right[k, g], found.left[k, g], s=26, label=f"layer {k + 1}", **style)
+        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title=f"{gate} gate")
+        axes.set_xlabel(f"fraction right-saturated (> {found.thresholds.right:g})")
+        if g == 0:
+            axes.set_ylabel(f"fraction left-saturated (< {found.thresholds.left:g})")
+            axes.legend(frameon=False, fontsize=8, loc="upper right")
+    n_units = found.left.shape[0] * found.left.shape[2]
+    figure.suptitle(f"Gate saturation, {found.config.name}", size=13, weight="bold")
+    figure.text(0.5, 0.895, f"one point a unit ({n_units} units), n = {found.n:,} symbols", ha="center", size=9)
+    figure.text(0.5, 0.02, wrap_signature(found.signature, 130), ha="center", size=6, color="#555555")
+    return figure
+
+
+def saturation_table(found: Saturation, count: int) -> Table:
+    """The most saturated gates, then the mean over each layer."""
+    title = Text(f"{found.config.name}: the most saturated gates of {found.left.size}", "bold")
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for head in ("layer", "unit", "gate", "left", "right", "mean"):
+        table.add_column(head, justify="left" if head == "gate" else "right")
+    for place in found.most_saturated(count):
+        row = row_of(found, *place)
+        values = [f"{100 * row[name]:.2f} %" for name in ("left", "right")]
+        table.add_row(str(row["layer"]), str(row["unit"]), row["gate"], *values, f"{row['mean']:.3f}")
+    table.add_section()
+    for k, g in np.ndindex(*found.left.shape[:2]):
+        values = [f"{100 * part[k, g].mean():.2f} %" for part in (found.left, found.right)]
+        table.add_row(str(k + 1), "all", found.gates[g], *values, f"{found.mean[k, g].mean():.3f}")
+    return table

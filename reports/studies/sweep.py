@@ -1,0 +1,159 @@
+"""A sweep in pictures and tables: losses beside the paper's, error classes by size, and who agrees with whom."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+from rich.table import Table
+from rich.text import Text
+
+from errtax.reports.figure import new_figure
+from errtax.reports.palette import COLOURS, LETTERS
+from errtax.reports.wording import short_number, wrap_signature
+from errtax.taxonomy.layers import LAYER_BY_NAME
+from errtax.taxonomy.settings import LAYER_NAMES
+from errtax.taxonomy.studies.sweep_results import Result, SweepResults
+
+_KINDS = {
+    "LSTM": ("#0072B2", "o"),
+    "GRU": ("#009E73", "s"),
+    "RNN": ("#D55E00", "^"),
+    "n-NN": ("#CC79A7", "D"),
+    "n-gram": ("#555555", "X"),
+}
+_STYLES = {"1": ":", "2": "--", "3": "-"}
+
+
+def _style(family: str) -> tuple[str, str, str]:
+    """Colour, marker and line style: a colour and a mark a kind of model, a style a depth."""
+    return (*_KINDS[_kind(family)], _STYLES.get(family.removeprefix(_kind(family) + "-"), "-"))
+
+
+def _kind(family: str) -> str:
+    return next(kind for kind in _KINDS if family.startswith(kind))
+
+
+def classes_figure(found: SweepResults) -> Figure:
+    """Errors of each class against parameters: a panel a layer of the peel, a line a kind and depth of model."""
+    results = [result for result in found.results if result.parameters is not None]
+    families = list(dict.fromkeys(result.family for result in results))
+    figure = new_figure(13.2, 7.4)
+    grid = figure.add_gridspec(2, 4, left=0.055, right=0.99, top=0.88, bottom=0.13, wspace=0.24, hspace=0.34)
+    panels: list[tuple[str, str, Any]] = [("all errors", "#222222", lambda result: result.errors)]
+    for name in LAYER_NAMES:
+        title = f"{LETTERS[name]}  {LAYER_BY_NAME[name].title}"
+        panels.append((title, COLOURS[name], lambda result, name=name: result.classes[name]))
+    for k, (title, colour, count) in enumerate(panels):
+        axes = figure.add_subplot(grid[k // 4, k % 4])
+        _class_panel(axes, results, families, count)
+        axes.set_title(title, color=colour, weight="bold", size=10)
+        axes.set_ylabel("errors, thousands" if k % 4 == 0 else "")
+    legend = figure.add_subplot(grid[1, 3])
+    legend.axis("off")
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    legend.legend(handles, labels, frameon=False, loc="center", ncols=2, fontsize=9)
+    positions = results[0].positions if results else 0
+    figure.suptitle(
+        f"Errors of each class by the size of the model, n = {positions:,} positions", size=13, weight="bold"
+    )
+    figure.text(0.5, 0.015, wrap_signature(found.signature, 180), ha="center", size=6, color="#555555")
+    return figure
+
+
+def _class_panel(axes: Any, results: Sequence[Result], families: Sequence[str], count: Any) -> None:
+    for family in families:
+        chosen = sorted((r for r in results if r.family == family), key=lambda r: r.parameters or 0)
+        colour, marker, line = _style(family)
+        values = [count(result) / 1000 for result in chosen]
+        sizes = [result.parameters for result in chosen]
+        axes.plot(sizes, values, color=colour, marker=marker, ls=line, ms=4.5, lw=1.3, label=family)
+    axes.set_xscale("log")
+    axes.set_ylim(0, 1.08 * max(axes.dataLim.y1, 1e-3))  # so that the highest marks are whole
+    for ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        ticks(FuncFormatter(short_number))
+    axes.tick_params(axis="x", which="both", labelsize=7)
+    axes.set_xlabel("parameters")
+
+
+def agreement_figure(found: SweepResults) -> Figure:
+    """A map on which models lie near each other whose first-ranked symbols are mostly the same (t-SNE)."""
+    figure = new_figure(8.6, 7.2)
+    axes = figure.add_axes((0.03, 0.12, 0.94, 0.77))
+    sizes = [result.parameters or 1 for result in found.results]
+    for (x, y), result, size in zip(found.places, found.results, sizes, strict=True):
+        colour, marker, _ = _style(result.family)
+        area = 30 + 45 * max(np.log10(size) - 4.5, 0) ** 2
+        axes.scatter(x, y, s=area, color=colour, marker=marker, alpha=0.75, linewidths=0)
+        axes.annotate(result.name, (x, y), xytext=(0, 7), textcoords="offset points", ha="center", size=7)
+    for kind in dict.fromkeys(_kind(result.family) for result in found.results):
+        colour, marker = _KINDS[kind]
+        axes.scatter([], [], color=colour, marker=marker, label=kind, linewidths=0)
+    axes.legend(frameon=False, fontsize=8, loc="best")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.set_xlabel("t-SNE of the share of positions on which the first-ranked symbols differ (axes have no unit)")
+    axes.margins(0.08)
+    n = found.results[0].positions if found.results else 0
+    figure.suptitle(
+        f"Who predicts alike, n = {n:,} positions; the larger the mark, the more parameters", size=11, weight="bold"
+    )
+    figure.text(0.5, 0.015, wrap_signature(found.signature, 130), ha="center", size=6, color="#555555")
+    return figure
+
+
+def sweep_table(found: SweepResults) -> Table:
+    """A row a run: size, epochs, losses, the paper's loss and the difference."""
+    table = Table(box=None, pad_edge=False)
+    has_paper = any(result.paper is not None for result in found.results)
+    heads = [
+        "run",
+        "parameters",
+        "epochs",
+        "best",
+        "validation",
+        "test ± sd",
+        *(["paper", "difference"] * has_paper),
+        "errors",
+    ]
+    for head in heads:
+        table.add_column(head, justify="left" if head == "run" else "right", no_wrap=True)
+    for result in found.results:
+        paper = ["" if value is None else form.format(value) for value, form in _against_paper(result)] * has_paper
+        table.add_row(
+            Text(result.name),
+            *("" if value is None else f"{value:,}" for value in (result.parameters, result.epochs, result.best_epoch)),
+            "" if result.val_loss is None else f"{result.val_loss:.4f}",
+            f"{result.test_loss:.4f}" + ("" if result.deviation is None else f" ± {result.deviation:.4f}"),
+            *paper,
+            f"{100 * result.errors / result.positions:.2f} %",
+        )
+    return table
+
+
+def _against_paper(result: Result) -> list[tuple[float | None, str]]:
+    return [(result.paper, "{:.3f}"), (result.difference, "{:+.4f}")]
+
+
+def sweep_markdown(found: SweepResults) -> str:
+    """The paper's Table 1 with ours / the paper's in each cell; baselines in a second table."""
+    cells = {result.name: result for result in found.results}
+    grid = [result for result in found.results if len(result.name.split("-")) == 3]
+    families = list(dict.fromkeys(result.family for result in grid))
+    lines = [f"| budget | {' | '.join(families)} |", f"|---|{'---|' * len(families)}"] if grid else []
+    for budget in dict.fromkeys(result.name.split("-")[2] for result in grid):
+        row = [_markdown_cell(cells.get(f"{family.lower()}-{budget}")) for family in families]
+        lines.append(f"| {budget} | {' | '.join(row)} |")
+    for kind in ("nn", "gram"):
+        chosen = [result for result in found.results if result.name.endswith(f"-{kind}")]
+        if chosen:
+            lines += ["", f"| {' | '.join(result.name for result in chosen)} |", f"|{'---|' * len(chosen)}"]
+            lines.append(f"| {' | '.join(_markdown_cell(result) for result in chosen)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _markdown_cell(result: Result | None) -> str:
+    if result is None:
+        return "–"
+    return f"{result.test_loss:.3f}" + (f" / {result.paper:.3f}" if result.paper is not None else "")

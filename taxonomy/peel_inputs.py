@@ -1,0 +1,110 @@
+"""From files to a peel: log, index and training text in; evidence, verdicts and a signature out."""
+
+import logging
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from errtax.lm.errors import BadInput
+from errtax.lm.files import sha256_of_file
+from errtax.lm.log_files import log_sha256
+from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.ngram.kenlm_tools import MANIFEST
+from errtax.lm.ngram.model import NgramModel, require_unit
+from errtax.lm.ngram.open_model import open_model_for_log
+from errtax.lm.prediction_log import PredictionLog, read_log
+from errtax.lm.text import Text, read_text
+from errtax.oracle.evidence import collect_evidence
+from errtax.oracle.rare import count_words
+from errtax.oracle.text_view import TextView
+from errtax.taxonomy.peel import Peel, peel_log
+from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.signature import make_signature
+
+logger = logging.getLogger("errtax")
+
+
+@dataclass(frozen=True)
+class PeelInputs:
+    """The files of one peel, or a log and a model in memory.  Without an index one is built from the training text."""
+
+    preds: Path | PredictionLog
+    ngram: Path | NgramModel | None = None
+    train_text: Path | None = None
+    text: Path | None = None  # if given, the log must be a log of it
+    engine: str | None = None  # for an ARPA file: native or kenlm
+
+
+def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
+    """The peel of a prediction log.  Layers whose oracle is missing are left out, with a word about it."""
+    log = read_log(inputs.preds) if isinstance(inputs.preds, Path) else inputs.preds
+    if inputs.text is not None:
+        _require_text(log, inputs.text)
+    train = None if inputs.train_text is None else read_text(inputs.train_text, log.unit)
+    _announce_missing(inputs, settings)
+    logger.debug("Read %s rows of %s.", f"{len(log):,}", log.name)
+    model = _model(inputs, train, log, settings)
+    view = TextView.of_log(log)
+    words = count_words(train) if train is not None and "rare" in settings.layers else None
+    peel = peel_log(log, collect_evidence(view, model, words, settings.custom), settings)
+    logger.debug("Peeled: %s errors.", f"{int(peel.error.sum()):,}")
+    train_sha256 = train.sha256 if train else model.text_sha256 if model else ""
+    described = model.description if model else ""
+    signature = make_signature(str(log.unit), len(log), peel.settings, described, log.text_sha256, train_sha256)
+    preds_sha256 = log_sha256(inputs.preds) if isinstance(inputs.preds, Path) else None
+    sources: dict[str, str] = {
+        "text_sha256": log.text_sha256,
+        **({"preds_sha256": preds_sha256} if preds_sha256 else {}),
+        **({"train_sha256": train_sha256} if train_sha256 else {}),
+        **({"ngram_sha256": _sha256_of_model(inputs.ngram)} if isinstance(inputs.ngram, Path) else {}),
+        **{key: log.metadata[key] for key in ("parameters", "step") if key in log.metadata},
+    }
+    return replace(peel, signature=signature, sources=sources)
+
+
+def _model(inputs: PeelInputs, train: Text | None, log: PredictionLog, settings: Settings) -> NgramModel | None:
+    if "ngram" not in settings.layers:
+        return None
+    if inputs.ngram is not None:
+        model, name = inputs.ngram, "the model"
+        if isinstance(model, Path):
+            name = str(model)
+            model = open_model_for_log(model, log.unit, inputs.engine)
+        require_unit(model, log.unit, log.name)
+        if model.order <= settings.ngram_max:
+            found = f"{name} has order {model.order}, so contexts of up to {model.order - 1} symbols"
+            raise BadInput(
+                f"{found}; the n-gram layer asks for {settings.ngram_max}. "
+                f"Build it with --order {settings.ngram_max + 1}, or lower --ngram-max."
+            )
+        if train is not None and model.text_sha256 and model.text_sha256 != train.sha256:
+            logger.warning("%s was built from another text than %s.", name, inputs.train_text)
+        return model
+    if train is None:
+        return None
+    logger.info("No --ngram: building an index of order %d in memory.", settings.ngram_max + 1)
+    return NgramIndex.build(train, settings.ngram_max + 1)
+
+
+def _sha256_of_model(path: Path) -> str:
+    return sha256_of_file(path / MANIFEST if path.is_dir() else path)
+
+
+def _announce_missing(inputs: PeelInputs, settings: Settings) -> None:
+    missing = []
+    if "ngram" in settings.layers and inputs.ngram is None and inputs.train_text is None:
+        missing.append("ngram (needs --ngram X.ngram or --train-text train.txt)")
+    if "rare" in settings.layers and inputs.train_text is None:
+        missing.append("rare (needs --train-text train.txt)")
+    if missing:
+        logger.warning("Layers left out: %s.", "; ".join(missing))
+
+
+def _require_text(log: PredictionLog, path: Path) -> None:
+    text = read_text(path, log.unit)
+    if log.positions[-1] >= len(text):
+        found = f"{log.name} has position {log.positions[-1]}, {path} has {len(text)} symbols"
+        raise BadInput(f"{found}; give the text that the log was made on.")
+    differs = text.codes[log.positions] != log.codes
+    if differs.any():
+        position = int(log.positions[differs.argmax()])
+        raise BadInput(f"{log.name} is a log of another text than {path}: they differ first at position {position}.")

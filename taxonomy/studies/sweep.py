@@ -1,0 +1,204 @@
+"""A sweep: a grid of models trained, run on the test text and peeled, one folder a run, any number of them at a time.
+
+spec -> runs -> (train -> predict -> peel) in worker processes -> what `sweep_results` reads.  Each stage of a run is
+skipped when its file is there and newer than what it was made from, so a sweep that was stopped goes on where it was.
+"""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+
+from errtax.lm.neural.corpus import read_corpus
+from errtax.lm.errors import BadInput, ErrtaxError, UsageError
+from errtax.lm.files import locked, require_output_folder, write_text
+from errtax.lm.kernels import n_threads
+from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.ngram.predictions import predict_orders
+from errtax.lm.neural.prediction import PredictOptions, predict
+from errtax.lm.neural.run import choose_device, open_run, read_run
+from errtax.lm.text import Unit, read_text
+from errtax.lm.neural.training import CheckpointRule, Watch, train
+from errtax.taxonomy.peel_file import write_peel
+from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
+from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.studies.sweep_file import SCHEMA
+from errtax.taxonomy.studies.sweep_spec import SweepSpec
+
+_PATIENCE = 10.0  # seconds to wait for a run's lock: the workers of a killed sweep end within two
+
+
+@dataclass(frozen=True)
+class SweepStatus:
+    """Where a sweep stands: finished runs, and the epoch that each run under way has done last."""
+
+    done: int
+    total: int
+    epochs: dict[str, tuple[int, int, float]]  # name -> epochs done, epochs in all, last validation loss
+
+
+def run_sweep(
+    spec: SweepSpec, folder: Path, jobs: int = 1, on_status: Callable[[SweepStatus], None] = lambda status: None
+) -> dict[str, str]:
+    """Do what is left to do of a sweep in `folder`; return what went wrong, by run: the others are done all the same.
+
+    Each run is a process of its own; `jobs` of them at a time share the processors.  Results do not depend on `jobs`
+    but on the threads that torch has in a process: their number is written down with the first call and kept.
+    """
+    corpus = read_corpus(Path(spec.text))  # fails here, once, where the text is missing
+    test = read_text(Path(spec.text) / "test.txt", Unit.BYTE)
+    require_output_folder(folder).mkdir(parents=True, exist_ok=True)
+    texts = {"train": corpus.train_sha256, "val": corpus.val_sha256, "test": test.sha256}
+    threads = _threads(folder, texts, max(n_threads() // max(jobs, 1), 1))
+    _build_index(spec, folder)
+    context = get_context("spawn")  # torch's threads do not survive a fork
+    with ProcessPoolExecutor(jobs, context, initializer=_begin_worker, initargs=(os.getpid(), threads)) as pool:
+        futures = {pool.submit(_complete, spec, folder, name): name for name in spec.shapes}
+        if spec.ngrams:
+            futures[pool.submit(_complete_ngrams, spec, folder)] = f"{spec.ngrams[0]}-gram"
+        try:
+            return _watch(spec, folder, futures, on_status)
+        except BaseException:
+            processes = list(pool._processes.values())  # shutdown forgets them; without them it waits for hours
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.terminate()
+            raise
+
+
+def _watch(
+    spec: SweepSpec, folder: Path, futures: Mapping[Future[None], str], on_status: Callable[[SweepStatus], None]
+) -> dict[str, str]:
+    left, failures = set(futures), {}
+    while left:
+        on_status(_status(spec, folder))
+        ended, left = wait(left, timeout=1.0, return_when=FIRST_COMPLETED)
+        for future in ended:
+            error = future.exception()
+            if isinstance(error, ErrtaxError | OSError | MemoryError):
+                failures[futures[future]] = str(error)
+            elif error is not None:
+                raise error
+    on_status(_status(spec, folder))
+    return failures
+
+
+def _status(spec: SweepSpec, folder: Path) -> SweepStatus:
+    done, epochs = 0, {}
+    for name in spec.names:
+        run_folder = folder / name
+        if (run_folder / "run.json").is_file():
+            run = replace(read_run(run_folder), recipe=spec.recipe_of(name))
+            if not run.finished:  # whatever is there of an earlier, shorter sweep
+                if run.history:
+                    epochs[name] = (len(run.history), run.recipe.epochs, run.history[-1].val_loss)
+                continue
+        done += (run_folder / "peel.parquet").is_file()
+    return SweepStatus(done, len(spec.names), epochs)
+
+
+def _threads(folder: Path, texts: Mapping[str, str], threads: int) -> int:
+    """The threads of each process, as the first call chose them; a folder belongs to one text, cut in one way."""
+    path = folder / "sweep.json"
+    if path.is_file():
+        try:
+            found = json.loads(path.read_text(encoding="utf-8"))
+            threads, known = int(found["threads"]), found["sha256"]
+        except (ValueError, TypeError, KeyError):
+            raise BadInput(f"{path} is damaged; remove it if all runs in {folder} are of the same text.") from None
+        if known != texts:
+            raise BadInput(f"{folder} holds a sweep on another text; give that text, or another folder with -o.")
+        return threads
+    write_text(path, json.dumps({"schema": SCHEMA, "sha256": texts, "threads": threads}) + "\n")
+    return threads
+
+
+def _build_index(spec: SweepSpec, folder: Path) -> None:
+    order = max(Settings().ngram_max, *spec.ngrams, 0) + 1
+    path = folder / "train.ngram"
+    if not path.is_file() or NgramIndex.open(path).order < order:
+        NgramIndex.build(read_text(Path(spec.text) / "train.txt", Unit.BYTE), order).save(path)
+
+
+def _begin_worker(parent: int, threads: int) -> None:
+    """Set the threads, and end with the parent: a killed sweep leaves nothing running."""
+    torch.set_num_threads(threads)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _complete(spec: SweepSpec, folder: Path, name: str) -> None:
+    """Train, predict and peel one run, as far as it is not done."""
+    run_folder = folder / name
+    run_folder.mkdir(exist_ok=True)
+    with _alone(run_folder):
+        corpus = read_corpus(Path(spec.text))
+        config = spec.shapes[name].config(len(corpus.alphabet))
+        recipe = spec.recipe_of(name)
+        run = open_run(run_folder, corpus, config, recipe, resume=True, force=False)
+        if run.config != config or run.recipe != recipe or len(run.history) > recipe.epochs:
+            raise BadInput(
+                f"{run_folder} was trained as {run.config} by {run.recipe}, the sweep asks for {config} by "
+                f"{recipe}; remove the folder, or change the sweep."
+            )
+        device = choose_device()
+        train(run_folder, run, corpus.train, corpus.val, device, Watch(checkpoints=CheckpointRule(epochs=True)))
+        preds = run_folder / "preds.parquet"
+        if _is_older(preds, run_folder / "best.pt", Path(spec.text) / "test.txt"):
+            predict(run_folder, Path(spec.text) / "test.txt", preds, PredictOptions(), force=True)
+        _peel(spec, folder, name)
+
+
+def _complete_ngrams(spec: SweepSpec, folder: Path) -> None:
+    """Predict and peel all n-gram baselines that are not done."""
+    index = NgramIndex.open(folder / "train.ngram")
+    paths = {n + 1: folder / f"{n}-gram" / "preds.parquet" for n in spec.ngrams}
+    test = Path(spec.text) / "test.txt"
+    missing = {order: path for order, path in paths.items() if _is_older(path, folder / "train.ngram", test)}
+    for path in missing.values():
+        path.parent.mkdir(exist_ok=True)
+    if missing:
+        predict_orders(index, read_text(Path(spec.text) / "test.txt", Unit.BYTE), missing, force=True)
+    for n in spec.ngrams:
+        _peel(spec, folder, f"{n}-gram")
+
+
+def _peel(spec: SweepSpec, folder: Path, name: str) -> None:
+    preds, peel = (folder / name / f"{what}.parquet" for what in ("preds", "peel"))
+    if _is_older(peel, preds, folder / "train.ngram"):
+        inputs = PeelInputs(preds, folder / "train.ngram", Path(spec.text) / "train.txt")
+        write_peel(peel, peel_files(inputs, Settings()), force=True)
+
+
+def _is_older(path: Path, *sources: Path) -> bool:
+    """Whether a file is missing, or older than one of those that it is made from."""
+    return not path.is_file() or path.stat().st_mtime_ns < max(source.stat().st_mtime_ns for source in sources)
+
+
+@contextmanager
+def _alone(run_folder: Path) -> Iterator[None]:
+    """This process alone works in the folder; another's last seconds are waited for."""
+    deadline = time.monotonic() + _PATIENCE
+    with ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(locked(run_folder / "lock"))
+                break
+            except UsageError:
+                if time.monotonic() > deadline:
+                    raise UsageError(f"another process is training in {run_folder}; wait for it.") from None
+                time.sleep(0.5)
+        yield
