@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from errtax.lm.neural.recurrent import Cell, RecurrentConfig
+from errtax.lm.neural.recurrent import CellKind, RecurrentConfig
 from errtax.lm.neural.run import Recipe, Run
-from errtax.lm.text import Unit
 from errtax.lm.neural.training import CheckpointRule, Watch, train
+from errtax.lm.text import Unit
 
 K, BATCH, UNROLL = 87, 100, 100
-MODULES = {Cell.LSTM: nn.LSTM, Cell.GRU: nn.GRU, Cell.RNN: nn.RNN}
+MODULES = {CellKind.LSTM: nn.LSTM, CellKind.GRU: nn.GRU, CellKind.RNN: nn.RNN}
 
 
 def bare_epoch(ids: torch.Tensor, config: RecurrentConfig) -> float:
@@ -75,7 +75,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     for model in options.models.split(","):
         for hidden in map(int, options.hidden.split(",")):
-            config = RecurrentConfig(Cell(model), options.layers, hidden, K)
+            config = RecurrentConfig(CellKind(model), options.layers, hidden, K)
             compare(config, max(int(options.work / config.parameters) // 10_000, 20) * 10_000, options.pairs)
 
 

@@ -86,10 +86,10 @@ def command(
 def _options(given: dict[str, Any]) -> Any:
     from errtax.oracle.text_kind import Reading
     from errtax.taxonomy.studies.cells import CellOptions
-    from errtax.taxonomy.studies.tracking import Cell
+    from errtax.taxonomy.studies.tracking import TrackedCell
 
     return CellOptions(
-        cells=tuple(Cell(*cell) for cell in given["cell"]),
+        cells=tuple(TrackedCell(*cell) for cell in given["cell"]),
         features=given["features"] or None,
         reading=None if given["reading"] == "auto" else Reading(given["reading"]),
         start=given["from"],

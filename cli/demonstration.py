@@ -35,15 +35,15 @@ class Demo:
 
     def run(self, update: Callable[[float, float, str], None], say: Callable[[str], None], force: bool) -> Any:
         """Split, train, build, predict, peel, draw; returns the summary of the peel."""
-        from errtax.lm.neural.corpus import read_corpus
         from errtax.lm.files import replacing, require_absent, require_output_folder
+        from errtax.lm.neural.corpus import read_corpus
         from errtax.lm.neural.models import Shape
-        from errtax.lm.ngram.index import NgramIndex
         from errtax.lm.neural.prediction import PredictOptions, predict
         from errtax.lm.neural.run import Recipe, choose_device, open_run
+        from errtax.lm.neural.training import train
+        from errtax.lm.ngram.index import NgramIndex
         from errtax.lm.split import SplitOptions, split_file
         from errtax.lm.text import Unit, read_text
-        from errtax.lm.neural.training import train
         from errtax.taxonomy.peel_file import write_peel
         from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
         from errtax.taxonomy.settings import Settings

@@ -60,8 +60,8 @@ def command(
     notice(distances.why)
     write_distances(output, distances, force)
     if figure:
-        from errtax.reports.studies.distances import distance_figure
         from errtax.reports.figure import save_figure
+        from errtax.reports.studies.distances import distance_figure
 
         save_figure(distance_figure(distances), figure, force)
     written = [str(path) for path in (output, figure) if path]

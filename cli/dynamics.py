@@ -34,11 +34,11 @@ def command(
     require_torch()
     from errtax.lm.files import require_absent, require_output_folder
     from errtax.lm.neural.run import files_of
-    from errtax.reports.studies.dynamics import dynamics_figure, dynamics_table
     from errtax.reports.figure import save_figure
+    from errtax.reports.studies.dynamics import dynamics_figure, dynamics_table
+    from errtax.taxonomy.settings import Settings
     from errtax.taxonomy.studies.dynamics import DynamicsInputs, follow_training, to_json
     from errtax.taxonomy.studies.dynamics_file import table_paths, write_dynamics
-    from errtax.taxonomy.settings import Settings
 
     folder = require_output_folder(output or Path(f"{run.resolve().name}.dynamics"))
     picture = folder / "dynamics.png"

@@ -43,11 +43,11 @@ def command(
     """Which errors two or three models share, and which symbols the first knows better than the second."""
     from errtax.lm.files import require_outputs
     from errtax.lm.log_files import log_paths
-    from errtax.reports.studies.analysis_tables import advantages_table, overlap_table
+    from errtax.reports.studies.analysis_tables import advantages_table, error_overlap_table
+    from errtax.taxonomy.settings import Criterion
     from errtax.taxonomy.studies.overlap import overlap, require_members
     from errtax.taxonomy.studies.overlap_file import write_overlap
     from errtax.taxonomy.studies.predictors import Sources, read_predictors
-    from errtax.taxonomy.settings import Criterion
 
     if figure:
         from errtax.reports.figure import require_format
@@ -68,7 +68,7 @@ def command(
     written = [str(path) for path in (output, figure) if path]
     emit(
         {**found.to_json(), "written": written},
-        overlap_table(found),
+        error_overlap_table(found),
         advantages_table(found),
         found.signature,
         *written,

@@ -41,8 +41,8 @@ def command(
 
     require_torch()
     from errtax.lm.neural.prediction import Dynamic, PredictOptions, predict
-    from errtax.lm.prediction_log import LOG
     from errtax.lm.neural.run import files_of
+    from errtax.lm.prediction_log import LOG
 
     require_absent(output, force, [text, checkpoint, *files_of(run)])
 

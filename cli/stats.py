@@ -21,7 +21,7 @@ def command(peel: Path, block: int, replicates: int, seed: int, slices: bool) ->
     that the layer takes in any order.  excess: bits above the one that a right symbol may cost.  recoverable: bits that
     the n-gram model of the slice would have saved.
     """
-    from errtax.reports.statistics import overlap_table, statistics_table
+    from errtax.reports.statistics import claims_table, statistics_table
     from errtax.taxonomy.bootstrap import Resampling
     from errtax.taxonomy.peel_file import read_peel_parts
     from errtax.taxonomy.statistics import statistics
@@ -29,4 +29,4 @@ def command(peel: Path, block: int, replicates: int, seed: int, slices: bool) ->
     found = statistics(read_peel_parts(peel), Resampling(block, replicates, seed))
     if found.warning:
         notice(found.warning)
-    emit(found.to_json(), statistics_table(found, slices), "", overlap_table(found), found.signature)
+    emit(found.to_json(), statistics_table(found, slices), "", claims_table(found), found.signature)

@@ -63,8 +63,8 @@ def command(
     from errtax.lm.neural.models import Shape
     from errtax.lm.neural.run import Recipe, choose_device, open_run
     from errtax.lm.neural.streams import lay_out
-    from errtax.lm.text import Unit
     from errtax.lm.neural.training import CheckpointRule, train
+    from errtax.lm.text import Unit
 
     rule = CheckpointRule.parse(checkpoint_every) if checkpoint_every else CheckpointRule()
     folder = output or Path(f"{text.stem if text.is_file() else text.name}.run")

@@ -40,33 +40,33 @@ def _model_problems(path: Path) -> tuple[str, list[str]]:
     """An ARPA file is read whole; KenLM opens its binary files, which have no checksums."""
     from errtax.lm.ngram.arpa import ArpaModel
     from errtax.lm.ngram.kenlm_model import load_model
-    from errtax.lm.ngram.open_model import Kind, kind_of
+    from errtax.lm.ngram.open_model import ModelKind, kind_of
 
     try:
         kind = kind_of(path)
     except BadInput:
         known = "Parquet, index, ARPA or KenLM model, split.json or run.json"
         raise BadInput(f"{path} is no file that errtax writes or reads ({known}).") from None
-    if kind is Kind.ARPA:
+    if kind is ModelKind.ARPA:
         ArpaModel.open(path)
     elif find_spec("kenlm"):
         load_model(path)
     else:
         logging.getLogger("errtax").warning("Without the kenlm module only the first bytes of %s are looked at.", path)
-    return {Kind.ARPA: "ARPA", Kind.BINARY: "KenLM binary"}.get(kind, str(kind)), []
+    return {ModelKind.ARPA: "ARPA", ModelKind.BINARY: "KenLM binary"}.get(kind, str(kind)), []
 
 
 def _table_problems(path: Path) -> tuple[str, list[str]]:
     from errtax.lm.prediction_log import LOG, log_problems
     from errtax.lm.scores import SCORES_NAME, scores_problems
     from errtax.lm.table import metadata_of, open_parquet, table_problems
+    from errtax.taxonomy.peel_file import PEEL, peel_problems
     from errtax.taxonomy.studies.cells_file import CELLS, cells_problems
     from errtax.taxonomy.studies.distance_file import DISTANCE, distance_problems
     from errtax.taxonomy.studies.dynamics_file import CLASSES, DIVERGENCE
     from errtax.taxonomy.studies.gates_file import GATES
     from errtax.taxonomy.studies.overlap import SCHEMA as OVERLAP_NAME
     from errtax.taxonomy.studies.overlap_file import overlap_problems
-    from errtax.taxonomy.peel_file import PEEL, peel_problems
     from errtax.taxonomy.studies.sweep_file import RESULTS
 
     schema = metadata_of(open_parquet(path).schema_arrow).get("errtax.schema", LOG.name)

@@ -12,8 +12,8 @@ from errtax.oracle.custom import OracleRule, ask_oracle
 from errtax.oracle.memory import distances_to_earlier
 from errtax.oracle.ngram import smallest_context
 from errtax.oracle.rare import counts_in_training
-from errtax.oracle.word import kinds_before, newline_distances
 from errtax.oracle.text_view import TextView
+from errtax.oracle.word import kinds_before, newline_distances
 
 NONE = -1
 """Stands for "the oracle has nothing to say" in the word columns; in files it is null."""

@@ -5,7 +5,7 @@ is called with one window of a text after the other and carries its state in its
 after symbol t, so an opening quote is inside and the closing one is not.  Those that errtax has stand in
 `errtax.oracle.scanners`.  One of your own, here the symbols since the last full stop:
 
->>> @feature("sentence-position", Kind.NUMBER, "symbols since the last full stop")
+>>> @feature("sentence-position", FeatureKind.NUMBER, "symbols since the last full stop")
 ... def sentence_position(reading):
 ...     since = 0
 ...     def scan(codes):
@@ -49,7 +49,7 @@ ENTRY_POINTS = "errtax.features"
 _WINDOW = 1000
 
 
-class Kind(StrEnum):
+class FeatureKind(StrEnum):
     """What the values of a feature are: 0 and 1, or any numbers."""
 
     BINARY = "binary"
@@ -67,7 +67,7 @@ class Feature:
     """What is looked for.  `rule` says in words when it is 1, or what it counts."""
 
     name: str
-    kind: Kind
+    kind: FeatureKind
     rule: str
 
     def __post_init__(self) -> None:
@@ -104,7 +104,7 @@ def features(*members: Feature) -> Callable[[Start], Start]:
     return register
 
 
-def feature(name: str, kind: Kind, rule: str) -> Callable[[Start], Start]:
+def feature(name: str, kind: FeatureKind, rule: str) -> Callable[[Start], Start]:
     """Register the decorated `start` for one feature."""
     return features(Feature(name, kind, rule))
 
@@ -136,7 +136,7 @@ class FeatureReader:
 
     def __init__(self, chosen: Sequence[Feature], reading: Reading, before: Codes) -> None:
         self.features = tuple(chosen)
-        self._binary = np.array([item.kind is Kind.BINARY for item in chosen])
+        self._binary = np.array([item.kind is FeatureKind.BINARY for item in chosen])
         groups: dict[Group, list[tuple[int, int]]] = {}
         for into, item in enumerate(chosen):
             group, column = REGISTRY[item.name]
@@ -162,7 +162,7 @@ class FeatureReader:
         wrong[self._binary] |= ((binary != 0) & (binary != 1)).any((0, 1))
         if wrong.any():
             item = self.features[int(np.argmax(wrong))]
-            needed = "0 and 1" if item.kind is Kind.BINARY else "finite numbers"
+            needed = "0 and 1" if item.kind is FeatureKind.BINARY else "finite numbers"
             raise UsageError(f"feature {item.name!r} is of kind {item.kind} but has other values than {needed}.")
 
 

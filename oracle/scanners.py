@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from errtax.lm.kernels import inlined, tight
 from errtax.lm.text import Codes
-from errtax.oracle.features import Feature, Kind, Scan, features
+from errtax.oracle.features import Feature, FeatureKind, Scan, features
 from errtax.oracle.text_kind import Reading
 
 # The state, one integer each
@@ -37,21 +37,25 @@ _TAB, _NEWLINE, _RETURN, _BLANK = 9, 10, 13, 32
 _TAB_WIDTH = 8
 
 _RULES = (
-    ("line-position", Kind.NUMBER, "symbols since the newline"),
-    ("space-distance", Kind.NUMBER, "symbols since the last space, tab or line end"),
-    ("indentation", Kind.NUMBER, "columns of white space at the beginning of the line, a tab reaching to the next 8th"),
-    ("quotes", Kind.BINARY, 'inside quotation marks: "…" “…” «…» „…“, until the blank line at the latest'),
-    ("parentheses", Kind.BINARY, "inside ( )"),
-    ("brackets", Kind.BINARY, "inside [ ]"),
-    ("braces", Kind.BINARY, "inside { }"),
-    ("parenthesis-depth", Kind.NUMBER, "how many ( are open"),
-    ("bracket-depth", Kind.NUMBER, "how many [ are open"),
-    ("brace-depth", Kind.NUMBER, "how many { are open"),
-    ("depth", Kind.NUMBER, "how many brackets of all kinds are open"),
-    ("comment", Kind.BINARY, "in code, inside /* */ or behind //"),
-    ("string", Kind.BINARY, "in code, inside \"…\" or '…' on one line"),
-    ("comment-or-string", Kind.BINARY, "in code, inside one of the two"),
-    ("if", Kind.BINARY, "in code, inside the parentheses of if (…)"),
+    ("line-position", FeatureKind.NUMBER, "symbols since the newline"),
+    ("space-distance", FeatureKind.NUMBER, "symbols since the last space, tab or line end"),
+    (
+        "indentation",
+        FeatureKind.NUMBER,
+        "columns of white space at the start of the line, a tab reaching to the next 8th",
+    ),
+    ("quotes", FeatureKind.BINARY, 'inside quotation marks: "…" “…” «…» „…“, until the blank line at the latest'),
+    ("parentheses", FeatureKind.BINARY, "inside ( )"),
+    ("brackets", FeatureKind.BINARY, "inside [ ]"),
+    ("braces", FeatureKind.BINARY, "inside { }"),
+    ("parenthesis-depth", FeatureKind.NUMBER, "how many ( are open"),
+    ("bracket-depth", FeatureKind.NUMBER, "how many [ are open"),
+    ("brace-depth", FeatureKind.NUMBER, "how many { are open"),
+    ("depth", FeatureKind.NUMBER, "how many brackets of all kinds are open"),
+    ("comment", FeatureKind.BINARY, "in code, inside /* */ or behind //"),
+    ("string", FeatureKind.BINARY, "in code, inside \"…\" or '…' on one line"),
+    ("comment-or-string", FeatureKind.BINARY, "in code, inside one of the two"),
+    ("if", FeatureKind.BINARY, "in code, inside the parentheses of if (…)"),
 )
 
 

@@ -38,8 +38,8 @@ from errtax.taxonomy.bootstrap import STANDARD, Resampling
 from errtax.taxonomy.comparison import Comparison, Difference, compare
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.peel_file import frame_of_peel, read_peel, write_peel
-from errtax.taxonomy.repeel import repeel
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
+from errtax.taxonomy.repeel import repeel
 from errtax.taxonomy.settings import LAYER_NAMES, PRESETS, Criterion, Settings
 from errtax.taxonomy.statistics import Interval, PartStatistics, Statistics, statistics
 from errtax.taxonomy.summary import Summary, summarise

@@ -60,7 +60,7 @@ def statistics_cells(part: PartStatistics, layer: LayerStatistics | None) -> lis
     return [*shares, bits(part.bits), f"{part.excess.value:.4f}", recoverable]
 
 
-def overlap_table(found: Statistics) -> Table:
+def claims_table(found: Statistics) -> Table:
     """Of what the layer of a row explains, the share that each other layer explains, too."""
     both = found.explained_by_both()
     titles = {layer.name: layer.title for layer in found.layers}

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Bin:
+class ConfidenceBin:
     """Positions whose confidence lies in low .. high; mean confidence and share of right ones, None where n = 0."""
 
     low: float
@@ -47,7 +47,7 @@ class ClassCalibration:
     confidence: Interval
     accuracy: Interval
     error: Interval
-    bins: tuple[Bin, ...]
+    bins: tuple[ConfidenceBin, ...]
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _class(name: str, title: str, whole: Floats, again: Floats) -> ClassCalibrat
     drawn = np.maximum(again[:, :, 0].sum(axis=1), 1)
     edges = np.linspace(0, 1, BINS + 1).tolist()
     bins = [
-        Bin(low, high, int(m), c / m if m else None, r / m if m else None)
+        ConfidenceBin(low, high, int(m), c / m if m else None, r / m if m else None)
         for low, high, (m, c, r) in zip(edges, edges[1:], whole.tolist(), strict=False)
     ]
     return ClassCalibration(

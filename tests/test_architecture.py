@@ -9,6 +9,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS = ("lm", "oracle", "taxonomy", "reports", "cli")
 """Each may import itself and what stands before it."""
+ROOMS = ("lm/neural", "lm/ngram", "reports/studies", "taxonomy/studies")
+"""All folders below them.  What lies outside a room of `APART` does not import from it."""
+APART = ("lm/neural", "reports/studies", "taxonomy/studies")
+HEAVY = ("torch", "sklearn")
+"""Imported in those rooms alone."""
 FILES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
 
 
@@ -29,6 +34,16 @@ def wrong_imports(layer: str, source: str) -> list[str]:
         for part in parts
         if part[0] in LAYERS or (part[0] == "errtax" and part[1:2] and part[1] in above)
     ]
+
+
+def imports_from_rooms(name: str, source: str) -> list[str]:
+    """What a file imports of the rooms of its own part, or of heavy packages, that only these rooms may import."""
+    part, room = name.split("/", maxsplit=1)[0], "/".join(name.split("/")[:2])
+    if part == "cli" or room in APART:
+        return []
+    found = list(imported_modules(ast.parse(source)))
+    closed = [f"errtax.{room.replace('/', '.')}." for room in APART if room.startswith(f"{part}/")]
+    return [each for each in found if each.split(".")[0] in HEAVY or f"{each}.".startswith(tuple(closed))]
 
 
 def uses_of_njit(source: str) -> bool:
@@ -60,6 +75,16 @@ def test_imports_go_one_way(path: Path) -> None:
     assert wrong_imports(path.relative_to(ROOT).parts[0], path.read_text(encoding="utf-8")) == []
 
 
+def test_every_folder_is_a_part_or_a_room() -> None:
+    folders = {path.parent.relative_to(ROOT).as_posix() for path in FILES}
+    assert folders == {*LAYERS, *ROOMS}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_peel_does_not_import_studies_nor_the_models_that_are_trained(path: Path) -> None:
+    assert imports_from_rooms(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")) == []
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_one_decorator_compiles_kernels(path: Path) -> None:
     allowed = path == ROOT / "lm" / "kernels.py"
@@ -79,10 +104,16 @@ def test_public_names_are_documented(layer: str) -> None:
 
 def test_these_tests_can_fail() -> None:
     assert wrong_imports("lm", "from errtax.oracle.memory import x") == ["errtax.oracle.memory.x"]
-    assert wrong_imports("oracle", "def f():\n    import errtax.taxonomy.peel_inputs") == ["errtax.taxonomy.peel_inputs"]
+    assert wrong_imports("oracle", "def f():\n    import errtax.taxonomy.peel_inputs") == [
+        "errtax.taxonomy.peel_inputs"
+    ]
     assert wrong_imports("oracle", "from errtax import cli") == ["errtax.cli"]
     assert wrong_imports("cli", "import lm.text") == ["lm.text"]
     assert wrong_imports("cli", "from errtax.lm import text") == []
+    assert imports_from_rooms("lm/text.py", "from errtax.lm.neural.run import Run") == ["errtax.lm.neural.run.Run"]
+    assert imports_from_rooms("lm/text.py", "from errtax.lm import neural") == ["errtax.lm.neural"]
+    assert imports_from_rooms("taxonomy/peel.py", "import torch.nn") == ["torch.nn"]
+    assert imports_from_rooms("taxonomy/studies/sweep.py", "from errtax.lm.neural.run import Run") == []
     assert uses_of_njit("from numba import njit")
     assert uses_of_njit("import numba\n@numba.njit\ndef f(): pass")
     assert not uses_of_njit("from errtax.lm.kernels import kernel")

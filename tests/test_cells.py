@@ -17,13 +17,13 @@ import pytest
 from commands import Errtax
 from errtax.cli.validation import problems_of
 from errtax.lm.text import Unit, text_of_bytes
-from errtax.oracle.features import Feature, Kind
+from errtax.oracle.features import Feature, FeatureKind
 from errtax.oracle.text_kind import Reading
 from errtax.reports.studies.cells_page import cells_page
 from errtax.reports.studies.coloured_text import CLASSES, classes_of, coloured, colours, glyphs, value_of
 from errtax.taxonomy.studies.cells import CellStudy, Panel
 from errtax.taxonomy.studies.cells_file import cells_problems, write_cells
-from errtax.taxonomy.studies.tracking import Cell, Tracking
+from errtax.taxonomy.studies.tracking import TrackedCell, Tracking
 
 NASTY = "</script><img src=x onerror=alert(1)> <!-- ]]> &#x3c; \u2028 \u202e \x00\x1b \u200b \t| \r\n“é”\n"
 
@@ -31,14 +31,14 @@ NASTY = "</script><img src=x onerror=alert(1)> <!-- ]]> &#x3c; \u2028 \u202e \x0
 def study_of(data: bytes, unit: Unit = Unit.BYTE, model: str = "a <b>model</b>") -> CellStudy:
     """Three cells, two features with scores and one without, and one passage."""
     codes = text_of_bytes(data, unit).codes
-    names = (("quotes", Kind.BINARY), ("line-position", Kind.NUMBER), ("if", Kind.BINARY))
+    names = (("quotes", FeatureKind.BINARY), ("line-position", FeatureKind.NUMBER), ("if", FeatureKind.BINARY))
     features = tuple(Feature(name, kind, 'inside "<q>"') for name, kind in names)
     score = np.array([[0.9, 0.1, 0], [0.2, 0.3, 0], [0.1, -0.1, 0]])
     accuracy = np.array([[0.95, np.nan, np.nan], [0.6, np.nan, np.nan], [0.5, np.nan, np.nan]])
     unscored = {"if": "never occurs"}
     tracking = Tracking(features, (2, 1), 99, score, -score, accuracy, np.array([0.2, 33, 0]), unscored)
     values = np.linspace(-1, 1, len(codes)).astype(np.float32)
-    panel = Panel(Cell(1, 1), ((features[0], tracking.found(Cell(1, 1), 0)),), 1000, codes, values)
+    panel = Panel(TrackedCell(1, 1), ((features[0], tracking.found(TrackedCell(1, 1), 0)),), 1000, codes, values)
     signature = f"errtax:0|model:{model}|cells:3|x"
     return CellStudy(tracking, (panel,), model, "h", unit, Reading.PROSE, signature, {"text_sha256": "ab"})
 
@@ -179,14 +179,13 @@ TEXT = b'"Yes," he said (and meant it).\n"No!" said she.\n\n' * 60
 def run(errtax_alone: Errtax) -> Errtax:
     """`errtax cells ARGS` in a folder with a run of random weights and a text; returns exit code, stdout, stderr."""
     torch = pytest.importorskip("torch")
-    from errtax.lm.neural.recurrent import Cell as Kind
-    from errtax.lm.neural.recurrent import RecurrentConfig, RecurrentLM
+    from errtax.lm.neural.recurrent import CellKind, RecurrentConfig, RecurrentLM
     from errtax.lm.neural.run import Epoch, Recipe, Run, write_run
 
     Path("test.txt").write_bytes(TEXT)
     Path("lstm").mkdir()
     alphabet = sorted(set(TEXT))
-    config = RecurrentConfig(Kind.LSTM, 2, 6, len(alphabet))
+    config = RecurrentConfig(CellKind.LSTM, 2, 6, len(alphabet))
     torch.manual_seed(1)
     torch.save(RecurrentLM(config).state_dict(), "lstm/best.pt")
     write_run(Path("lstm"), Run(config, Recipe(), Unit.BYTE, alphabet, "00" * 32, "00" * 32, [Epoch(1, 3, 3, 1, 1)]))

@@ -23,8 +23,8 @@ from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.pairs import Matches, Pair, Skip, breaks_of, match_pair, roles_of
 from errtax.oracle.text_kind import share_of_code_lines
 from errtax.oracle.text_view import TextView
-from errtax.reports.studies.distances import distance_figure
 from errtax.reports.figure import svg_of
+from errtax.reports.studies.distances import distance_figure
 from errtax.taxonomy.studies.distance import PAPER_EDGES, DistanceSettings, bin_probabilities, measure_distances
 from errtax.taxonomy.studies.predictors import Predictors, ngram_logs
 

@@ -10,25 +10,25 @@ import pytest
 from click.testing import CliRunner
 
 from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.neural.streams import streams_of
 from errtax.lm.ngram.distributions import TextDistributions
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.split import Scheme, SplitOptions, split_file
-from errtax.lm.neural.streams import streams_of
 from errtax.lm.text import Sentences, Unit, read_text, text_of_bytes
 
 torch = pytest.importorskip("torch")
 
 from errtax.cli.main import cli  # noqa: E402
 from errtax.lm.neural.corpus import read_corpus  # noqa: E402
-from errtax.lm.neural.dynamics import Comparison, _Sums, compare_checkpoints  # noqa: E402
+from errtax.lm.neural.dynamics import ReferenceComparison, _Sums, compare_checkpoints  # noqa: E402
 from errtax.lm.neural.models import ModelConfig, Shape  # noqa: E402
 from errtax.lm.neural.prediction import PredictOptions, predict  # noqa: E402
-from errtax.lm.prediction_log import read_log  # noqa: E402
 from errtax.lm.neural.run import Recipe, checkpoints, choose_device, load_weights, open_run, read_run  # noqa: E402
 from errtax.lm.neural.training import CheckpointRule, Watch, train  # noqa: E402
+from errtax.lm.prediction_log import read_log  # noqa: E402
 from errtax.reports.studies.dynamics import dynamics_figure  # noqa: E402
-from errtax.taxonomy.studies.dynamics import DynamicsInputs, follow_training  # noqa: E402
 from errtax.taxonomy.settings import Settings  # noqa: E402
+from errtax.taxonomy.studies.dynamics import DynamicsInputs, follow_training  # noqa: E402
 
 torch.set_num_threads(1)
 
@@ -109,7 +109,7 @@ def test_divergences_are_those_of_whole_distributions(base: Path) -> None:
     steps = checkpoints(base / "lstm")
     logprobs = np.zeros((len(steps), len(text)), np.float32)
     found = compare_checkpoints(
-        base / "lstm", text, streams_of(path, text), Comparison(index, (base / "nn",)), logprobs
+        base / "lstm", text, streams_of(path, text), ReferenceComparison(index, (base / "nn",)), logprobs
     )
     assert found.steps == list(steps)
     assert [r.name for r in found.references] == ["1-gram", "2-gram", "3-gram", "2-NN (8 units)"]
@@ -141,7 +141,7 @@ def test_logprobs_are_those_of_a_prediction(base: Path, tmp_path: Path) -> None:
     text = read_text(path, Unit.BYTE)
     steps = checkpoints(base / "lstm")
     logprobs = np.zeros((len(steps), len(text)), np.float32)
-    found = compare_checkpoints(base / "lstm", text, streams_of(path, text), Comparison(), logprobs)
+    found = compare_checkpoints(base / "lstm", text, streams_of(path, text), ReferenceComparison(), logprobs)
     assert found.divergence.shape == (len(steps), 0)
     for c, weights in enumerate(steps.values()):
         predict(base / "lstm", path, tmp_path / "p.parquet", PredictOptions("cpu", weights=weights), force=True)

@@ -15,9 +15,18 @@ from errtax.lm.errors import UsageError
 from errtax.lm.text import Codes
 from errtax.oracle import features as registry
 from errtax.oracle import plug_ins
-from errtax.oracle.features import REGISTRY, Feature, FeatureReader, Kind, Scan, feature, features, known_features
-from errtax.oracle.text_kind import Reading, reading_of
+from errtax.oracle.features import (
+    REGISTRY,
+    Feature,
+    FeatureKind,
+    FeatureReader,
+    Scan,
+    feature,
+    features,
+    known_features,
+)
 from errtax.oracle.scanners import built_in
+from errtax.oracle.text_kind import Reading, reading_of
 from naive_features import naive_features
 
 NAMES = [item.name for item in known_features()]
@@ -165,13 +174,13 @@ def constant(*values: float) -> Any:
 
 @pytest.mark.usefixtures("added")
 def test_features_of_ones_own_stand_beside_the_others() -> None:
-    features(Feature("seven", Kind.NUMBER, "7"), Feature("one", Kind.BINARY, "1"))(constant(7, 1))
+    features(Feature("seven", FeatureKind.NUMBER, "7"), Feature("one", FeatureKind.BINARY, "1"))(constant(7, 1))
     chosen = known_features(["one", "line-position", "seven"])
     values = FeatureReader(chosen, Reading.PROSE, wide("")[None]).read(wide("ab")[None])
     assert values[:, 0].tolist() == [[1, 1, 7], [1, 2, 7]]
     with pytest.raises(UsageError, match="'one' already"):
-        feature("one", Kind.BINARY, "again")(other)
-    feature("one", Kind.BINARY, "replaced")(constant(0))
+        feature("one", FeatureKind.BINARY, "again")(other)
+    feature("one", FeatureKind.BINARY, "replaced")(constant(0))
     assert known_features(["one"])[0].rule == "replaced"
 
 
@@ -179,12 +188,14 @@ def test_features_of_ones_own_stand_beside_the_others() -> None:
 @pytest.mark.parametrize(
     ("kind", "values", "message"),
     [
-        (Kind.BINARY, [2.0], "other values than 0 and 1"),
-        (Kind.NUMBER, [np.nan], "other values than finite numbers"),
-        (Kind.NUMBER, [1.0, 2.0], r"shape \(2, 2\); \(2,\) is needed"),
+        (FeatureKind.BINARY, [2.0], "other values than 0 and 1"),
+        (FeatureKind.NUMBER, [np.nan], "other values than finite numbers"),
+        (FeatureKind.NUMBER, [1.0, 2.0], r"shape \(2, 2\); \(2,\) is needed"),
     ],
 )
-def test_a_feature_that_is_not_what_it_says_is_refused(kind: Kind, values: Sequence[float], message: str) -> None:
+def test_a_feature_that_is_not_what_it_says_is_refused(
+    kind: FeatureKind, values: Sequence[float], message: str
+) -> None:
     feature("odd", kind, "is odd")(constant(*values))
     reader = FeatureReader(known_features(["odd"]), Reading.PROSE, wide("")[None])
     with pytest.raises(UsageError, match=message):
@@ -195,7 +206,7 @@ def test_unknown_and_ill_named_features_are_refused() -> None:
     with pytest.raises(UsageError, match="no feature 'quote'; there are line-position, "):
         known_features(["quote"])
     with pytest.raises(UsageError, match="small letters"):
-        Feature("a,b", Kind.BINARY, "")
+        Feature("a,b", FeatureKind.BINARY, "")
 
 
 @pytest.mark.usefixtures("added")

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 from errtax.cli.main import cli  # noqa: E402
 from errtax.lm.neural.activations import GATES  # noqa: E402
 from errtax.lm.neural.feedforward import FeedforwardConfig  # noqa: E402
-from errtax.lm.neural.recurrent import Cell, RecurrentConfig  # noqa: E402
+from errtax.lm.neural.recurrent import CellKind, RecurrentConfig  # noqa: E402
 from errtax.reports.studies.gates import saturation_figure  # noqa: E402
 from errtax.taxonomy.studies.gates import Thresholds, measure_saturation  # noqa: E402
 from test_activations import step_by_step, write_model  # noqa: E402
@@ -31,9 +31,9 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("cell", [Cell.LSTM, Cell.GRU])
+@pytest.mark.parametrize("cell", [CellKind.LSTM, CellKind.GRU])
 @pytest.mark.parametrize("layers", [1, 2])
-def test_fractions_are_those_of_a_plain_loop(text: Path, tmp_path: Path, cell: Cell, layers: int) -> None:
+def test_fractions_are_those_of_a_plain_loop(text: Path, tmp_path: Path, cell: CellKind, layers: int) -> None:
     model = write_model(tmp_path / "run", RecurrentConfig(cell, layers, 9, len(ALPHABET)), ALPHABET)
     ids = [ALPHABET.index(byte) if byte in ALPHABET else -1 for byte in text.read_bytes()]
     steps = step_by_step(model, ids)
@@ -49,7 +49,7 @@ def test_fractions_are_those_of_a_plain_loop(text: Path, tmp_path: Path, cell: C
 
 
 def test_thresholds_and_the_most_saturated(text: Path, tmp_path: Path) -> None:
-    write_model(tmp_path / "run", RecurrentConfig(Cell.LSTM, 2, 9, len(ALPHABET)), ALPHABET)
+    write_model(tmp_path / "run", RecurrentConfig(CellKind.LSTM, 2, 9, len(ALPHABET)), ALPHABET)
     half = measure_saturation(tmp_path / "run", text, Thresholds(0.4999, 0.5), "cpu")
     assert np.abs(half.left + half.right - 1).max() < 0.01
     found = measure_saturation(tmp_path / "run", text, device="cpu")
@@ -63,7 +63,7 @@ def test_thresholds_and_the_most_saturated(text: Path, tmp_path: Path) -> None:
 
 def test_models_without_gates_are_refused(text: Path, tmp_path: Path) -> None:
     for name, config in (
-        ("rnn", RecurrentConfig(Cell.RNN, 1, 3, len(ALPHABET))),
+        ("rnn", RecurrentConfig(CellKind.RNN, 1, 3, len(ALPHABET))),
         ("nn", FeedforwardConfig(2, 3, len(ALPHABET))),
     ):
         write_model(tmp_path / name, config, ALPHABET)
@@ -73,7 +73,7 @@ def test_models_without_gates_are_refused(text: Path, tmp_path: Path) -> None:
 
 def test_the_command_writes_table_and_picture(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    write_model(tmp_path / "run", RecurrentConfig(Cell.GRU, 2, 9, len(ALPHABET)), ALPHABET)
+    write_model(tmp_path / "run", RecurrentConfig(CellKind.GRU, 2, 9, len(ALPHABET)), ALPHABET)
     done = CliRunner().invoke(cli, ["gates", "run", "--text", str(text), "--json", "--top", "3"])
     assert done.exit_code == 0, done.output
     document = json.loads(done.stdout)
@@ -92,7 +92,7 @@ def test_the_command_writes_table_and_picture(text: Path, tmp_path: Path, monkey
 
 def test_stdin_is_a_text(text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    write_model(tmp_path / "run", RecurrentConfig(Cell.LSTM, 1, 5, len(ALPHABET)), ALPHABET)
+    write_model(tmp_path / "run", RecurrentConfig(CellKind.LSTM, 1, 5, len(ALPHABET)), ALPHABET)
     content = text.read_bytes()[:500]
     Path("plain.txt").write_bytes(content)
     done = [
@@ -109,7 +109,7 @@ def test_a_model_is_not_written_over_by_what_reads_it(
     text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, name: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write_model(tmp_path / "run", RecurrentConfig(Cell.LSTM, 1, 5, len(ALPHABET)), ALPHABET)
+    write_model(tmp_path / "run", RecurrentConfig(CellKind.LSTM, 1, 5, len(ALPHABET)), ALPHABET)
     before = Path("run", name).read_bytes()
     done = CliRunner().invoke(cli, [command, "run", "--text", str(text), "-o", f"run/{name}", "--force"])
     assert isinstance(done.exception, UsageError) and "is read here" in str(done.exception)
@@ -117,7 +117,7 @@ def test_a_model_is_not_written_over_by_what_reads_it(
 
 
 def test_the_picture_says_what_it_shows(text: Path, tmp_path: Path) -> None:
-    write_model(tmp_path / "run", RecurrentConfig(Cell.LSTM, 2, 9, len(ALPHABET)), ALPHABET)
+    write_model(tmp_path / "run", RecurrentConfig(CellKind.LSTM, 2, 9, len(ALPHABET)), ALPHABET)
     figure = saturation_figure(measure_saturation(tmp_path / "run", text, device="cpu"))
     assert [axes.get_title() for axes in figure.axes] == ["input gate", "forget gate", "output gate"]
     assert all("0.9" in axes.get_xlabel() for axes in figure.axes)

@@ -17,7 +17,7 @@ torch = pytest.importorskip("torch")
 from errtax.lm.neural.feedforward import FeedforwardConfig, FeedforwardLM  # noqa: E402
 from errtax.lm.neural.models import Shape, config_of  # noqa: E402
 from errtax.lm.neural.prediction import Dynamic, PredictOptions, predict  # noqa: E402
-from errtax.lm.neural.recurrent import Cell, RecurrentConfig  # noqa: E402
+from errtax.lm.neural.recurrent import CellKind, RecurrentConfig  # noqa: E402
 from errtax.lm.neural.run import Recipe, Run, checkpoints, load_best, load_weights, read_run, write_run  # noqa: E402
 from errtax.lm.neural.training import CheckpointRule, Watch, train  # noqa: E402
 
@@ -27,7 +27,7 @@ CPU = torch.device("cpu")
 TEXT = b"the cat sat on the mat; the rat sat on the cat.\n" * 12
 CODES = np.frombuffer(TEXT, np.uint8)
 ALPHABET = Alphabet.sorted(CODES).codes.tolist()
-RECURRENT = RecurrentConfig(Cell.LSTM, 1, 8, len(ALPHABET))
+RECURRENT = RecurrentConfig(CellKind.LSTM, 1, 8, len(ALPHABET))
 FEEDFORWARD = FeedforwardConfig(3, 8, len(ALPHABET))
 
 
@@ -93,7 +93,7 @@ def test_impossible_shapes_are_usage_errors(wrong: dict[str, float]) -> None:
 
 
 def test_a_shape_becomes_a_configuration() -> None:
-    assert Shape("gru", 3, budget=512).config(87) == RecurrentConfig(Cell.GRU, 3, 280, 87)
+    assert Shape("gru", 3, budget=512).config(87) == RecurrentConfig(CellKind.GRU, 3, 280, 87)
     assert Shape("nn", context=4, hidden=9).config(5) == FeedforwardConfig(4, 9, 5)
     lstm = Shape("lstm", 1, budget=64).config(87)
     assert Shape("nn", context=3, budget=64).config(87).parameters == pytest.approx(lstm.parameters, rel=0.01)

@@ -13,7 +13,7 @@ from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.kenlm_model import KenlmModel
 from errtax.lm.ngram.kenlm_tools import build_kenlm, find_tools
 from errtax.lm.ngram.model import score_all
-from errtax.lm.ngram.open_model import Kind, kind_of, open_model
+from errtax.lm.ngram.open_model import ModelKind, kind_of, open_model
 from errtax.lm.text import Sentences, Unit, text_of_bytes
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -27,7 +27,7 @@ def index(tmp_path: Path) -> Path:
 
 
 def test_an_index(index: Path) -> None:
-    assert kind_of(index) is Kind.INDEX
+    assert kind_of(index) is ModelKind.INDEX
     for engine in (None, "native"):
         model = open_model(index, engine=engine)
         assert isinstance(model, NgramIndex) and model.order == 3
@@ -42,7 +42,7 @@ def test_an_index(index: Path) -> None:
 
 @pytest.mark.parametrize("name", ["prose.3.arpa", "prose.5.arpa.gz"])
 def test_an_arpa_file(name: str) -> None:
-    assert kind_of(GOLDEN / name) is Kind.ARPA
+    assert kind_of(GOLDEN / name) is ModelKind.ARPA
     for engine in (None, "native"):
         assert isinstance(open_model(GOLDEN / name, engine=engine), ArpaModel)
     model = open_model(GOLDEN / name, Unit.WORD, Sentences.STREAM)
@@ -64,7 +64,7 @@ def test_kenlms_own_formats(tmp_path: Path) -> None:
     except UsageError as error:
         pytest.skip(str(error))
     build_kenlm(TEXT, 2, tmp_path / "m", memory="64M")
-    assert kind_of(tmp_path / "m") is Kind.FOLDER and kind_of(tmp_path / "m" / "2.bin") is Kind.BINARY
+    assert kind_of(tmp_path / "m") is ModelKind.FOLDER and kind_of(tmp_path / "m" / "2.bin") is ModelKind.BINARY
     for engine in (None, "kenlm"):
         assert isinstance(open_model(tmp_path / "m", engine=engine), KenlmModel)
         assert isinstance(open_model(tmp_path / "m" / "2.bin", Unit.CHAR, engine=engine), KenlmModel)

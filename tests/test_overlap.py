@@ -20,8 +20,8 @@ from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.text_view import TextView
-from errtax.reports.studies.analysis_tables import symbol_label
 from errtax.reports.figure import svg_of
+from errtax.reports.studies.analysis_tables import symbol_label
 from errtax.reports.studies.overlaps import overlap_figure
 from errtax.reports.studies.venn import Disc, lens_area, three_discs, two_discs
 from errtax.taxonomy.studies.overlap import Overlap, overlap

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 
 from errtax.lm.neural.models import build_model  # noqa: E402
 from errtax.lm.neural.prediction import PredictOptions  # noqa: E402
-from errtax.lm.neural.recurrent import Cell, RecurrentConfig, RecurrentLM, count_parameters, hidden_for_budget  # noqa: E402
+from errtax.lm.neural.recurrent import CellKind, RecurrentConfig, RecurrentLM, count_parameters, hidden_for_budget  # noqa: E402
 from errtax.lm.neural.run import Epoch, Recipe, Run, choose_device, load_best, read_run, write_run  # noqa: E402
 from errtax.lm.neural.streams import lay_out  # noqa: E402
 from errtax.lm.neural.training import Windows, train  # noqa: E402
@@ -29,7 +29,7 @@ CPU = PredictOptions("cpu")
 
 
 def run_for(
-    text: bytes = TRAIN, recipe: Recipe = RECIPE, cell: Cell = Cell.LSTM, layers: int = 1, dropout: float = 0
+    text: bytes = TRAIN, recipe: Recipe = RECIPE, cell: CellKind = CellKind.LSTM, layers: int = 1, dropout: float = 0
 ) -> Run:
     alphabet = Alphabet.sorted(text_of_bytes(text, Unit.BYTE).codes).codes.tolist()
     config = RecurrentConfig(cell, layers, 12, len(alphabet), dropout)
@@ -54,9 +54,9 @@ def weights(folder: Path) -> dict[str, Any]:
 # --- sizes -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cell", list(Cell))
+@pytest.mark.parametrize("cell", list(CellKind))
 @pytest.mark.parametrize("layers", [1, 2, 3])
-def test_parameters_are_counted_as_torch_does(cell: Cell, layers: int) -> None:
+def test_parameters_are_counted_as_torch_does(cell: CellKind, layers: int) -> None:
     config = RecurrentConfig(cell, layers, 7, 11)
     real = sum(p.numel() for p in RecurrentLM(config).parameters() if p.requires_grad)
     assert config.parameters == real == count_parameters(cell, layers, 7, 11)
@@ -65,20 +65,20 @@ def test_parameters_are_counted_as_torch_does(cell: Cell, layers: int) -> None:
 @pytest.mark.parametrize(
     ("cell", "layers", "budget", "hidden"),
     [
-        (Cell.LSTM, 1, 64, 64),
-        (Cell.LSTM, 2, 64, 45),
-        (Cell.LSTM, 3, 512, 241),
-        (Cell.GRU, 3, 512, 280),
-        (Cell.RNN, 2, 256, 325),
+        (CellKind.LSTM, 1, 64, 64),
+        (CellKind.LSTM, 2, 64, 45),
+        (CellKind.LSTM, 3, 512, 241),
+        (CellKind.GRU, 3, 512, 280),
+        (CellKind.RNN, 2, 256, 325),
     ],
 )
-def test_budgets_are_the_papers(cell: Cell, layers: int, budget: int, hidden: int) -> None:
+def test_budgets_are_the_papers(cell: CellKind, layers: int, budget: int, hidden: int) -> None:
     assert hidden_for_budget(cell, layers, budget, 87) == hidden
 
 
 @pytest.mark.parametrize(("budget", "size"), [(64, 50e3), (128, 130e3), (256, 400e3), (512, 1.3e6)])
 def test_budgets_have_about_the_papers_sizes(budget: int, size: float) -> None:
-    assert count_parameters(Cell.LSTM, 1, budget, 87) == pytest.approx(size, rel=0.12)
+    assert count_parameters(CellKind.LSTM, 1, budget, 87) == pytest.approx(size, rel=0.12)
 
 
 @pytest.mark.parametrize("wrong", [{"layers": 0}, {"hidden": 0}, {"symbols": 0}, {"dropout": 1.0}, {"dropout": -0.1}])
@@ -88,7 +88,7 @@ def test_impossible_shapes_are_usage_errors(wrong: dict[str, Any]) -> None:
 
 
 def test_names() -> None:
-    assert RecurrentConfig(Cell.LSTM, 2, 45).name == "LSTM-2 (45 units)"
+    assert RecurrentConfig(CellKind.LSTM, 2, 45).name == "LSTM-2 (45 units)"
 
 
 # --- the forward pass ------------------------------------------------------------------------------------------------
@@ -121,7 +121,7 @@ def lstm_by_loop(model: RecurrentLM, ids: list[int]) -> list[np.typing.NDArray[n
 @pytest.mark.parametrize("layers", [1, 2, 3])
 def test_the_lstm_is_the_papers(layers: int) -> None:
     torch.manual_seed(3)
-    model = RecurrentLM(RecurrentConfig(Cell.LSTM, layers, 9, 5)).eval()
+    model = RecurrentLM(RecurrentConfig(CellKind.LSTM, layers, 9, 5)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.requires_grad:
@@ -131,8 +131,8 @@ def test_the_lstm_is_the_papers(layers: int) -> None:
     assert np.abs(found[:, 0].detach().numpy() - np.array(lstm_by_loop(model, ids))).max() < 1e-5
 
 
-@pytest.mark.parametrize("cell", list(Cell))
-def test_a_carried_state_is_the_same_as_one_long_window(cell: Cell) -> None:
+@pytest.mark.parametrize("cell", list(CellKind))
+def test_a_carried_state_is_the_same_as_one_long_window(cell: CellKind) -> None:
     torch.manual_seed(1)
     model = RecurrentLM(RecurrentConfig(cell, 2, 6, 4)).eval()
     ids = torch.tensor([[0, 1], [2, 3], [1, 1], [3, 0], [2, 2]])
@@ -143,7 +143,7 @@ def test_a_carried_state_is_the_same_as_one_long_window(cell: Cell) -> None:
 
 
 def test_initial_weights() -> None:
-    model = RecurrentLM(RecurrentConfig(Cell.LSTM, 2, 10, 5))
+    model = RecurrentLM(RecurrentConfig(CellKind.LSTM, 2, 10, 5))
     for name, value in model.state_dict().items():
         if "bias_hh" in name:
             assert (value == 0).all()
@@ -164,7 +164,7 @@ def test_rows_are_laid_side_by_side() -> None:
 
 @pytest.mark.parametrize("unroll", [1, 2, 3, 4, 7])
 def test_windows_predict_each_symbol_of_a_row_but_its_first(unroll: int) -> None:
-    config = RecurrentConfig(Cell.RNN, 1, 2, 11)
+    config = RecurrentConfig(CellKind.RNN, 1, 2, 11)
     run = Run(config, Recipe(batch=2, unroll=unroll), Unit.BYTE, [*range(9), 10], "", "")
     windows = Windows(run, np.arange(10, dtype=np.uint8), torch.device("cpu"))
     parts = list(windows)
@@ -260,7 +260,7 @@ def test_best_is_the_lowest_validation_loss(tmp_path: Path) -> None:
 
 
 def test_a_run_description_survives_its_file(tmp_path: Path) -> None:
-    run = trained(tmp_path / "a", run_for(cell=Cell.GRU))
+    run = trained(tmp_path / "a", run_for(cell=CellKind.GRU))
     assert read_run(tmp_path / "a") == run
     assert json.loads((tmp_path / "a" / "run.json").read_text())["schema"] == "errtax.run/1"
 
@@ -289,7 +289,7 @@ def test_damaged_weights_are_refused(tmp_path: Path, damage: str) -> None:
     elif damage == "missing":
         best.unlink()
     else:
-        torch.save(RecurrentLM(RecurrentConfig(Cell.GRU, 1, 3, 4)).state_dict(), best)
+        torch.save(RecurrentLM(RecurrentConfig(CellKind.GRU, 1, 3, 4)).state_dict(), best)
     with pytest.raises(BadInput, match=r"best\.pt"):
         load_best(folder, choose_device("cpu"))
 

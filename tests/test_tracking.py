@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
 from errtax.lm.text import Codes
-from errtax.oracle.features import Feature, FeatureReader, Kind, known_features
+from errtax.oracle.features import Feature, FeatureKind, FeatureReader, known_features
 from errtax.oracle.text_kind import Reading
 from errtax.taxonomy.studies.cells import CellOptions, Choice, choose_cells, place, show, track
 from errtax.taxonomy.studies.passages import LENGTH, LiveliestPassages, Passage, read_cells_in, whole_characters
-from errtax.taxonomy.studies.tracking import Cell, Sums, Tracking, add_values, tracking_of
+from errtax.taxonomy.studies.tracking import Sums, TrackedCell, Tracking, add_values, tracking_of
 from naive_tracking import naive_scores
 
-BINARY, NUMBER = Feature("b", Kind.BINARY, ""), Feature("n", Kind.NUMBER, "")
+BINARY, NUMBER = Feature("b", FeatureKind.BINARY, ""), Feature("n", FeatureKind.NUMBER, "")
 
 
 class Window(NamedTuple):
@@ -110,12 +110,12 @@ def test_a_planted_cell_is_found_and_a_random_one_is_not() -> None:
     layers[1][:, :, 4] = np.sin(truth[:, :, index["line-position"]] / 20)  # no linear function, but a function
     tracking, passages = track(windows_of(rows, layers, (100, 1, 37)), reader, rows.shape, (5, 5))
     (quote,), (line,) = tracking.best(index["quotes"], 1), tracking.best(index["line-position"], 1)
-    assert quote.cell == Cell(1, 3) and quote.score > 0.95 and quote.r < -0.95 and quote.accuracy == 1
-    assert line.cell == Cell(2, 5) and line.score > 0.85
-    others = [c for c, cell in enumerate(tracking.cells) if cell not in (Cell(1, 3), Cell(2, 5))]
+    assert quote.cell == TrackedCell(1, 3) and quote.score > 0.95 and quote.r < -0.95 and quote.accuracy == 1
+    assert line.cell == TrackedCell(2, 5) and line.score > 0.85
+    others = [c for c, cell in enumerate(tracking.cells) if cell not in (TrackedCell(1, 3), TrackedCell(2, 5))]
     assert np.abs(tracking.score[others]).max() < 0.06
     assert tracking.mean[index["quotes"]] == pytest.approx(truth[:, :, index["quotes"]].mean())
-    assert choose_cells(tracking)[0].cell == Cell(1, 3)
+    assert choose_cells(tracking)[0].cell == TrackedCell(1, 3)
     shown = passages[index["quotes"]]
     start = shown.start
     changes = np.count_nonzero(np.diff(truth[start : start + LENGTH, shown.row, index["quotes"]]))
@@ -150,12 +150,12 @@ def variation(x: NDArray[np.float32], binary: bool) -> float:
 
 def test_a_passage_ends_with_its_row_and_cuts_no_character() -> None:
     rows = np.frombuffer("aé“b".encode() * 2, np.uint8).reshape(2, 7)
-    choice, passages = Choice(Cell(1, 1), (0,)), [Passage(1, 6, LENGTH)]
+    choice, passages = Choice(TrackedCell(1, 1), (0,)), [Passage(1, 6, LENGTH)]
     assert place(choice, passages, CellOptions(length=3), rows) == Passage(1, 3, 4)
     assert place(choice, passages, CellOptions(length=100), rows) == Passage(1, 0, 7)
     assert place(choice, passages, CellOptions(start=6, length=5), rows) == Passage(0, 6, 1)
     assert place(choice, passages, CellOptions(start=9, length=2), rows) == Passage(1, 1, 5)
-    assert place(Choice(Cell(1, 1), ()), passages, CellOptions(), rows) == Passage(0, 0, 7)
+    assert place(Choice(TrackedCell(1, 1), ()), passages, CellOptions(), rows) == Passage(0, 0, 7)
     assert whole_characters(np.frombuffer(b"\x80" * 9, np.uint8), 4, 5) == (1, 8)  # not UTF-8: three bytes at most
 
 
@@ -178,18 +178,18 @@ def test_the_values_of_a_passage_are_read_across_windows_and_no_further() -> Non
 
 
 def test_shown_cells_are_those_asked_for_or_the_best() -> None:
-    features = tuple(Feature(f"f{k}", Kind.NUMBER, "") for k in range(12))
+    features = tuple(Feature(f"f{k}", FeatureKind.NUMBER, "") for k in range(12))
     score = np.zeros((12, 12))
     score[np.arange(12), np.arange(12)] = np.linspace(0.25, 0.9, 12)
     score[11, 10] = 0.99  # cell 12 is the best of two features
     nothing = np.full((12, 12), np.nan)
     tracking = Tracking(features, (6, 6), 9, score, score, nothing, np.zeros(12), {})
     chosen = choose_cells(tracking)
-    assert chosen[0] == Choice(Cell(2, 6), (10, 11))
+    assert chosen[0] == Choice(TrackedCell(2, 6), (10, 11))
     assert [choice.cell.unit for choice in chosen] == [6, 4, 3, 2, 1, 6, 5, 4]
-    assert choose_cells(tracking, [Cell(1, 1), Cell(1, 1)]) == [Choice(Cell(1, 1), (0,))]
+    assert choose_cells(tracking, [TrackedCell(1, 1), TrackedCell(1, 1)]) == [Choice(TrackedCell(1, 1), (0,))]
     rows = np.frombuffer(b"abcd", np.uint8).reshape(1, 4)
     layers = [np.zeros((4, 1, 6), np.float32), np.ones((4, 1, 6), np.float32)]
     (panel,) = show(lambda span: windows_of(rows, layers), rows, [(chosen[0], Passage(0, 1, 2))], tracking)
-    assert panel.cell == Cell(2, 6) and panel.start == 1 and panel.values.tolist() == [1, 1]
+    assert panel.cell == TrackedCell(2, 6) and panel.start == 1 and panel.values.tolist() == [1, 1]
     assert [(feature.name, found.score) for feature, found in panel.tracks] == [("f10", 0.99), ("f11", 0.9)]

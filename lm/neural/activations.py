@@ -17,21 +17,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from errtax.lm.errors import UsageError
-from errtax.lm.neural.recurrent import Cell, RecurrentLM
+from errtax.lm.neural.recurrent import CellKind, RecurrentLM
 from errtax.lm.neural.run import choose_device, load_best, read_run
 from errtax.lm.neural.streams import Span, Streams
 from errtax.lm.text import Codes
 
-GATES: Mapping[Cell, tuple[str, ...]] = {
-    Cell.LSTM: ("input", "forget", "output"),
-    Cell.GRU: ("update", "reset"),
-    Cell.RNN: (),
+GATES: Mapping[CellKind, tuple[str, ...]] = {
+    CellKind.LSTM: ("input", "forget", "output"),
+    CellKind.GRU: ("update", "reset"),
+    CellKind.RNN: (),
 }
 """The gates of each cell, in the order of the paper's Figure 3."""
 _WINDOW = 100  # steps at a time
 
 
-class Layer(NamedTuple):
+class LayerActivations(NamedTuple):
     """One layer over one window; the arrays have shape (T, B, H) and hold what was computed on reading each symbol.
 
     `gates`: by name, each in (0, 1).  `cell`: the LSTM's c; of a GRU and an RNN the hidden state h.
@@ -46,7 +46,7 @@ class Window(NamedTuple):
 
     start: int
     codes: Codes
-    layers: list[Layer]
+    layers: list[LayerActivations]
 
 
 class CellWindow(NamedTuple):
@@ -86,7 +86,10 @@ def read_layers(
             stack.advance(ids)
         else:
             layers = stack.read(ids)
-            kept = [Layer({name: gate[skip:] for name, gate in gates.items()}, cell[skip:]) for gates, cell in layers]
+            kept = [
+                LayerActivations({name: gate[skip:] for name, gate in gates.items()}, cell[skip:])
+                for gates, cell in layers
+            ]
             yield Window(begin + skip - streams.width, codes[:, skip:], kept)
         on_step(stop, total)
 
@@ -100,7 +103,7 @@ def read_cells(
 ) -> Iterator[CellWindow]:
     """The cells alone, as the paper's Figure 2 colours them: tanh(c) of an LSTM, h otherwise."""
     squashed = read_run(folder).config
-    is_lstm = getattr(squashed, "cell", None) is Cell.LSTM
+    is_lstm = getattr(squashed, "cell", None) is CellKind.LSTM
     for start, codes, layers in read_layers(folder, streams, device, on_step=on_step, span=span):
         values = [layer.cell.tanh() if is_lstm else layer.cell for layer in layers]
         yield CellWindow(start, codes, tuple(value.float().cpu().numpy() for value in values))
@@ -114,11 +117,11 @@ class _Stack:
         self.one_hot = model.one_hot.to(model.decoder.weight.dtype)
         self.device = self.one_hot.device
         self.layers = [_single_layer(model, k) for k in range(model.config.layers)]
-        blocks = {Cell.LSTM: ((0, 1, 3), (2,)), Cell.GRU: ((0, 1),), Cell.RNN: ()}[self.kind]
+        blocks = {CellKind.LSTM: ((0, 1, 3), (2,)), CellKind.GRU: ((0, 1),), CellKind.RNN: ()}[self.kind]
         self.parts = [[_Part.of(module, block, k == 0) for block in blocks] for k, module in enumerate(self.layers)]
         self.states: list[tuple[Tensor, ...]] = [()] * len(self.layers)
 
-    def read(self, ids: Tensor) -> list[Layer]:
+    def read(self, ids: Tensor) -> list[LayerActivations]:
         """What each layer does on reading a window of ids (T, B), going on from the window before."""
         before = [state or self._start(ids.shape[1]) for state in self.states]
         hidden, read, found = self.advance(ids), ids, []
@@ -134,27 +137,27 @@ class _Stack:
         inputs, hidden = self.one_hot[ids], []
         for k, module in enumerate(self.layers):
             state = self.states[k] or self._start(ids.shape[1])
-            inputs, after = module(inputs, state if self.kind is Cell.LSTM else state[0])
+            inputs, after = module(inputs, state if self.kind is CellKind.LSTM else state[0])
             self.states[k] = after if isinstance(after, tuple) else (after,)
             hidden.append(inputs)
         return hidden
 
     def _start(self, rows: int) -> tuple[Tensor, ...]:
         zeros = self.one_hot.new_zeros(1, rows, self.layers[0].hidden_size)
-        return (zeros, zeros) if self.kind is Cell.LSTM else (zeros,)
+        return (zeros, zeros) if self.kind is CellKind.LSTM else (zeros,)
 
-    def _layer(self, sums: list[Tensor], hidden: Tensor, before: tuple[Tensor, ...]) -> Layer:
-        if self.kind is Cell.RNN:
-            return Layer({}, hidden)
+    def _layer(self, sums: list[Tensor], hidden: Tensor, before: tuple[Tensor, ...]) -> LayerActivations:
+        if self.kind is CellKind.RNN:
+            return LayerActivations({}, hidden)
         gates = sums[0].sigmoid_().chunk(len(GATES[self.kind]), dim=2)
-        if self.kind is Cell.GRU:
+        if self.kind is CellKind.GRU:
             # torch's update gate keeps the old state, the paper's takes the new one: the one is 1 minus the other
-            return Layer({"update": 1 - gates[1], "reset": gates[0]}, hidden)
+            return LayerActivations({"update": 1 - gates[1], "reset": gates[0]}, hidden)
         named = dict(zip(GATES[self.kind], gates, strict=True))
         written, cells, c = named["input"] * sums[1].tanh_(), torch.empty_like(hidden), before[1][0]
         for t in range(len(cells)):
             c = torch.addcmul(written[t], named["forget"][t], c, out=cells[t])
-        return Layer(named, cells)
+        return LayerActivations(named, cells)
 
 
 class _Part(NamedTuple):

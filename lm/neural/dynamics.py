@@ -19,11 +19,11 @@ from torch import Tensor
 
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.neural.feedforward import FeedforwardConfig
-from errtax.lm.ngram.distributions import TextDistributions
-from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.neural.prediction import Predicted, predicted_windows
 from errtax.lm.neural.run import Run, checkpoints, choose_device, load_best, load_weights, read_run
 from errtax.lm.neural.streams import Streams
+from errtax.lm.ngram.distributions import TextDistributions
+from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.text import Text, Unit
 
 _POSITIONS = 1 << 11  # at a time
@@ -67,7 +67,7 @@ class Divergences:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ReferenceComparison:
     """What to compare a run's checkpoints with."""
 
     ngram: NgramIndex | None = None
@@ -86,7 +86,7 @@ def compare_checkpoints(
     folder: Path,
     text: Text,
     streams: Streams,
-    comparison: Comparison,
+    comparison: ReferenceComparison,
     logprobs: NDArray[np.float32],
     on_step: Callable[[int, int], None] = lambda done, total: None,
 ) -> Divergences:
@@ -120,7 +120,7 @@ def _reader(model: torch.nn.Module, run: Run, streams: Streams) -> Iterator[Pred
 
 
 def _references(
-    comparison: Comparison, run: Run, streams: Streams, text: Text
+    comparison: ReferenceComparison, run: Run, streams: Streams, text: Text
 ) -> tuple[list[Reference], list[Callable[[NDArray[np.int64]], Tensor]]]:
     """The references, and for each group of them what gives log-probabilities (P, n, K) at positions of the text."""
     references: list[Reference] = []

@@ -10,7 +10,7 @@ from typing import Any
 
 from errtax.lm.errors import UsageError
 from errtax.lm.neural.feedforward import FeedforwardConfig, FeedforwardLM
-from errtax.lm.neural.recurrent import Cell, RecurrentConfig, RecurrentLM, count_parameters, hidden_for_budget
+from errtax.lm.neural.recurrent import CellKind, RecurrentConfig, RecurrentLM, count_parameters, hidden_for_budget
 
 ModelConfig = RecurrentConfig | FeedforwardConfig
 Model = RecurrentLM | FeedforwardLM
@@ -24,7 +24,7 @@ def build_model(config: ModelConfig) -> Model:
 def config_of(fields: Mapping[str, Any]) -> ModelConfig:
     """The configuration that `dataclasses.asdict` made these fields of."""
     if "cell" in fields:
-        return RecurrentConfig(**{**fields, "cell": Cell(fields["cell"])})
+        return RecurrentConfig(**{**fields, "cell": CellKind(fields["cell"])})
     return FeedforwardConfig(**fields)
 
 
@@ -53,11 +53,11 @@ class Shape:
         if self.model == "nn":
             hidden = self.hidden or (_hidden_of_nn(self.context, self.budget, symbols) if self.budget else 128)
             return FeedforwardConfig(self.context, hidden, symbols, self.dropout)
-        cell = Cell(self.model)
+        cell = CellKind(self.model)
         hidden = self.hidden or (hidden_for_budget(cell, self.layers, self.budget, symbols) if self.budget else 128)
         return RecurrentConfig(cell, self.layers, hidden, symbols, self.dropout)
 
 
 def _hidden_of_nn(context: int, budget: int, symbols: int) -> int:
-    target = count_parameters(Cell.LSTM, 1, budget, symbols)
+    target = count_parameters(CellKind.LSTM, 1, budget, symbols)
     return max(1, round((target - symbols) / ((context + 1) * symbols + 1)))

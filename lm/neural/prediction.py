@@ -25,12 +25,12 @@ import errtax
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import release, require_input, reserve
 from errtax.lm.neural.models import Model
-from errtax.lm.prediction_log import LOG, encode_symbols, log_schema
 from errtax.lm.neural.run import Run, choose_device, load_best, load_weights, read_for, read_run, step_of
 from errtax.lm.neural.streams import Streams
+from errtax.lm.neural.training import cross_entropy
+from errtax.lm.prediction_log import LOG, encode_symbols, log_schema
 from errtax.lm.table import arrow_of, numpy_of, table_writer
 from errtax.lm.text import Text
-from errtax.lm.neural.training import cross_entropy
 
 _WINDOW = 100  # steps at a time
 _BLOCK = 1 << 18  # rows written at a time

@@ -15,7 +15,7 @@ State = tuple[Tensor, ...]
 """Hidden state: (h, c) for an LSTM, (h,) otherwise; each (L, B, H)."""
 
 
-class Cell(StrEnum):
+class CellKind(StrEnum):
     """The recurrent cells of the paper's section 3.1."""
 
     LSTM = "lstm"
@@ -23,15 +23,15 @@ class Cell(StrEnum):
     RNN = "rnn"
 
 
-_GATES = {Cell.LSTM: 4, Cell.GRU: 3, Cell.RNN: 1}
-_MODULES: dict[Cell, type[nn.RNNBase]] = {Cell.LSTM: nn.LSTM, Cell.GRU: nn.GRU, Cell.RNN: nn.RNN}
+_GATES = {CellKind.LSTM: 4, CellKind.GRU: 3, CellKind.RNN: 1}
+_MODULES: dict[CellKind, type[nn.RNNBase]] = {CellKind.LSTM: nn.LSTM, CellKind.GRU: nn.GRU, CellKind.RNN: nn.RNN}
 
 
 @dataclass(frozen=True)
 class RecurrentConfig:
     """Everything that fixes the model's shape."""
 
-    cell: Cell = Cell.LSTM
+    cell: CellKind = CellKind.LSTM
     layers: int = 2
     hidden: int = 128
     symbols: int = 87
@@ -54,23 +54,23 @@ class RecurrentConfig:
         return count_parameters(self.cell, self.layers, self.hidden, self.symbols)
 
 
-def count_parameters(cell: Cell, layers: int, hidden: int, symbols: int) -> int:
+def count_parameters(cell: CellKind, layers: int, hidden: int, symbols: int) -> int:
     """Parameters of a model: per gate one input matrix, one recurrent matrix and one bias; a softmax on top."""
     inputs = symbols + (layers - 1) * hidden
     return _GATES[cell] * hidden * (inputs + layers * (hidden + 1)) + symbols * (hidden + 1)
 
 
-def hidden_for_budget(cell: Cell, layers: int, budget: int, symbols: int) -> int:
+def hidden_for_budget(cell: CellKind, layers: int, budget: int, symbols: int) -> int:
     """The hidden size whose parameter count is nearest to that of a 1-layer LSTM of `budget` units.
 
     The rows 64, 128, 256, 512 of the paper's Table 1 are such budgets.
 
-    >>> hidden_for_budget(Cell.LSTM, 2, 64, 87), hidden_for_budget(Cell.LSTM, 3, 512, 87)
+    >>> hidden_for_budget(CellKind.LSTM, 2, 64, 87), hidden_for_budget(CellKind.LSTM, 3, 512, 87)
     (45, 241)
-    >>> hidden_for_budget(Cell.GRU, 3, 512, 87), hidden_for_budget(Cell.RNN, 2, 256, 87)
+    >>> hidden_for_budget(CellKind.GRU, 3, 512, 87), hidden_for_budget(CellKind.RNN, 2, 256, 87)
     (280, 325)
     """
-    target = count_parameters(Cell.LSTM, 1, budget, symbols)
+    target = count_parameters(CellKind.LSTM, 1, budget, symbols)
     hidden = 1
     while count_parameters(cell, layers, hidden + 1, symbols) <= target:
         hidden += 1
@@ -103,7 +103,7 @@ class RecurrentLM(nn.Module):  # type: ignore[misc,unused-ignore]
     def forward(self, symbols: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Logits (T, B, K) of the next symbol after each of `symbols` (T, B; -1 = unknown), and the new state."""
         inputs = self.one_hot[symbols]  # (T, B, K); index -1 is the zero row
-        if state is not None and self.config.cell is not Cell.LSTM:
+        if state is not None and self.config.cell is not CellKind.LSTM:
             output, new = self.cells(inputs, state[0])
         else:
             output, new = self.cells(inputs, state)

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from errtax.lm.neural.corpus import Corpus
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import release, require_absent, require_output_folder, write_text
+from errtax.lm.neural.corpus import Corpus
 from errtax.lm.neural.models import Model, ModelConfig, build_model, config_of
 from errtax.lm.neural.streams import Streams, streams_of
 from errtax.lm.text import Alphabet, Codes, Text, Unit, read_text

@@ -16,7 +16,7 @@ from errtax.lm.ngram.model import NgramModel
 from errtax.lm.text import Sentences, Unit
 
 
-class Kind(StrEnum):
+class ModelKind(StrEnum):
     """What a file or folder holds."""
 
     INDEX = "an index of errtax build-ngram"
@@ -33,7 +33,7 @@ _HEAD = 1 << 20  # any text may stand before \data\, but not a book
 def open_model(
     path: Path, unit: Unit | None = None, sentences: Sentences | None = None, engine: str | None = None
 ) -> NgramModel:
-    """The model at `path`: see `Kind` for what can be opened.
+    """The model at `path`: see `ModelKind` for what can be opened.
 
     `unit` and `sentences` are what a single KenLM or ARPA file does not say; where a model says it, they must agree
     with it.  `engine`: `kenlm` scores an ARPA file through KenLM's Python module, otherwise it is read natively; an
@@ -44,17 +44,17 @@ def open_model(
     kind = kind_of(path)
     if engine not in (None, *ENGINES):
         raise UsageError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}.")
-    fits = {Kind.INDEX: ("native",), Kind.ARPA: ENGINES}.get(kind, ("kenlm",))
+    fits = {ModelKind.INDEX: ("native",), ModelKind.ARPA: ENGINES}.get(kind, ("kenlm",))
     if engine not in (None, *fits):
         raise UsageError(f"{path} is {kind}, which only --engine {fits[0]} can read.")
-    if kind is Kind.INDEX:
+    if kind is ModelKind.INDEX:
         return _open_index(path, unit, sentences)
     model: NgramModel
-    if kind is Kind.ARPA and engine != "kenlm":
+    if kind is ModelKind.ARPA and engine != "kenlm":
         model = ArpaModel.open(path, unit, sentences)
     else:
         model = KenlmModel.open(path, unit, sentences)
-    if kind in (Kind.ARPA, Kind.BINARY) and model.order > 1:
+    if kind in (ModelKind.ARPA, ModelKind.BINARY) and model.order > 1:
         logger.warning(
             "%s holds the model of order %d alone; the lower orders are that model with shorter contexts, not those "
             "that lmplz or an index has for them.",
@@ -64,21 +64,21 @@ def open_model(
     return model
 
 
-def kind_of(path: Path) -> Kind:
+def kind_of(path: Path) -> ModelKind:
     """What a path holds, by its first bytes; `BadInput` with a list of what can be opened for anything else."""
     if path.is_dir():
         if (path / MANIFEST).is_file():
-            return Kind.FOLDER
+            return ModelKind.FOLDER
     else:
         with require_input(path).open("rb") as file:
             head = file.read(_HEAD)
         if head.startswith(container.MAGIC[:6]):
-            return Kind.INDEX
+            return ModelKind.INDEX
         if head.startswith(kenlm_model.MAGIC):
-            return Kind.BINARY
+            return ModelKind.BINARY
         if b"\\data\\" in _unzipped(head):
-            return Kind.ARPA
-    raise BadInput(f"{path} is no model; {', '.join(Kind)} can be opened.")
+            return ModelKind.ARPA
+    raise BadInput(f"{path} is no model; {', '.join(ModelKind)} can be opened.")
 
 
 def _unzipped(head: bytes) -> bytes:
@@ -101,5 +101,5 @@ def _open_index(path: Path, unit: Unit | None, sentences: Sentences | None) -> N
 
 def open_model_for_log(path: Path, unit: Unit, engine: str | None = None) -> NgramModel:
     """The model at `path` for a log; a file of KenLM's does not say its unit, so it is taken to be the log's."""
-    says = kind_of(path) in (Kind.INDEX, Kind.FOLDER)
+    says = kind_of(path) in (ModelKind.INDEX, ModelKind.FOLDER)
     return open_model(path, None, None, engine) if says else open_model(path, unit, Sentences.STREAM, engine)

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from errtax.lm.text import Unit
 from errtax.reports.excerpts import visible
-from errtax.taxonomy.studies.distance import Bin, PairDistances
+from errtax.taxonomy.studies.distance import DistanceBin, PairDistances
 from errtax.taxonomy.studies.overlap import Overlap
 
 _BLANKS = {" ": "␣", "\n": "↵", "\t": "⇥", "\r": "\\r"}
@@ -63,7 +63,7 @@ def same_counts(pair: PairDistances) -> bool:
     return len({tuple(b.n for b in curve.bins) for curve in pair.curves}) == 1
 
 
-def _cells(bins: Iterable[Bin], shared: bool) -> list[str]:
+def _cells(bins: Iterable[DistanceBin], shared: bool) -> list[str]:
     cells = []
     for k, b in enumerate(bins):
         if not shared or k == 0:
@@ -81,7 +81,7 @@ def region_label(members: Iterable[str], total: int) -> str:
     return f"only {names[0]}" if len(names) == 1 else " and ".join(names)
 
 
-def overlap_table(overlap: Overlap) -> Table:
+def error_overlap_table(overlap: Overlap) -> Table:
     """One row a member, then one a region of the Venn diagram, in percent of the test set."""
     title = Text(f"errors ({overlap.criterion}) in % of {overlap.positions:,} positions", "bold")
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)

@@ -5,10 +5,10 @@ One file without scripts and requests, as `errtax.reports.page`; names and text 
 
 from html import escape
 
-from errtax.oracle.features import Feature, Kind
+from errtax.oracle.features import Feature, FeatureKind
 from errtax.oracle.text_kind import Reading
-from errtax.reports.studies.coloured_text import coloured, legend, text_style
 from errtax.reports.document import STYLE, TEXT, document, table
+from errtax.reports.studies.coloured_text import coloured, legend, text_style
 from errtax.taxonomy.studies.cells import SHOWN_FROM, CellStudy, Panel
 from errtax.taxonomy.studies.tracking import BINS, Found, Tracking
 
@@ -57,7 +57,7 @@ def describe(found: Found) -> str:
 def amount(tracking: Tracking, f: int) -> str:
     """How frequent a binary feature is, or the mean of a number."""
     mean = float(tracking.mean[f])
-    return f"{100 * mean:.2f} %" if tracking.features[f].kind is Kind.BINARY else f"mean {mean:.2f}"
+    return f"{100 * mean:.2f} %" if tracking.features[f].kind is FeatureKind.BINARY else f"mean {mean:.2f}"
 
 
 def _table(tracking: Tracking) -> str:

@@ -5,9 +5,9 @@ import math
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from errtax.reports.studies.analysis_tables import left_out_sentence
 from errtax.reports.figure import drawable, new_figure
 from errtax.reports.palette import series
+from errtax.reports.studies.analysis_tables import left_out_sentence
 from errtax.reports.wording import literal, wrap_signature
 from errtax.taxonomy.studies.distance import Distances, PairDistances
 

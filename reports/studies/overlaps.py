@@ -3,9 +3,9 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from errtax.reports.studies.analysis_tables import symbol_label
 from errtax.reports.figure import drawable, new_figure, wrap_name
 from errtax.reports.palette import series
+from errtax.reports.studies.analysis_tables import symbol_label
 from errtax.reports.studies.venn import draw_venn
 from errtax.reports.wording import literal, wrap_signature
 from errtax.taxonomy.studies.overlap import Overlap

@@ -4,16 +4,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import errtax
-from errtax.lm import recurrent
-from errtax.lm.neural.activations import CellWindow, read_cells
 from errtax.lm.errors import UsageError
-from errtax.lm.neural.recurrent import RecurrentConfig
+from errtax.lm.neural.activations import CellWindow, read_cells
+from errtax.lm.neural.recurrent import CellKind, RecurrentConfig
 from errtax.lm.neural.run import Run, read_for, read_run
 from errtax.lm.neural.streams import Span
 from errtax.oracle.features import FeatureReader, known_features
 from errtax.oracle.text_kind import reading_of
 from errtax.taxonomy.studies.cells import CellOptions, CellStudy, choose_cells, place, show, track
-from errtax.taxonomy.studies.tracking import BINS, Cell
+from errtax.taxonomy.studies.tracking import BINS, TrackedCell
 
 
 def study_cells(
@@ -44,7 +43,7 @@ def study_cells(
         tracking=tracking,
         panels=show(windows, streams.rows, placed, tracking),
         model=config.name,
-        value="tanh(c)" if config.cell is recurrent.Cell.LSTM else "h",
+        value="tanh(c)" if config.cell is CellKind.LSTM else "h",
         unit=run.unit,
         reading=reading,
         signature=f"errtax:{errtax.__version__}|unit:{run.unit}|n:{len(text)}|{run.described}|streams:{len(streams.rows)}"
@@ -54,7 +53,7 @@ def study_cells(
     )
 
 
-def _require_cells(run: Run, folder: Path, cells: Iterable[Cell]) -> RecurrentConfig:
+def _require_cells(run: Run, folder: Path, cells: Iterable[TrackedCell]) -> RecurrentConfig:
     """The run's configuration, once it is known to have these cells."""
     config = run.config
     if not isinstance(config, RecurrentConfig):

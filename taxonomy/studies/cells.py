@@ -15,7 +15,7 @@ from errtax.lm.text import Codes, Unit
 from errtax.oracle.features import Feature, FeatureReader
 from errtax.oracle.text_kind import Reading
 from errtax.taxonomy.studies.passages import LENGTH, LiveliestPassages, Passage, read_cells_in, whole_characters
-from errtax.taxonomy.studies.tracking import Cell, Found, Sums, Tracking, add_values, tracking_of
+from errtax.taxonomy.studies.tracking import Found, Sums, TrackedCell, Tracking, add_values, tracking_of
 
 SCHEMA = "errtax.cells/1"
 SHOWN_FROM = 0.3
@@ -32,7 +32,7 @@ class CellOptions:
     `start`: position in the text where the passages begin; None: where each cell's feature varies most.
     """
 
-    cells: tuple[Cell, ...] = ()
+    cells: tuple[TrackedCell, ...] = ()
     features: tuple[str, ...] | None = None
     reading: Reading | None = None
     start: int | None = None
@@ -47,7 +47,7 @@ class Panel:
     `tracks`: the features that it is shown for, the best tracked first, with its scores.
     """
 
-    cell: Cell
+    cell: TrackedCell
     tracks: tuple[tuple[Feature, Found], ...]
     start: int
     codes: Codes
@@ -120,11 +120,11 @@ def track(
 class Choice(NamedTuple):
     """A cell to show, and the indices of the features for which it is shown, the best tracked first."""
 
-    cell: Cell
+    cell: TrackedCell
     features: tuple[int, ...]
 
 
-def choose_cells(tracking: Tracking, cells: Sequence[Cell] = ()) -> list[Choice]:
+def choose_cells(tracking: Tracking, cells: Sequence[TrackedCell] = ()) -> list[Choice]:
     """The cells to show: those given, each for the feature that it tracks best, else the best cell of each feature.
 
     Of the latter those with a score of at least 0.3, eight at most; a cell that is the best for several features is
@@ -135,7 +135,7 @@ def choose_cells(tracking: Tracking, cells: Sequence[Cell] = ()) -> list[Choice]
         ranked = ((cell, sorted(scored, key=lambda f: -tracking.found(cell, f).score)) for cell in dict.fromkeys(cells))
         return [Choice(cell, tuple(order[:1])) for cell, order in ranked]
     best = sorted(((tracking.best(f, 1)[0], f) for f in scored), key=lambda pair: -pair[0].score)
-    chosen: dict[Cell, list[int]] = {}
+    chosen: dict[TrackedCell, list[int]] = {}
     for found, f in best:
         if found.score >= SHOWN_FROM:
             chosen.setdefault(found.cell, []).append(f)

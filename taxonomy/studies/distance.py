@@ -19,8 +19,8 @@ from errtax.lm.prediction_log import PredictionLog
 from errtax.oracle.pairs import Matches, Pair, Skip, breaks_of, match_pair, roles_of
 from errtax.oracle.text_kind import CODE_SHARE, share_of_code_lines
 from errtax.oracle.text_view import TextView
-from errtax.taxonomy.studies.predictors import Predictors
 from errtax.taxonomy.signature import listed
+from errtax.taxonomy.studies.predictors import Predictors
 
 SCHEMA = "errtax.distance/1"
 PAPER_EDGES = (0, 20, 40, 60, 80, 100, 125, 150, 200, 250, 300)
@@ -49,7 +49,7 @@ class DistanceSettings:
 
 
 @dataclass(frozen=True)
-class Bin:
+class DistanceBin:
     """The predicted closing symbols with low <= distance < high.
 
     `n`: how many; `mean`: of their probabilities, None where n = 0; `sem`: its standard error, s / sqrt(n) with s
@@ -73,7 +73,7 @@ class Curve:
     name: str
     order: int | None
     unpredicted: int
-    bins: tuple[Bin, ...]
+    bins: tuple[DistanceBin, ...]
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,9 @@ def choose_skip(view: TextView, asked: Skip) -> tuple[Skip, str]:
     return Skip.NONE, f"This is prose, {found}, not more than {limit}: no comments, no literals (else --skip code)."
 
 
-def bin_probabilities(distance: NDArray[np.int64], p: NDArray[np.float64], edges: Sequence[int]) -> tuple[Bin, ...]:
+def bin_probabilities(
+    distance: NDArray[np.int64], p: NDArray[np.float64], edges: Sequence[int]
+) -> tuple[DistanceBin, ...]:
     """Mean and standard error of `p` in each bin; `p[k]` belongs to `distance[k]`, which may lie outside of all."""
     k = np.searchsorted(edges, distance, side="right") - 1
     inside = (k >= 0) & (k < len(edges) - 1)
@@ -154,7 +156,7 @@ def bin_probabilities(distance: NDArray[np.int64], p: NDArray[np.float64], edges
     squares = np.bincount(k, (p - mean[k]) ** 2, len(edges) - 1)
     sem = np.sqrt(squares / np.maximum(n - 1, 1) / np.maximum(n, 1))
     return tuple(
-        Bin(low, high, int(n[b]), float(mean[b]) if n[b] else None, float(sem[b]) if n[b] > 1 else None)
+        DistanceBin(low, high, int(n[b]), float(mean[b]) if n[b] else None, float(sem[b]) if n[b] > 1 else None)
         for b, (low, high) in enumerate(pairwise(edges))
     )
 

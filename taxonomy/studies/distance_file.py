@@ -19,7 +19,7 @@ from errtax.lm.table import (
     open_parquet,
     table_writer,
 )
-from errtax.taxonomy.studies.distance import SCHEMA, Bin, Curve, Distances, PairDistances
+from errtax.taxonomy.studies.distance import SCHEMA, Curve, DistanceBin, Distances, PairDistances
 
 DISTANCE = TableSchema(
     SCHEMA,
@@ -37,7 +37,7 @@ DISTANCE = TableSchema(
 )
 _LEFT_OUT = ("matched", "unmatched_openers", "unmatched_closers", "below", "beyond")
 
-Row = tuple[PairDistances, Curve, Bin]
+Row = tuple[PairDistances, Curve, DistanceBin]
 
 
 def write_distances(path: Path, distances: Distances, force: bool = True) -> None:

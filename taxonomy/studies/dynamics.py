@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.neural.dynamics import Comparison, Divergences, chosen_checkpoints, compare_checkpoints
 from errtax.lm.files import require_each_once, reserve
+from errtax.lm.neural.dynamics import Divergences, ReferenceComparison, chosen_checkpoints, compare_checkpoints
+from errtax.lm.neural.run import Run, read_for, read_run
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.model import require_unit
 from errtax.lm.prediction_log import PredictionLog
-from errtax.lm.neural.run import Run, read_for, read_run
 from errtax.lm.text import Text, read_text
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.rare import count_words
@@ -74,7 +74,7 @@ def follow_training(
     with tempfile.NamedTemporaryFile(prefix="errtax-") as scratch:
         reserve(scratch.fileno(), 4 * shape[0] * shape[1])
         logprobs = np.memmap(scratch, np.float32, "r+", shape=shape)
-        comparison = Comparison(index, inputs.networks)
+        comparison = ReferenceComparison(index, inputs.networks)
         divergences = compare_checkpoints(inputs.run, text, streams, comparison, logprobs, on_step)
         log = _log(run, text, logprobs[0])
         evidence = collect_evidence(TextView.of_log(log), index, None if train is None else count_words(train))

@@ -14,8 +14,8 @@ import torch
 from numpy.typing import NDArray
 
 import errtax
-from errtax.lm.neural.activations import GATES, read_layers
 from errtax.lm.errors import UsageError
+from errtax.lm.neural.activations import GATES, read_layers
 from errtax.lm.neural.recurrent import RecurrentConfig
 from errtax.lm.neural.run import read_for, read_run
 

@@ -14,9 +14,9 @@ import errtax
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.text import Codes, Unit
 from errtax.taxonomy.peel import find_errors
-from errtax.taxonomy.studies.predictors import Predictors
 from errtax.taxonomy.settings import Criterion
 from errtax.taxonomy.signature import listed
+from errtax.taxonomy.studies.predictors import Predictors
 
 SCHEMA = "errtax.overlap/1"
 _MEMBERS = (2, 3)

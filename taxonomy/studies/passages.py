@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.text import Codes
-from errtax.oracle.features import Feature, Kind
+from errtax.oracle.features import Feature, FeatureKind
 
 LENGTH = 2000
 """Symbols of a passage, unless told otherwise."""
@@ -41,7 +41,7 @@ class LiveliestPassages:
     """
 
     def __init__(self, features: Sequence[Feature], n_rows: int) -> None:
-        self._binary = np.array([feature.kind is Kind.BINARY for feature in features])
+        self._binary = np.array([feature.kind is FeatureKind.BINARY for feature in features])
         # n, changes, sum of x, sum of x² of the last blocks; block k in slot k % _BLOCKS
         self._ring = np.zeros((_BLOCKS, 4, n_rows, len(features)))
         self._last: NDArray[np.float32] | None = None

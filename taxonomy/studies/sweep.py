@@ -17,16 +17,16 @@ from pathlib import Path
 
 import torch
 
-from errtax.lm.neural.corpus import read_corpus
 from errtax.lm.errors import BadInput, ErrtaxError, UsageError
 from errtax.lm.files import locked, require_output_folder, write_text
 from errtax.lm.kernels import n_threads
-from errtax.lm.ngram.index import NgramIndex
-from errtax.lm.ngram.predictions import predict_orders
+from errtax.lm.neural.corpus import read_corpus
 from errtax.lm.neural.prediction import PredictOptions, predict
 from errtax.lm.neural.run import choose_device, open_run, read_run
-from errtax.lm.text import Unit, read_text
 from errtax.lm.neural.training import CheckpointRule, Watch, train
+from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.ngram.predictions import predict_orders
+from errtax.lm.text import Unit, read_text
 from errtax.taxonomy.peel_file import write_peel
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.settings import Settings

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
-from errtax.lm.prediction_log import PredictionLog, read_log
 from errtax.lm.neural.run import read_run
+from errtax.lm.prediction_log import PredictionLog, read_log
 from errtax.taxonomy.bootstrap import STANDARD, deviation_of_mean
 from errtax.taxonomy.peel_file import read_peel
 from errtax.taxonomy.settings import LAYER_NAMES
-from errtax.taxonomy.summary import Summary, summarise
 from errtax.taxonomy.studies.sweep_file import SCHEMA
 from errtax.taxonomy.studies.sweep_spec import SweepSpec
+from errtax.taxonomy.summary import Summary, summarise
 
 WAR_AND_PEACE = "20e2ba2460b703b3775c48b00d4446e44d7bae250efe0e6a1f234e43fb6526a8"
 """SHA-256 of the paper's test part (330,000 bytes, of a split by streams), for which its numbers hold."""

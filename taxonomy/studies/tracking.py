@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
 from errtax.lm.kernels import tight
-from errtax.oracle.features import Feature, Kind
+from errtax.oracle.features import Feature, FeatureKind
 
 BINS = 128
 _BLOCK = 2048  # positions at a time, so that their features are still at hand for the next cell
@@ -92,7 +92,7 @@ def _count(values, features, counts, sums):
                     sums[cell, k, f] += features[i, f]
 
 
-class Cell(NamedTuple):
+class TrackedCell(NamedTuple):
     """A unit of a layer; both count from 1."""
 
     layer: int
@@ -106,7 +106,7 @@ class Cell(NamedTuple):
 class Found:
     """A cell, and how well it tracks a feature."""
 
-    cell: Cell
+    cell: TrackedCell
     score: float
     r: float
     accuracy: float | None
@@ -132,9 +132,9 @@ class Tracking:
     unscored: dict[str, str]
 
     @property
-    def cells(self) -> list[Cell]:
+    def cells(self) -> list[TrackedCell]:
         """The cells in the order of the rows."""
-        return [Cell(layer, unit) for layer, n in enumerate(self.hidden, 1) for unit in range(1, n + 1)]
+        return [TrackedCell(layer, unit) for layer, n in enumerate(self.hidden, 1) for unit in range(1, n + 1)]
 
     def best(self, feature: int, n: int) -> list[Found]:
         """The n cells that track a feature best; none where it cannot be scored."""
@@ -144,7 +144,7 @@ class Tracking:
         order = np.argsort(-self.score[:, feature], kind="stable")[:n]
         return [self.found(cells[c], feature) for c in order.tolist()]
 
-    def found(self, cell: Cell, feature: int) -> Found:
+    def found(self, cell: TrackedCell, feature: int) -> Found:
         """The scores of one cell for one feature."""
         row = sum(self.hidden[: cell.layer - 1]) + cell.unit - 1
         accuracy = float(self.accuracy[row, feature])
@@ -167,7 +167,7 @@ def tracking_of(features: Sequence[Feature], hidden: Sequence[int], fit: Sums, h
             continue
         score[:, f] = _score(fit, held, f)
         r[:, f] = _plain_correlation(held, f)
-        if feature.kind is Kind.BINARY:
+        if feature.kind is FeatureKind.BINARY:
             accuracy[:, f] = _threshold_accuracy(fit, held, f)
     mean = (fit.features[0] + held.features[0]) / max(total, 1)
     return Tracking(tuple(features), tuple(hidden), total, score, r, accuracy, mean, unscored)
@@ -177,7 +177,7 @@ def _reason_not_to_score(feature: Feature, fit: Floats, held: Floats) -> str:
     """Why a feature with these extremes cannot be scored, in words; empty where it can."""
     low, high = min(fit[0], held[0]), max(fit[1], held[1])
     if low >= high:
-        binary = feature.kind is Kind.BINARY
+        binary = feature.kind is FeatureKind.BINARY
         return ("always occurs" if low > 0 else "never occurs") if binary else f"always {low:g}"
     if fit[0] < fit[1] and held[0] < held[1]:
         return ""
