@@ -53,7 +53,7 @@ def require_within(found: Any, wanted: Any) -> None:
         for one, other in zip(found, wanted, strict=True):
             require_within(one, other)
     else:
-        assert found == pytest.approx(wanted, rel=1e-12)
+        assert found == (pytest.approx(wanted, rel=1e-12) if isinstance(wanted, float) else wanted)
 
 
 def require_equal(folder: Path, train: bytes, test: bytes, due: dict[str, Any]) -> None:
