@@ -19,17 +19,14 @@ settings.register_profile("ci", deadline=None, max_examples=300, derandomize=Tru
 settings.register_profile("quick", deadline=None, max_examples=10, suppress_health_check=_slow_is_fine)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
-WARPEACE = "warpeace_input.txt"
-
 
 @pytest.fixture(scope="session")
 def warpeace() -> bytes:
     """War and Peace as the paper had it; the tests that need it are skipped, with a word, where it is not at hand."""
-    shared = Path(os.environ.get("ERRTAX_SHARED", Path(__file__).parents[2] / "shared"))
-    path = shared / "data" / WARPEACE
-    if not path.is_file():
-        pytest.skip(f"{WARPEACE} is not at hand: set ERRTAX_SHARED to the folder that has data/{WARPEACE}")
-    return path.read_bytes()
+    path = os.environ.get("ERRTAX_WARPEACE", "")
+    if not path:
+        pytest.skip("War and Peace is not at hand: name the file warpeace_input.txt in ERRTAX_WARPEACE")
+    return Path(path).read_bytes()
 
 
 @pytest.fixture(scope="session")

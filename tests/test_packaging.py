@@ -30,5 +30,5 @@ def test_wheel_holds_each_part_below_errtax_and_nowhere_else(tmp_path: Path) -> 
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"errtax"}
     assert "errtax/py.typed" in names
     for part in PARTS:
-        sources = {path.name for path in (ROOT / part).glob("*.py")}
+        sources = {path.relative_to(ROOT / part).as_posix() for path in (ROOT / part).rglob("*.py")}
         assert {f"errtax/{part}/{name}" for name in sources} <= set(names)
