@@ -1,8 +1,7 @@
-"""What all commands share: common options, configuration files, results on stdout, notices and progress on stderr."""
+"""What all commands share: common options, results on stdout, notices and progress on stderr."""
 
 import json
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,9 +11,9 @@ from typing import Any, NoReturn
 
 import click
 
+from errtax.cli.configuration import configured_defaults
+
 FILE = click.Path(path_type=Path, readable=False)  # what cannot be read is bad input, not bad usage
-PATH_HELP = "existing outputs are kept unless --force is given"
-_COMMON = ("json", "quiet", "verbose", "debug")
 
 
 class Command(click.Command):
@@ -161,66 +160,3 @@ def progress(label: str) -> Iterator[Callable[[float, float, str], None]]:
     finally:
         if shown:
             bar.stop()
-
-
-# --- configuration ------------------------------------------------------------------------------------------------
-
-
-def configured_defaults(command: click.Command) -> dict[str, Any]:
-    """Defaults of a command's options from `errtax.toml`, else from `[tool.errtax]` of `pyproject.toml`, here.
-
-    Keys at the top hold for every command that has such an option; a table `[peel]` holds for `errtax peel`.
-    """
-    source, settings = _read_configuration()
-    if not settings:
-        return {}
-    tables = {key: value for key, value in settings.items() if isinstance(value, dict)}
-    own = tables.get(command.name or "", {})
-    options = {option.name: option for option in command.params if isinstance(option, click.Option)}
-    known = _all_option_names()
-    for key in [*(key for key in settings if key not in tables), *own]:
-        if key.replace("-", "_") not in known:
-            _refuse_key(key, known, source)
-    for table in tables:
-        from errtax.cli.main import COMMANDS
-
-        if table not in COMMANDS:
-            _refuse_key(table, set(COMMANDS), source)
-    merged = {**{key: value for key, value in settings.items() if key not in tables}, **own}
-    named = {key.replace("-", "_"): value for key, value in merged.items()}
-    return {key: value for key, value in named.items() if key in options}
-
-
-def _read_configuration() -> tuple[str, dict[str, Any]]:
-    for name, path in (("errtax.toml", ()), ("pyproject.toml", ("tool", "errtax"))):
-        if os.path.isfile(name):
-            import tomllib
-
-            try:
-                settings: Any = tomllib.loads(Path(name).read_text(encoding="utf-8"))
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-                if name != "errtax.toml":
-                    continue  # somebody else's file: not ours to complain of
-                fail(f"{name} is not valid TOML ({error}).", 3)
-            for key in path:
-                settings = settings.get(key, {})
-            if settings or name == "errtax.toml":
-                return name, settings
-    return "", {}
-
-
-def _all_option_names() -> set[str]:
-    from importlib import import_module
-
-    from errtax.cli.main import COMMANDS
-
-    modules = (import_module(f"errtax.cli.{name.replace('-', '_')}") for name in COMMANDS)
-    return {option.name for module in modules for option in module.command.params} - set(_COMMON)
-
-
-def _refuse_key(key: str, known: set[str], source: str) -> NoReturn:
-    import difflib
-
-    close = difflib.get_close_matches(key.replace("-", "_"), known, 1)
-    hint = f"; did you mean {close[0].replace('_', '-')!r}?" if close else "."
-    fail(f"{source}: unknown key {key!r}{hint}", 2)

@@ -5,10 +5,11 @@ from typing import Any
 
 import click
 
+from errtax.cli.configuration import allow_config_code_option, require_own_code
 from errtax.cli.frame import FILE, emit, force_option
 from errtax.cli.frame import command as declare
 from errtax.cli.settings import layers_and_oracles, settings_of, settings_options
-from errtax.cli.types import ENGINE
+from errtax.cli.types import ENGINE, Repeated
 
 
 @declare("peel", "errtax peel --preds preds.parquet --ngram train.ngram --train-text train.txt")
@@ -29,10 +30,12 @@ from errtax.cli.types import ENGINE
 @click.option("-o", "--output", type=FILE, help="Peel to write [default: PREDS.peel.parquet].")
 @click.option(
     "--oracles",
+    cls=Repeated,
     metavar="FILE.py|MODULE",
-    multiple=True,
+    callback=require_own_code,
     help="Oracles of your own (docs/oracles.md); layers before boost, unless --layers says where.",
 )
+@allow_config_code_option
 @settings_options
 @force_option
 def command(

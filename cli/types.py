@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+_LONGEST = 10_000  # numbers in a range; more are a slip, and would fill the memory
+
 
 class Listed(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
     """`1,2,3` as a tuple.  `name`: how help texts write it, `example`: how the error for a wrong value does."""
@@ -18,10 +20,11 @@ class Listed(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generi
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
         """The tuple; a list from a configuration file is taken too."""
-        if isinstance(value, (tuple, list)):
-            return tuple(value)
+        if isinstance(value, tuple):
+            return value
+        parts = value if isinstance(value, list) else str(value).split(",")  # a list: from a configuration file
         try:
-            items = tuple(self.item(item.strip()) for item in str(value).split(",") if item.strip())
+            items = tuple(self.item(part.strip()) for part in map(str, parts) if part.strip())
             if len(items) < self.least:
                 raise ValueError("an empty list")
             return items
@@ -44,10 +47,10 @@ class Range(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
             for part in map(str, parts):
                 low, dash, high = part.partition("-")
                 span = range(int(low), int(high if dash else low) + 1)
-                if not span:
+                if not 0 < len(span) <= _LONGEST:
                     raise ValueError(part)
                 found.update(span)
-        except ValueError:
+        except (ValueError, OverflowError):
             self.fail(f"{value!r} is not a range such as 1-20 or a list such as 2,5,10.", param, ctx)
         return tuple(sorted(found))
 

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from commands import TEXT, Errtax, files
-from errtax.cli.main import COMMANDS, cli
+from errtax.cli.commands import COMMANDS
+from errtax.cli.main import cli
 
 # --- results --------------------------------------------------------------------------------------------------------
 
