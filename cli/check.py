@@ -17,9 +17,13 @@ from errtax.cli.frame import command as declare
     multiple=True,
     required=True,
     metavar="NAME:VALUE",
-    help="Limit, repeatable: errors:45pp, ngram:+0.3pp, bits:+0.01bits, 0-train:+20.",
+    help="Limit, repeatable: errors:45%, ngram:+0.3pp, bits:+0.01bits, 0-train:+20.",
 )
-@click.option("--require-significant", is_flag=True, help="A rise must be significant (paired test) to break a limit.")
+@click.option(
+    "--require-significant",
+    is_flag=True,
+    help="A rise must be significantly above its limit to break it.",
+)
 @click.option("--markdown", type=FILE, help="Also a Markdown table, for a pull request.")
 @click.option("--junit", type=FILE, help="Also JUnit XML, for a CI service.")
 @force_option
@@ -34,16 +38,18 @@ def command(
 ) -> int:
     """Check a model's errors against limits; exit code 1 when one is broken.
 
-    NAME is a layer, a slice, errors or bits; VALUE in counts, percentage points of the positions (pp) or bits a symbol
-    (bits); with a sign it is the most that the value may rise above the baseline's.
+    NAME is a layer, a slice, errors or bits; VALUE in counts, percent of the positions (% or pp) or bits per symbol
+    (bits); with a sign it is the most that the value may rise above the baseline's.  --require-significant excuses
+    neither limits without a sign nor falls (errors:-20), and what is not finite breaks every limit.
     """
     from errtax.lm.files import require_outputs, write_text
     from errtax.reports.check import check_junit, check_markdown
-    from errtax.taxonomy.check import SCHEMA, Limit, check
+    from errtax.taxonomy.check import SCHEMA, check
+    from errtax.taxonomy.limits import parse_limits
     from errtax.taxonomy.peel_file import read_peel
 
     require_outputs([markdown, junit], force, [peel, baseline])
-    parsed = [Limit.parse(limit) for limit in limits]
+    parsed = parse_limits(limits)
     read = read_peel(peel)
     verdicts = check(read, parsed, read_peel(baseline) if baseline else None, require_significant)
     for path, draw in ((markdown, check_markdown), (junit, check_junit)):

@@ -30,6 +30,9 @@ class PairedBlocks:
             self.drawn: Floats = drawn @ difference
             signs = np.random.default_rng(resampling.seed).integers(0, 2, (resampling.replicates, n)) * 2.0 - 1
             self.flipped: Floats = signs @ difference
+        positions = after.column("positions")
+        self._positions = float(positions.sum())
+        self._flipped_positions: Floats = signs @ positions
 
     def net(self, quantities: Sequence[Quantity]) -> Interval:
         """The errors saved in some classes."""
@@ -52,6 +55,20 @@ class PairedBlocks:
         if not np.isfinite(observed):  # bits without end: nothing can be said
             return 1.0
         flipped = np.abs(self.flipped[:, columns].sum(axis=1))
+        return float((1 + (flipped >= observed - 1e-9).sum()) / (1 + len(flipped)))
+
+    def p_above(self, quantities: Sequence[Quantity], limit: float) -> float:
+        """The p-value of "the sum over some classes rises by no more than `limit`" against "by more", one-sided.
+
+        The limit is spread over the blocks by their positions: d_b = rise_b - limit n_b / N.  Where the rise is just
+        the limit, their sum is 0 but for chance, and signs are as good as tossed.
+        """
+        columns = self._columns(quantities)
+        per_position = limit / max(self._positions, 1)
+        observed = -self.total[columns].sum() - per_position * self._positions
+        if not np.isfinite(observed):
+            return 1.0
+        flipped = -self.flipped[:, columns].sum(axis=1) - per_position * self._flipped_positions
         return float((1 + (flipped >= observed - 1e-9).sum()) / (1 + len(flipped)))
 
     def _columns(self, quantities: Sequence[Quantity]) -> list[int]:

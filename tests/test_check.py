@@ -1,6 +1,8 @@
 """Limits: how they are written, when they are broken, and what is told to people and machines."""
 
 import json
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -12,11 +14,15 @@ from click.testing import CliRunner
 
 from errtax.cli.main import cli
 from errtax.lm.errors import BadInput, UsageError
-from errtax.taxonomy.check import Limit, check
+from errtax.taxonomy.check import check
+from errtax.taxonomy.limits import Limit, parse_limits
+from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.peel_file import read_peel
+from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.summary import summarise
 
 N = 40_000
+SETTINGS = Settings(layers=("word", "punctuation", "boost"))
 
 
 def invoke(*arguments: object) -> Any:
@@ -42,10 +48,42 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("wrong", ["", "ngram", "ngram:", "ngram:x", "ngram:3%", "ngram:+-3", ":3", "ngram:3 pp"])
+@pytest.mark.parametrize("wrong", ["", "ngram", "ngram:", "ngram:x", "ngram:+-3", ":3", "ngram:3 pp"])
 def test_what_is_no_limit_is_refused(wrong: str) -> None:
     with pytest.raises(UsageError, match="is no limit"):
         Limit.parse(wrong)
+
+
+@pytest.mark.parametrize(
+    ("mistaken", "said"),
+    [
+        ("errors:0.45", "errors:45%"),
+        ("errors:0.45", "errors:0.45pp"),
+        ("ngram:+0.3", "ngram:+0.3pp"),
+        ("ngram:+2.5", "ngram:+2.5pp"),
+        ("errors:1.9bits", "bits:1.9bits"),
+        ("bits:45%", "errors:45%"),
+        ("bits:+2pp", "errors:+2%"),
+        ("errors:101%", "more than 100 %"),
+        ("word:+100.1pp", "more than 100 %"),
+        ("word:-101pp", "more than 100 %"),
+    ],
+)
+def test_what_can_only_be_a_mistake_is_refused_with_what_was_meant(mistaken: str, said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)):
+        Limit.parse(mistaken)
+
+
+def test_percent_are_points_of_the_positions() -> None:
+    assert replace(Limit.parse("errors:45%"), text="") == replace(Limit.parse("errors:45pp"), text="")
+    assert Limit.parse("errors:100%").value == 100
+
+
+def test_a_name_has_one_limit_of_a_kind() -> None:
+    both = parse_limits(["errors:45%", "errors:+20", "errors:+0.1%", "errors:90000", "word:45%"])
+    assert len(both) == 5
+    with pytest.raises(UsageError, match=r"'errors:45%' and 'errors:44pp' are two limits of one kind"):
+        parse_limits(["errors:45%", "errors:44pp"])
 
 
 def test_limits_are_in_counts_points_and_bits(folder: Path) -> None:
@@ -64,7 +102,8 @@ def test_limits_are_in_counts_points_and_bits(folder: Path) -> None:
         (verdict,) = check(peel, [Limit.parse(text)])
         assert verdict.value == pytest.approx(value, rel=1e-9)
         name, _, unit = text.partition(":1")
-        above, below = (Limit.parse(f"{name}:{value * factor:.6f}{unit}") for factor in (0.99, 1.01))
+        digits = 6 if unit or name == "bits" else 0  # counts are whole numbers
+        above, below = (Limit.parse(f"{name}:{value * factor:.{digits}f}{unit}") for factor in (0.99, 1.01))
         assert [v.broken for v in check(peel, [above, below])] == [True, False]
 
 
@@ -91,8 +130,43 @@ def test_what_cannot_be_checked_is_refused(folder: Path) -> None:
     old = read_peel(folder / "old.peel.parquet")
     with pytest.raises(UsageError, match="--baseline"):
         check(old, [Limit.parse("word:+1")])
-    with pytest.raises(UsageError, match="no 'words' in this peel"):
+    with pytest.raises(UsageError, match="no 'words' in this peel; do you mean 'word'"):
         check(old, [Limit.parse("words:1")])
+    with pytest.raises(UsageError, match="there are errors, bits, memory, word"):
+        check(old, [Limit.parse("xyz:1")])
+
+
+def with_impossible(peel: Peel, share: float) -> Peel:
+    """The peel of a model that gives probability 0 to a share of the symbols."""
+    rows = np.random.default_rng(1).random(len(peel.log)) < share
+    return peel_log(replace(peel.log, logprobs=np.where(rows, -np.inf, peel.log.logprobs)), peel.evidence, SETTINGS)
+
+
+@pytest.mark.parametrize("require_significant", [False, True])
+def test_bits_without_end_break_every_limit(folder: Path, require_significant: bool) -> None:
+    finite = read_peel(folder / "old.peel.parquet")
+    finite = peel_log(finite.log, finite.evidence, SETTINGS)
+    endless = with_impossible(finite, 0.02)
+    limits = [Limit.parse(text) for text in ("bits:+0.01bits", "bits:99bits", "word:+1bits", "errors:100%")]
+    broken = [True, True, True, False]
+    for baseline in (finite, endless):  # the change is infinite, or no number at all
+        found = check(endless, limits, baseline, require_significant)
+        assert [verdict.broken for verdict in found] == broken
+        written = [verdict.to_json() for verdict in found]
+        assert json.dumps(written, allow_nan=False)
+        assert written[0]["value"] is None and written[0]["change"][0] is None and written[0]["p"] is None
+        assert written[3]["value"] is not None
+    back = check(finite, [Limit.parse("bits:+0.01bits"), Limit.parse("bits:99bits")], endless, require_significant)
+    assert [verdict.broken for verdict in back] == [True, False]  # against what has no end nothing can be said
+
+
+def test_absolute_limits_and_falls_are_never_excused(folder: Path) -> None:
+    old, noisy = (read_peel(folder / f"{name}.peel.parquet") for name in ("old", "noisy"))
+    errors = int(noisy.error.sum())
+    limits = [Limit.parse(text) for text in (f"errors:{errors - 1}", "word:-1", "errors:-0.9pp", "errors:+100%")]
+    found = check(noisy, limits, old, require_significant=True)
+    assert [verdict.broken for verdict in found] == [True, True, True, False]
+    assert [verdict.p is None for verdict in found] == [True, True, True, False]
 
 
 def test_the_command_says_it_with_its_exit_code_and_files(folder: Path, tmp_path: Path) -> None:

@@ -69,6 +69,57 @@ def test_p_is_the_share_of_all_flips_that_differ_as_much(differences: list[int])
     assert pair.net(ERRORS).value == d.sum()
 
 
+@given(st.lists(st.tuples(st.integers(-3, 3), st.integers(1, 4)), min_size=1, max_size=9), st.integers(0, 5))
+def test_p_of_a_limit_is_the_share_of_all_flips_that_rise_as_much_above_it(
+    case: list[tuple[int, int]], limit: int
+) -> None:
+    """d_b = rise_b - limit n_b / N, all 2^B signs listed; one-sided."""
+    rises, sizes = np.array(case).T
+    d = rises - limit * sizes / sizes.sum()
+    due = np.mean([np.dot(signs, d) >= d.sum() - 1e-9 for signs in product((-1, 1), repeat=len(d))])
+    quantities = (Quantity("positions"), Quantity("errors"))
+    before, after = (
+        BlockSums(quantities, np.stack([sizes, np.maximum(sign * rises, 0)], axis=1).astype(float)) for sign in (-1, 1)
+    )
+    assert PairedBlocks(before, after, Resampling(replicates=4000)).p_above(ERRORS, limit) == pytest.approx(
+        due, abs=0.04
+    )
+
+
+def test_p_of_a_limit_by_hand() -> None:
+    """Rises of 5, 1, 1 over a limit of 1 a block: d = 4, 0, 0, whose signs give a sum of 4 in half of the cases."""
+    quantities = (Quantity("positions"), Quantity("errors"))
+    before = BlockSums(quantities, np.array([[10.0, 0], [10, 0], [10, 0]]))
+    after = BlockSums(quantities, np.array([[10.0, 5], [10, 1], [10, 1]]))
+    pair = PairedBlocks(before, after, Resampling(replicates=4000))
+    assert pair.p_above(ERRORS, 3.0) == pytest.approx(0.5, abs=0.03)
+    assert pair.p_above(ERRORS, 0.0) == pytest.approx(1 / 8, abs=0.02)
+    assert pair.p_above(ERRORS, 7.0) > 0.5
+
+
+def risen_to_the_limit(rng: np.random.Generator, rise: float, n_blocks: int = 60) -> tuple[BlockSums, BlockSums]:
+    """A pair whose second model makes `rise` more errors per symbol in truth; most errors are of both."""
+    rates = rng.beta(3, 7, n_blocks)
+    both = rng.binomial(SYMBOLS, 0.8 * rates)
+    noise = [rng.binomial(SYMBOLS, 0.2 * rates + extra) for extra in (0.0, rise)]
+    sums = [np.stack([np.full(n_blocks, SYMBOLS), both + each], axis=1).astype(np.float64) for each in noise]
+    quantities = (Quantity("positions"), Quantity("errors"))
+    return BlockSums(quantities, sums[0]), BlockSums(quantities, sums[1])
+
+
+@pytest.mark.parametrize("rise", [0.0, 0.02])
+def test_a_true_rise_of_just_the_limit_seldom_alarms(rise: float) -> None:
+    """0.02 is some five standard errors: a test of no rise at all would alarm nearly always."""
+    rng = np.random.default_rng(11)
+    alarms = two_sided = 0
+    for seed in range(500):
+        pair = PairedBlocks(*risen_to_the_limit(rng, rise), Resampling(replicates=300, seed=seed))
+        alarms += pair.p_above(ERRORS, rise * 60 * SYMBOLS) < 0.05
+        two_sided += pair.p_value(ERRORS) < 0.05
+    assert 0.03 <= alarms / 500 <= 0.07
+    assert (two_sided / 500 > 0.8) == (rise > 0)
+
+
 def test_the_interval_of_what_is_saved_covers_it() -> None:
     rng = np.random.default_rng(3)
     covered = 0
