@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from errtax.cli.frame import FILE, emit, force_option, notice, progress
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, force_option, notice, progress
+from errtax.cli.paths import FILE, OUTPUT
 from errtax.cli.types import ANY_UNIT, ENGINE, FLOATS, MEMORY, SENTENCES
 
 
@@ -24,7 +25,7 @@ def _fallback(ctx: click.Context, param: click.Parameter, value: str) -> tuple[f
 
 @declare("build-ngram", "errtax build-ngram train.txt --order 20")
 @click.argument("texts", type=FILE, nargs=-1, required=True, metavar="TEXT...")
-@click.option("-o", "--output", type=FILE, help="Index to write [default: TEXT.ngram].")
+@click.option("-o", "--output", type=OUTPUT, help="Index to write [default: TEXT.ngram].")
 @click.option(
     "--order",
     type=int,
@@ -52,7 +53,7 @@ def _fallback(ctx: click.Context, param: click.Parameter, value: str) -> tuple[f
     help="Repeat lmplz's last-n-gram quirk, for equality to the last digit.",
 )
 @click.option("--memory", type=MEMORY, help="What the build may use at most [default: four fifths of what is free].")
-@click.option("--arpa", type=FILE, help="Write the model of one order as an ARPA file too.")
+@click.option("--arpa", type=OUTPUT, help="Write the model of one order as an ARPA file too.")
 @click.option("--arpa-order", type=int, help="The order of that model [default: --order].")
 @click.option("--engine", type=ENGINE, default="native", show_default=True, help="kenlm runs lmplz once an order.")
 @force_option
@@ -73,11 +74,11 @@ def command(
 
     suffix = ".kenlm" if engine == "kenlm" else ".ngram"
     output = output or Path(f"{'stdin' if str(texts[0]) == '-' else texts[0].stem}{suffix}")
-    require_absent(output, force, texts)
+    require_absent(output, force)
     if arpa is not None:
         if engine == "kenlm":
             raise click.UsageError("--arpa is written by --engine native; with kenlm, the folder keeps binary models.")
-        require_folder(require_absent(arpa, force, texts))
+        require_folder(require_absent(arpa, force))
         if arpa.absolute() == output.absolute():
             raise click.UsageError("--arpa and -o name the same file.")
     elif arpa_order is not None:

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
-from errtax.cli.frame import FILE, emit, force_option
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, force_option
+from errtax.cli.paths import FILE, OUTPUT
 
 
 @declare("calibration", "errtax calibration preds.peel.parquet --figure calibration.png")
 @click.argument("peel", type=FILE)
-@click.option("--figure", type=FILE, help="Also reliability diagrams, as .png, .svg or .pdf.")
+@click.option("--figure", type=OUTPUT, help="Also reliability diagrams, as .png, .svg or .pdf.")
 @force_option
 def command(peel: Path, figure: Path | None, force: bool) -> None:
     """Is the model as often right as it says?  By kind of position.
@@ -25,7 +26,7 @@ def command(peel: Path, figure: Path | None, force: bool) -> None:
     from errtax.taxonomy.calibration import calibration
     from errtax.taxonomy.peel_file import read_peel_parts
 
-    require_outputs([figure and require_format(figure)], force, [peel])
+    require_outputs([figure and require_format(figure)], force)
     found = calibration(read_peel_parts(peel))
     if figure:
         save_figure(calibration_figure(found), figure, force)

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
-from errtax.cli.frame import FILE, emit, force_option, progress
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, force_option, progress
+from errtax.cli.paths import FILE, OUTPUT, RUN
 from errtax.cli.types import NAMES, Repeated
 
 
@@ -24,7 +25,7 @@ class CellType(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gene
 
 
 @declare("cells", "errtax cells lstm2 --text wp/test.txt -o cells.html --table cells.parquet")
-@click.argument("run", type=FILE)
+@click.argument("run", type=RUN)
 @click.option("--text", type=FILE, required=True, help="The text to read.")
 @click.option(
     "--cell",
@@ -44,8 +45,8 @@ class CellType(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gene
     "--from", type=click.IntRange(0), metavar="POSITION", help="Where passages begin [where a feature varies]."
 )
 @click.option("--length", type=click.IntRange(1, 100_000), default=2000, show_default=True, help="Symbols shown.")
-@click.option("-o", "--output", type=FILE, default="cells.html", show_default=True, help="HTML page to write.")
-@click.option("--table", type=FILE, help="Also the scores of all cells, as Parquet.")
+@click.option("-o", "--output", type=OUTPUT, default="cells.html", show_default=True, help="HTML page to write.")
+@click.option("--table", type=OUTPUT, help="Also the scores of all cells, as Parquet.")
 @click.option("--device", default="auto", show_default=True)
 @force_option
 def command(
@@ -65,9 +66,8 @@ def command(
     from errtax.lm.files import require_outputs
 
     require_torch()
-    from errtax.lm.neural.run import files_of
 
-    require_outputs([output, table], force, [text, *files_of(run)])
+    require_outputs([output, table], force)
     from errtax.lm.files import write_text
     from errtax.reports.studies.cells_page import cells_page
     from errtax.reports.studies.cells_table import cells_table

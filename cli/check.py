@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from errtax.cli.frame import FILE, emit, force_option
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, force_option
+from errtax.cli.paths import FILE, OUTPUT
 
 
 @declare("check", "errtax check new.peel.parquet --baseline old.peel.parquet --max ngram:+0.3pp --require-significant")
@@ -24,8 +25,8 @@ from errtax.cli.frame import command as declare
     is_flag=True,
     help="A rise must be significantly above its limit to break it.",
 )
-@click.option("--markdown", type=FILE, help="Also a Markdown table, for a pull request.")
-@click.option("--junit", type=FILE, help="Also JUnit XML, for a CI service.")
+@click.option("--markdown", type=OUTPUT, help="Also a Markdown table, for a pull request.")
+@click.option("--junit", type=OUTPUT, help="Also JUnit XML, for a CI service.")
 @force_option
 def command(
     peel: Path,
@@ -48,7 +49,7 @@ def command(
     from errtax.taxonomy.limits import parse_limits
     from errtax.taxonomy.peel_file import read_peel
 
-    require_outputs([markdown, junit], force, [peel, baseline])
+    require_outputs([markdown, junit], force)
     parsed = parse_limits(limits)
     read = read_peel(peel)
     verdicts = check(read, parsed, read_peel(baseline) if baseline else None, require_significant)

@@ -4,16 +4,17 @@ from pathlib import Path
 
 import click
 
-from errtax.cli.frame import FILE, emit, force_option
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, force_option
+from errtax.cli.paths import FILE, OUTPUT
 
 
 @declare("compare", "errtax compare small.peel.parquet large.peel.parquet -o compare.html")
 @click.argument("baseline", type=FILE)
 @click.argument("others", type=FILE, nargs=-1, required=True, metavar="OTHER...")
 @click.option("--by", type=click.Choice(["layer", "slice"]), default="layer", show_default=True, help="Rows shown.")
-@click.option("-o", "--output", type=FILE, help="Also an HTML page.")
-@click.option("--bars", type=FILE, help="Also the difference bars, as .png, .svg or .pdf.")
+@click.option("-o", "--output", type=OUTPUT, help="Also an HTML page.")
+@click.option("--bars", type=OUTPUT, help="Also the difference bars, as .png, .svg or .pdf.")
 @force_option
 def command(
     baseline: Path, others: tuple[Path, ...], by: str, output: Path | None, bars: Path | None, force: bool
@@ -33,7 +34,7 @@ def command(
     from errtax.taxonomy.peel_file import read_peel
 
     for path in filter(None, (output, bars and require_format(bars))):
-        require_absent(path, force, [baseline, *others])
+        require_absent(path, force)
     first = read_peel(baseline)
     comparisons = [compare(first, read_peel(other)) for other in others]
     if bars:

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import click
 
-from errtax.cli.frame import FILE, emit, force_option, notice, progress
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, force_option, notice, progress
+from errtax.cli.paths import OUTPUT
 
 
 @declare("demo", "errtax demo -o errtax-demo")
-@click.option("-o", "--output", type=FILE, default="errtax-demo", show_default=True, help="Folder to write.")
+@click.option("-o", "--output", type=OUTPUT, default="errtax-demo", show_default=True, help="Folder to write.")
 @click.option(
     "--corpus",
     type=click.Choice(["prose", "code"]),

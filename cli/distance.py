@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
-from errtax.cli.frame import FILE, emit, force_option, notice
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, force_option, notice
+from errtax.cli.paths import FILE, LOG, OUTPUT
 from errtax.cli.types import INTEGERS, RANGE, Repeated
 
 
 @declare("distance", "errtax distance --preds preds.parquet --pair '{}' --ngram train.ngram --orders 20")
-@click.option("--preds", type=FILE, cls=Repeated, required=True, help="Prediction log; repeat it for more models.")
+@click.option("--preds", type=LOG, cls=Repeated, required=True, help="Prediction log; repeat it for more models.")
 @click.option("--ngram", type=FILE, help="Index made by errtax build-ngram, or a model of KenLM.")
 @click.option("--orders", type=RANGE, help="Its orders that take part, in KenLM's meaning [default: none].")
 @click.option("--pair", cls=Repeated, default=("{}",), show_default=True, help="Opening and closing character; repeat.")
@@ -23,8 +24,8 @@ from errtax.cli.types import INTEGERS, RANGE, Repeated
     help="code: what stands in literals and comments is no bracket; auto: if over 10 % of lines end in ; { or }.",
 )
 @click.option("--streams", type=click.IntRange(1), help="Equal pieces that no pair reaches across [the log's].")
-@click.option("-o", "--output", type=FILE, default="distance.parquet", show_default=True, help="Table to write.")
-@click.option("--figure", type=FILE, help="Also the picture, as .png, .svg or .pdf.")
+@click.option("-o", "--output", type=OUTPUT, default="distance.parquet", show_default=True, help="Table to write.")
+@click.option("--figure", type=OUTPUT, help="Also the picture, as .png, .svg or .pdf.")
 @force_option
 def command(
     preds: tuple[Path, ...],
@@ -40,7 +41,6 @@ def command(
 ) -> None:
     """How sure models are of a closing symbol, by its distance from its opener."""
     from errtax.lm.files import require_outputs
-    from errtax.lm.log_files import log_paths
     from errtax.oracle.pairs import Pair, Skip
     from errtax.reports.studies.analysis_tables import distance_parts
     from errtax.taxonomy.studies.distance import PAPER_EDGES, DistanceSettings, measure_distances
@@ -51,7 +51,7 @@ def command(
         from errtax.reports.figure import require_format
 
         require_format(figure)
-    require_outputs([output, figure], force, [*(part for log in preds for part in log_paths(log)), ngram])
+    require_outputs([output, figure], force)
     settings = DistanceSettings(tuple(map(Pair.parse, pair)), edges or PAPER_EDGES, Skip(skip), streams)
     sources = Sources(preds, ngram, orders or ())
     if ngram and not orders:

@@ -4,17 +4,18 @@ from pathlib import Path
 
 import click
 
-from errtax.cli.frame import FILE, emit, force_option, progress
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, force_option, progress
+from errtax.cli.paths import FILE, OUTPUT, RUN
 
 
 @declare("dynamics", "errtax dynamics lstm2 --ngram train.ngram --text wp/test.txt --train-text wp/train.txt")
-@click.argument("run", type=FILE)
+@click.argument("run", type=RUN)
 @click.option("--text", type=FILE, required=True, help="The text to read.")
 @click.option("--ngram", type=FILE, help="Index made by errtax build-ngram: all its orders are compared with.")
-@click.option("--nn", "networks", type=FILE, multiple=True, help="A run to compare with, such as an n-NN; repeatable.")
+@click.option("--nn", "networks", type=RUN, multiple=True, help="A run to compare with, such as an n-NN; repeatable.")
 @click.option("--train-text", type=FILE, help="The training text, for the layer of rare words.")
-@click.option("-o", "--output", type=FILE, help="Folder for tables and picture [default: RUN.dynamics].")
+@click.option("-o", "--output", type=OUTPUT, help="Folder for tables and picture [default: RUN.dynamics].")
 @force_option
 def command(
     run: Path,
@@ -33,7 +34,6 @@ def command(
 
     require_torch()
     from errtax.lm.files import require_absent, require_output_folder
-    from errtax.lm.neural.run import files_of
     from errtax.reports.figure import save_figure
     from errtax.reports.studies.dynamics import dynamics_figure, dynamics_table
     from errtax.taxonomy.settings import Settings
@@ -42,9 +42,8 @@ def command(
 
     folder = require_output_folder(output or Path(f"{run.resolve().name}.dynamics"))
     picture = folder / "dynamics.png"
-    inputs = [text, ngram, train_text, *(path for each in (run, *networks) for path in files_of(each))]
     for path in (picture, *table_paths(folder)):
-        require_absent(path, force, inputs)
+        require_absent(path, force)
     with progress("reading") as update:
         chosen = DynamicsInputs(run, text, ngram, train_text, networks)
         dynamics = follow_training(chosen, Settings(), lambda done, total: update(done, total, ""))

@@ -6,14 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from errtax.cli.configuration import configured_defaults
-
-FILE = click.Path(path_type=Path, readable=False)  # what cannot be read is bad input, not bad usage
+from errtax.cli.paths import input_files
 
 
 class Command(click.Command):
@@ -28,7 +26,10 @@ class Command(click.Command):
         set_up_logging(ctx.params.pop("quiet"), ctx.params.pop("verbose"))
         ctx.params.pop("debug")
         ctx.obj = {"json": ctx.params.pop("json")}
-        result = super().invoke(ctx)
+        from errtax.lm.files import guarding
+
+        with guarding(lambda: input_files(self, ctx.params)):
+            result = super().invoke(ctx)
         announce_compilation()
         return result
 

@@ -4,15 +4,16 @@ from pathlib import Path
 
 import click
 
-from errtax.cli.frame import FILE, emit, force_option, progress
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, force_option, progress
+from errtax.cli.paths import FILE, OUTPUT, RUN
 
 
 @declare("gates", "errtax gates lstm2 --text wp/test.txt")
-@click.argument("run", type=FILE)
+@click.argument("run", type=RUN)
 @click.option("--text", type=FILE, required=True, help="The text to read.")
-@click.option("-o", "--output", type=FILE, help="Table to write [default: RUN.gates.parquet].")
-@click.option("--figure", type=FILE, help="Picture, as .png, .svg or .pdf [default: RUN.gates.png].")
+@click.option("-o", "--output", type=OUTPUT, help="Table to write [default: RUN.gates.parquet].")
+@click.option("--figure", type=OUTPUT, help="Picture, as .png, .svg or .pdf [default: RUN.gates.png].")
 @click.option("--left", type=float, default=0.1, show_default=True, help="Left-saturated: below this.")
 @click.option("--right", type=float, default=0.9, show_default=True, help="Right-saturated: above this.")
 @click.option("--top", type=click.IntRange(1), default=20, show_default=True, help="Gates listed.")
@@ -36,7 +37,6 @@ def command(
 
     require_torch()
     from errtax.lm.files import require_outputs
-    from errtax.lm.neural.run import files_of
     from errtax.reports.figure import require_format, save_figure
     from errtax.reports.studies.gates import saturation_figure, saturation_table
     from errtax.taxonomy.studies.gates import Thresholds, measure_saturation, to_json
@@ -44,7 +44,7 @@ def command(
 
     table = output or Path(f"{run.resolve().name}.gates.parquet")
     picture = require_format(figure or Path(f"{run.resolve().name}.gates.png"))
-    require_outputs([table, picture], force, [text, *files_of(run)])
+    require_outputs([table, picture], force)
     with progress("reading") as update:
         on_step = lambda done, total: update(done, total, "")  # noqa: E731
         found = measure_saturation(run, text, Thresholds(left, right), device, double, on_step)

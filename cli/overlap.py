@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 
-from errtax.cli.frame import FILE, emit, force_option, notice
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, force_option, notice
+from errtax.cli.paths import FILE, LOG, OUTPUT
 from errtax.cli.types import RANGE
 
 
 @declare("overlap", "errtax overlap lstm.parquet --ngram train.ngram --orders 20 --figure overlap.png")
-@click.argument("preds", type=FILE, nargs=-1, required=True, metavar="PREDS...")
+@click.argument("preds", type=LOG, nargs=-1, required=True, metavar="PREDS...")
 @click.option("--ngram", type=FILE, help="Index made by errtax build-ngram, or a model of KenLM.")
 @click.option("--orders", type=RANGE, help="Its orders that take part, in KenLM's meaning [default: none].")
 @click.option(
@@ -27,8 +28,8 @@ from errtax.cli.types import RANGE
     show_default=True,
     help="Least occurrences of a symbol that is listed among the advantages.",
 )
-@click.option("-o", "--output", type=FILE, default="overlap.parquet", show_default=True, help="Table to write.")
-@click.option("--figure", type=FILE, help="Also the picture, as .png, .svg or .pdf.")
+@click.option("-o", "--output", type=OUTPUT, default="overlap.parquet", show_default=True, help="Table to write.")
+@click.option("--figure", type=OUTPUT, help="Also the picture, as .png, .svg or .pdf.")
 @force_option
 def command(
     preds: tuple[Path, ...],
@@ -42,7 +43,6 @@ def command(
 ) -> None:
     """Which errors two or three models share, and which symbols the first knows better than the second."""
     from errtax.lm.files import require_outputs
-    from errtax.lm.log_files import log_paths
     from errtax.reports.studies.analysis_tables import advantages_table, error_overlap_table
     from errtax.taxonomy.settings import Criterion
     from errtax.taxonomy.studies.overlap import overlap, require_members
@@ -53,7 +53,7 @@ def command(
         from errtax.reports.figure import require_format
 
         require_format(figure)
-    require_outputs([output, figure], force, [*(part for log in preds for part in log_paths(log)), ngram])
+    require_outputs([output, figure], force)
     sources = Sources(preds, ngram, orders or ())
     if ngram and not orders:
         notice(f"No n-gram model takes part: --orders says which orders of {ngram} do, for example --orders 20.")

@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from errtax.cli.configuration import allow_config_code_option, require_own_code
-from errtax.cli.frame import FILE, emit, force_option
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, force_option
+from errtax.cli.paths import FILE, LOG, MODULE, OUTPUT
 from errtax.cli.settings import layers_and_oracles, settings_of, settings_options
 from errtax.cli.types import ENGINE, Repeated
 
@@ -15,7 +16,7 @@ from errtax.cli.types import ENGINE, Repeated
 @declare("peel", "errtax peel --preds preds.parquet --ngram train.ngram --train-text train.txt")
 @click.option(
     "--preds",
-    type=FILE,
+    type=LOG,
     required=True,
     help="Prediction log (Parquet); - for stdin, a folder or 'part-*' of its parts.",
 )
@@ -27,10 +28,11 @@ from errtax.cli.types import ENGINE, Repeated
 @click.option("--engine", type=ENGINE, help="What reads an .arpa file as --ngram [default: native].")
 @click.option("--train-text", type=FILE, help="The model's training text.")
 @click.option("--text", type=FILE, help="The text under test, to check that the log is of it.")
-@click.option("-o", "--output", type=FILE, help="Peel to write [default: PREDS.peel.parquet].")
+@click.option("-o", "--output", type=OUTPUT, help="Peel to write [default: PREDS.peel.parquet].")
 @click.option(
     "--oracles",
     cls=Repeated,
+    type=MODULE,
     metavar="FILE.py|MODULE",
     callback=require_own_code,
     help="Oracles of your own (docs/oracles.md); layers before boost, unless --layers says where.",
@@ -51,7 +53,7 @@ def command(
 ) -> None:
     """Break the errors of a prediction log down, layer by layer, by what could have explained them."""
     from errtax.lm.files import require_absent
-    from errtax.lm.log_files import log_paths, log_stem
+    from errtax.lm.log_files import log_stem
     from errtax.reports.terminal import summary_table
     from errtax.taxonomy.peel_file import write_peel
     from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
@@ -59,7 +61,7 @@ def command(
     from errtax.taxonomy.summary import summarise
 
     output = output or Path(f"{log_stem(preds)}.peel.parquet")
-    require_absent(output, force, [*log_paths(preds), ngram, train_text, text])
+    require_absent(output, force)
     settings = settings_of(given, custom=layers_and_oracles(given, oracles))
     peel = peel_files(PeelInputs(preds, ngram, train_text, text, engine), settings)
     write_peel(output, peel, force)

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import click
 
-from errtax.cli.frame import FILE, emit, force_option, progress
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, force_option, progress
+from errtax.cli.paths import FILE, OUTPUT, RUN
 
 
 @declare("predict", "errtax predict lstm2 --text wp/test.txt -o preds.parquet")
-@click.argument("run", type=FILE)
+@click.argument("run", type=RUN)
 @click.option("--text", type=FILE, required=True, help="The text to predict.")
-@click.option("-o", "--output", type=FILE, default="preds.parquet", show_default=True, help="Prediction log to write.")
+@click.option("-o", "--output", type=OUTPUT, default="preds.parquet", show_default=True, help="Log to write.")
 @click.option("--checkpoint", type=FILE, help="Weights to use instead of the best: RUN/checkpoints/step-….pt.")
 @click.option("--dynamic", is_flag=True, help="Dynamic evaluation: the model trains on the text as it goes.")
 @click.option("--dynamic-rate", type=float, default=0.02, show_default=True, help="Its learning rate (plain descent).")
@@ -41,10 +42,9 @@ def command(
 
     require_torch()
     from errtax.lm.neural.prediction import Dynamic, PredictOptions, predict
-    from errtax.lm.neural.run import files_of
     from errtax.lm.prediction_log import LOG
 
-    require_absent(output, force, [text, checkpoint, *files_of(run)])
+    require_absent(output, force)
 
     options = PredictOptions(device, Dynamic(dynamic_rate, dynamic_window) if dynamic else None, checkpoint)
     with progress("predicting") as update:

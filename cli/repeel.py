@@ -5,14 +5,15 @@ from typing import Any
 
 import click
 
-from errtax.cli.frame import FILE, emit, force_option
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, force_option
+from errtax.cli.paths import FILE, OUTPUT
 from errtax.cli.settings import settings_of, settings_options
 
 
 @declare("repeel", "errtax repeel preds.peel.parquet --layers rare,ngram,memory,word,punctuation,boost --ngram-max 5")
 @click.argument("peel", type=FILE)
-@click.option("-o", "--output", type=FILE, help="Peel to write; without it only the table is printed.")
+@click.option("-o", "--output", type=OUTPUT, help="Peel to write; without it only the table is printed.")
 @settings_options
 @force_option
 def command(peel: Path, output: Path | None, force: bool, **given: Any) -> None:
@@ -29,7 +30,7 @@ def command(peel: Path, output: Path | None, force: bool, **given: Any) -> None:
     from errtax.taxonomy.statistics import statistics
     from errtax.taxonomy.summary import summarise
 
-    require_outputs([output], force, [peel])
+    require_outputs([output], force)
     found = read_peel(peel)
     settings = settings_of(given, found.settings, found.settings.custom)
     if given["layers"] is None:

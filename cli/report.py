@@ -4,17 +4,18 @@ from pathlib import Path
 
 import click
 
-from errtax.cli.frame import FILE, emit, force_option
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, force_option
+from errtax.cli.paths import FILE, OUTPUT
 
 
 @declare("report", "errtax report preds.peel.parquet -o report.html --pie pie.png")
 @click.argument("peels", type=FILE, nargs=-1, required=True, metavar="PEEL...")
-@click.option("-o", "--output", type=FILE, default="report.html", show_default=True, help="HTML page to write.")
-@click.option("--pie", type=FILE, help="Also the pie, as .png, .svg or .pdf.")
-@click.option("--bars", type=FILE, help="Also the bars, as .png, .svg or .pdf.")
-@click.option("--figures", type=FILE, help="Also all pictures, as .svg, .png and .pdf, into this folder.")
-@click.option("--markdown", type=FILE, help="Also a summary in Markdown, for a pull request.")
+@click.option("-o", "--output", type=OUTPUT, default="report.html", show_default=True, help="HTML page to write.")
+@click.option("--pie", type=OUTPUT, help="Also the pie, as .png, .svg or .pdf.")
+@click.option("--bars", type=OUTPUT, help="Also the bars, as .png, .svg or .pdf.")
+@click.option("--figures", type=OUTPUT, help="Also all pictures, as .svg, .png and .pdf, into this folder.")
+@click.option("--markdown", type=OUTPUT, help="Also a summary in Markdown, for a pull request.")
 @force_option
 def command(
     peels: tuple[Path, ...],
@@ -40,12 +41,12 @@ def command(
     wanted = {path: name for path, name in ((pie, "pie"), (bars, "bars")) if path}
     if figures:
         require_output_folder(figures).mkdir(parents=True, exist_ok=True)
-    require_outputs([output, markdown, *(require_format(path) for path in wanted)], force, peels)
+    require_outputs([output, markdown, *(require_format(path) for path in wanted)], force)
     results = results_of([read_peel(path) for path in peels])
     drawn = results.figures() if wanted or figures else {}
     if figures:
         wanted |= {figures / f"{name}{ending}": name for name in drawn for ending in (".svg", ".png", ".pdf")}
-        require_outputs(wanted, force, peels)
+        require_outputs(wanted, force)
     for path, name in wanted.items():
         save_figure(drawn[name], path, force)
     write_text(output, report_page(results), force)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from errtax.cli.frame import FILE, emit, force_option, notice, progress
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, force_option, notice, progress
+from errtax.cli.paths import FILE, OUTPUT
 from errtax.cli.types import ANY_UNIT, ENGINE, RANGE, SENTENCES
 
 
@@ -17,7 +18,7 @@ from errtax.cli.types import ANY_UNIT, ENGINE, RANGE, SENTENCES
     required=True,
     help="Index made by errtax build-ngram, or a model of KenLM (folder, .arpa, .binary).",
 )
-@click.option("-o", "--output", type=FILE, help="Scores to write [default: TEXT.scores.parquet].")
+@click.option("-o", "--output", type=OUTPUT, help="Scores to write [default: TEXT.scores.parquet].")
 @click.option("--orders", type=RANGE, help="Orders, in KenLM's meaning: n - 1 symbols of context [default: all].")
 @click.option("--unit", type=ANY_UNIT, help="What one symbol is, where the model does not say it (.arpa, .binary).")
 @click.option("--sentences", type=SENTENCES, help="Likewise: one sentence, or one a line.")
@@ -43,7 +44,7 @@ def command(
     from errtax.lm.text import Sentences, Unit, read_text
 
     output = output or Path(f"{'stdin' if str(text) == '-' else text.stem}.scores.parquet")
-    require_absent(output, force, [text, ngram])
+    require_absent(output, force)
     chosen = Unit(unit) if unit else None, Sentences(sentences) if sentences else None
     model = open_model(ngram, *chosen, engine)
     symbols = read_text(text, model.unit, model.sentences)

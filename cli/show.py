@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from errtax.cli.frame import FILE, emit
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit
+from errtax.cli.paths import FILE
 
 
 @declare("show", "errtax show preds.peel.parquet --layer rare --slice 0-train --worst 20")

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import click
 
-from errtax.cli.frame import FILE, emit, force_option
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, force_option
+from errtax.cli.paths import FILE, OUTPUT
 from errtax.cli.types import FLOATS
 
 
 @declare("split", "errtax split warpeace_input.txt -o wp --scheme streams")
 @click.argument("text", type=FILE)
-@click.option("-o", "--output", type=FILE, help="Folder to write [default: TEXT's name without its ending].")
+@click.option("-o", "--output", type=OUTPUT, help="Folder to write [default: TEXT's name without its ending].")
 @click.option(
     "--scheme",
     type=click.Choice(["contiguous", "streams", "lines"]),

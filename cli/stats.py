@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from errtax.cli.frame import FILE, emit, notice
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, notice
+from errtax.cli.paths import FILE
 
 
 @declare("stats", "errtax stats preds.peel.parquet")

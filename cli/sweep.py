@@ -5,15 +5,16 @@ from typing import Any
 
 import click
 
-from errtax.cli.frame import FILE, emit, notice, progress
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, notice, progress
+from errtax.cli.paths import FILE, OUTPUT, SPLIT_NAME
 from errtax.cli.types import INTEGERS, NAMES, PATTERNS
 
 
 @declare("sweep", "errtax sweep --text wp -o zoo --budgets 64,128 --ngrams 1,2,3 --jobs 2")
 @click.argument("spec", type=FILE, required=False, metavar="[SPEC.toml]")
-@click.option("-o", "--output", type=FILE, default="sweep", show_default=True, help="Folder of the runs.")
-@click.option("--text", help="Folder made by errtax split: train.txt, val.txt, test.txt.")
+@click.option("-o", "--output", type=OUTPUT, default="sweep", show_default=True, help="Folder of the runs.")
+@click.option("--text", type=SPLIT_NAME, help="Folder made by errtax split: train.txt, val.txt, test.txt.")
 @click.option("--models", type=NAMES, help="[default: lstm,rnn,gru]")
 @click.option("--layers", type=INTEGERS, help="[default: 1,2,3]")
 @click.option("--budgets", type=INTEGERS, help="Sizes: the parameters of an LSTM-1 of so many units [64,128,256,512].")

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import click
 
-from errtax.cli.frame import FILE, emit, force_option
 from errtax.cli.frame import command as declare
+from errtax.cli.frame import emit, force_option
+from errtax.cli.paths import FILE, OUTPUT
 
 
 @declare("trend", "errtax trend small.peel.parquet middle.peel.parquet large.peel.parquet --figure trend.png")
 @click.argument("peels", type=FILE, nargs=-1, required=True, metavar="PEEL...")
 @click.option("--by", type=click.Choice(["parameters", "step"]), default="parameters", show_default=True)
-@click.option("--figure", type=FILE, help="Also a picture, as .png, .svg or .pdf.")
+@click.option("--figure", type=OUTPUT, help="Also a picture, as .png, .svg or .pdf.")
 @force_option
 def command(peels: tuple[Path, ...], by: str, figure: Path | None, force: bool) -> None:
     """How each class of errors falls over three or more models: by parameters, or by training step.
@@ -25,7 +26,7 @@ def command(peels: tuple[Path, ...], by: str, figure: Path | None, force: bool) 
     from errtax.taxonomy.trend import trend
 
     require_each_once(peels)
-    require_outputs([figure and require_format(figure)], force, peels)
+    require_outputs([figure and require_format(figure)], force)
     found = trend([read_peel(path) for path in peels], by)
     if figure:
         save_figure(trend_figure(found), figure, force)

@@ -4,8 +4,9 @@ import hashlib
 import mmap
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,20 +32,63 @@ def require_input(path: Path) -> Path:
     return path
 
 
-def require_absent(path: Path, force: bool, inputs: Iterable[Path | None] = ()) -> Path:
-    """`path`, once it is known that writing it destroys nothing that the user wants to keep: never one of `inputs`."""
-    if path.exists() and not force:
-        raise UsageError(f"{path} exists already; give --force to replace it, or another name.")
-    if path.exists() and any(given is not None and given.exists() and path.samefile(given) for given in inputs):
+_inputs: ContextVar[Callable[[], Iterable[Path]]] = ContextVar("_inputs", default=tuple)
+
+
+@contextmanager
+def guarding(inputs: Callable[[], Iterable[Path]]) -> Iterator[None]:
+    """In this block nothing is written over what `inputs()` names: files, and folders with all files below them."""
+    token = _inputs.set(inputs)
+    try:
+        yield
+    finally:
+        _inputs.reset(token)
+
+
+def require_absent(path: Path, force: bool) -> Path:
+    """`path`, once it is known that writing it destroys nothing that the user wants to keep.
+
+    The one place that decides it: what exists is replaced with `force` only, and never where it is no regular file (a
+    device, a pipe, a socket) or is read by the same command (see `guarding`).  A link stands for what it points to.
+    """
+    if path.is_symlink() and target_of(path).is_symlink():
+        raise UsageError(f"{path} is a link that leads nowhere; give another name with -o.")
+    if not path.exists():
+        return path
+    if not (path.is_file() or path.is_dir()):
+        raise UsageError(f"{path} is a device, a pipe or a socket, not a regular file; give another name with -o.")
+    if any(_holds(given, path) or _holds(path, given) for given in _inputs.get()() if given.exists()):
         raise UsageError(f"{path} is read here, so it cannot be written; give another name with -o.")
+    if not force:
+        raise UsageError(f"{path} exists already; give --force to replace it, or another name.")
     return path
 
 
-def require_outputs(paths: Iterable[Path | None], force: bool, inputs: Iterable[Path | None] = ()) -> None:
+def _holds(outer: Path, path: Path) -> bool:
+    """Whether two existing paths are the same, or the first is a folder with the second somewhere below it."""
+    if outer.samefile(path):
+        return True
+    return outer.is_dir() and (
+        path.resolve().is_relative_to(outer.resolve()) or any(path.samefile(file) for file in files_below(outer))
+    )
+
+
+def files_below(folder: Path) -> list[Path]:
+    """The files in a folder and its folders, in the order of their names."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def target_of(path: Path) -> Path:
+    """What is written for `path`: itself, or where a link leads to."""
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
+
+
+def require_outputs(paths: Iterable[Path | None], force: bool) -> None:
     """Raise `UsageError` unless all these files can be written: see `require_absent`, `require_folder`; none twice."""
-    wanted, inputs = [path for path in paths if path is not None], list(inputs)
+    wanted = [path for path in paths if path is not None]
     for path in wanted:
-        require_folder(require_absent(path, force, inputs))
+        require_folder(path)
+        require_absent(path, force)
         if wanted.count(path) > 1:
             raise UsageError(f"{path} would be written twice; give each output a name of its own.")
 
@@ -79,6 +123,7 @@ def locked(path: Path) -> Iterator[BinaryIO]:
 
     A file that still stands there after a failure is removed, unless `PATH.state` says that it can be gone on with.
     """
+    require_absent(path, force=True)
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
         if fcntl is not None:
             try:
@@ -97,6 +142,7 @@ def locked(path: Path) -> Iterator[BinaryIO]:
 def replacing(path: Path, force: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any failure."""
     require_absent(path, force)
+    path = target_of(path)
     require_folder(path)
     # the suffix stays last: plotting and Parquet libraries choose the format by it
     temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
-from errtax.lm.files import map_bytes, require_input, sha256_of_file
+from errtax.lm.files import files_below, map_bytes, require_input, sha256_of_file
 from errtax.lm.table import arrow_of_names, numpy_of
 from errtax.lm.tokens import SUFFIXES, parse_tokens, read_token_files
 from errtax.lm.words import decode_utf8, split_words
@@ -126,7 +126,7 @@ def read_texts(paths: Sequence[Path], unit: Unit, sentences: Sentences | None = 
 
 
 def _files(path: Path) -> list[Path]:
-    return sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    return files_below(path) if path.is_dir() else [path]
 
 
 def _token_text(files: list[Path], name: str, sentences: Sentences | None) -> Text:

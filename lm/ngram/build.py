@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.files import locked, require_folder
+from errtax.lm.files import locked, require_absent, require_folder, target_of
 from errtax.lm.machine import free_memory, memory_in_use
 from errtax.lm.ngram.container import ContainerWriter
 from errtax.lm.ngram.index_file import MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, begin_index, end_index
@@ -107,6 +107,7 @@ def build_file(
 ) -> None:
     """Build the index of a text into `path`; see `NgramIndex.build_file`."""
     require_folder(path)
+    path = target_of(require_absent(path, force=True))
     partial = path.with_name(path.name + ".partial")
     # with a journal beside it, an unfinished build stays to be gone on with
     with locked(partial) as file:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.files import require_absent, require_input, sha256_of_file
+from errtax.lm.files import require_absent, require_input, sha256_of_file, target_of
 from errtax.lm.machine import free_memory
 from errtax.lm.ngram.smoothing import FALLBACK
 from errtax.lm.ngram.token_names import name_symbols
@@ -221,7 +221,7 @@ def _require_order(tools: KenlmTools, order: int, folder: Path) -> None:
 @contextmanager
 def _replacing_folder(path: Path, force: bool) -> Iterator[Path]:
     """Yield a temporary folder beside `path`; rename it to `path` on success, remove it on any failure."""
-    require_absent(path, force)
+    path = target_of(require_absent(path, force))
     if path.exists():
         if not (path / MANIFEST).is_file():
             raise UsageError(f"{path} exists and is no folder of KenLM models; give another name with -o.")

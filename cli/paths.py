@@ -1,0 +1,55 @@
+"""The paths on a command line: which of them a command reads, and which it writes.
+
+A parameter of a type declared here as input is guarded: while the command runs, nothing is written over what it names.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+class Input(click.Path):
+    """A path that is read.  `files`: what must not be written over; a folder stands for all files below it."""
+
+    def __init__(self, files: Callable[[Path], Iterable[Path]] = lambda path: [path], path_type: Any = Path) -> None:
+        super().__init__(path_type=path_type, readable=False)  # what cannot be read is bad input, not bad usage
+        self.files = files
+
+
+def _files_of_run(folder: Path) -> Iterator[Path]:
+    """Those of a run that are read; other files in its folder, such as a log, may be replaced."""
+    yield from (folder / "run.json", *folder.glob("*.pt"), *folder.glob("checkpoints/*.pt"))
+
+
+def _files_of_split(path: Path) -> Iterator[Path]:
+    """A text, or in a folder the parts of a split: its other files and folders may be replaced."""
+    yield path if not path.is_dir() else path / "split.json"
+    yield from (path / f"{name}.txt" for name in ("train", "val", "test"))
+
+
+def _files_of_log(path: Path) -> Iterable[Path]:
+    """The parts of a prediction log."""
+    from errtax.lm.log_files import log_paths
+
+    return log_paths(path)
+
+
+FILE = Input()
+RUN = Input(_files_of_run)
+SPLIT = Input(_files_of_split)
+SPLIT_NAME = Input(_files_of_split, path_type=str)
+LOG = Input(_files_of_log)
+MODULE = Input(path_type=str)  # Python code: a file, or the name of a module, which no file will have
+OUTPUT = click.Path(path_type=Path, readable=False)
+
+
+def input_files(command: click.Command, values: dict[str, Any]) -> Iterator[Path]:
+    """What a command reads, by the values of its parameters; files of configuration are among it."""
+    yield from (Path("errtax.toml"), Path("pyproject.toml"))
+    for parameter in command.params:
+        kind, value = parameter.type, values.get(parameter.name or "")
+        if isinstance(kind, Input) and value is not None:
+            for path in value if isinstance(value, tuple) else (value,):
+                yield from kind.files(Path(path))
