@@ -10,7 +10,7 @@ import click
 import pytest
 
 from commands import TEXT, Errtax, files, refused
-from errtax.cli.main import COMMANDS
+from errtax.cli.commands import COMMANDS
 from errtax.cli.paths import OUTPUT, Input
 from errtax.lm.errors import UsageError
 from errtax.lm.files import guarding, require_absent, write_text
