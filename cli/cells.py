@@ -62,10 +62,7 @@ def command(
     Every cell is scored for every feature, on text that the score was not fitted to.  The page shows the best cells, or
     those given, on passages of the text coloured by their value.
     """
-    from errtax.cli.training import require_torch
     from errtax.lm.files import require_outputs
-
-    require_torch()
 
     require_outputs([output, table], force)
     from errtax.lm.files import write_text

@@ -22,24 +22,18 @@ from errtax.cli.paths import OUTPUT
 @force_option
 def command(output: Path, corpus: str, epochs: int | None, force: bool) -> None:
     """The whole chain, offline: train a small LSTM, build the index, predict, peel, draw."""
-    from errtax.cli.demonstration import Demo
+    from errtax.cli.training import watch_training
+    from errtax.reports.studies.demonstration import WRITTEN, Demo
     from errtax.reports.terminal import summary_table
 
-    demo = Demo(output, corpus, epochs)
     with progress("training") as update:
-        summary = demo.run(update, notice, force)
-    written = [
-        str(output / name) for name in ("report.html", "pie.png", "bars.png", "preds.parquet", "preds.peel.parquet")
-    ]
-    next_steps = [
-        f"errtax show {output / 'preds.peel.parquet'} --layer rare",
-        f"errtax report {output / 'preds.peel.parquet'} --pie pie.svg",
-    ]
-    emit(
-        {**summary.to_json(), "written": written},
-        summary_table(summary),
-        summary.signature,
+        summary = Demo(output, corpus, epochs).run(watch_training(update), notice, force)
+    written = [str(output / name) for name in WRITTEN]
+    peel = output / "preds.peel.parquet"
+    next_steps = (
         "",
-        "Open " + written[0],
-        *("Try  " + step for step in next_steps),
+        f"Open {written[0]}",
+        f"Try  errtax show {peel} --layer rare",
+        f"Try  errtax report {peel} --pie pie.svg",
     )
+    emit({**summary.to_json(), "written": written}, summary_table(summary), summary.signature, *next_steps)

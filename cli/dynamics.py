@@ -30,9 +30,6 @@ def command(
 
     The measure of resemblance is the symmetric Kullback-Leibler divergence of the predicted distributions.
     """
-    from errtax.cli.training import require_torch
-
-    require_torch()
     from errtax.lm.files import require_absent, require_output_folder
     from errtax.reports.figure import save_figure
     from errtax.reports.studies.dynamics import dynamics_figure, dynamics_table

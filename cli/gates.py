@@ -33,9 +33,6 @@ def command(
     force: bool,
 ) -> None:
     """How often each gate of a trained LSTM or GRU (RUN) is saturated on a text."""
-    from errtax.cli.training import require_torch
-
-    require_torch()
     from errtax.lm.files import require_outputs
     from errtax.reports.figure import require_format, save_figure
     from errtax.reports.studies.gates import saturation_figure, saturation_table

@@ -37,10 +37,7 @@ def command(
     validation part of its own stream.  With --dynamic each stream is read by itself, from the
     run's weights on.
     """
-    from errtax.cli.training import require_torch
     from errtax.lm.files import require_absent
-
-    require_torch()
     from errtax.lm.neural.prediction import Dynamic, PredictOptions, predict
     from errtax.lm.prediction_log import LOG
 

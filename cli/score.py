@@ -1,6 +1,7 @@
 """`errtax score`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +9,10 @@ from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, force_option, notice, progress
 from errtax.cli.paths import FILE, OUTPUT
 from errtax.cli.types import ANY_UNIT, ENGINE, RANGE, SENTENCES
+
+if TYPE_CHECKING:
+    from errtax.lm.ngram.model import NgramModel
+    from errtax.lm.text import Text
 
 
 @declare("score", "errtax score test.txt --ngram train.ngram --orders 1-20")
@@ -35,35 +40,33 @@ def command(
     force: bool,
 ) -> None:
     """Write the log-probability of each symbol of TEXT by every order; print the cross-entropies."""
-    import numpy as np
-    from rich.table import Table
-
     from errtax.lm.files import require_absent
     from errtax.lm.ngram.open_model import open_model
     from errtax.lm.scores import SCORES_NAME, score_text, scores_signature
     from errtax.lm.text import Sentences, Unit, read_text
+    from errtax.reports.scores import entropy_rows, entropy_table
 
     output = output or Path(f"{'stdin' if str(text) == '-' else text.stem}.scores.parquet")
     require_absent(output, force)
-    chosen = Unit(unit) if unit else None, Sentences(sentences) if sentences else None
-    model = open_model(ngram, *chosen, engine)
+    model = open_model(ngram, Unit(unit) if unit else None, Sentences(sentences) if sentences else None, engine)
     symbols = read_text(text, model.unit, model.sentences)
-    if n_unknown := int(np.count_nonzero(~model.knows(model.codes_of(symbols)))):
-        hint = f" Is {ngram} a model of such a text?" if n_unknown > len(symbols) // 2 else ""
-        notice(f"{n_unknown:,} of {len(symbols):,} symbols are not in the model and count as <unk>.{hint}")
+    unknown = _count_unknown(symbols, model, ngram)
     with progress("scoring") as update:
         entropies = score_text(
             symbols, model, output, orders, force, on_block=lambda done, total: update(done, total, "")
         )
-    rows = [
-        {"order": n, "context": n - 1, "nats": nats, "bits": nats / 0.6931471805599453} for n, nats in entropies.items()
-    ]
-    table = Table(box=None, pad_edge=False)
-    for name in ("order", "context", "nats", "bits"):
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(str(row["order"]), str(row["context"]), f"{row['nats']:.4f}", f"{row['bits']:.4f}")
     signature = scores_signature(symbols, model)
     document = {"schema": SCORES_NAME, "signature": signature, "scores": str(output), "symbols": len(symbols)}
-    document["unknown"] = n_unknown
-    emit({**document, "cross_entropy": rows}, table, signature, str(output))
+    document |= {"unknown": unknown, "cross_entropy": entropy_rows(entropies)}
+    emit(document, entropy_table(entropies), signature, str(output))
+
+
+def _count_unknown(symbols: "Text", model: "NgramModel", path: Path) -> int:
+    """How many symbols the model does not know; said aloud where there are any."""
+    import numpy as np
+
+    unknown = int(np.count_nonzero(~model.knows(model.codes_of(symbols))))
+    if unknown:
+        hint = f" Is {path} a model of such a text?" if unknown > len(symbols) // 2 else ""
+        notice(f"{unknown:,} of {len(symbols):,} symbols are not in the model and count as <unk>.{hint}")
+    return unknown

@@ -34,9 +34,7 @@ def command(spec: Path | None, output: Path, jobs: int, **given: Any) -> None:
     tables [dropout] and [epochs] of patterns.
     A sweep that was stopped goes on where it was; what is done is not done again.
     """
-    from errtax.cli.training import require_torch
 
-    require_torch()
     from errtax.lm.errors import BadInput
     from errtax.lm.files import require_input, write_text
     from errtax.reports.figure import save_figure

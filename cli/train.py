@@ -57,9 +57,7 @@ def command(
     **options: Any,
 ) -> None:
     """Train a character model on TEXT, or on DIR/train.txt, by the recipe of Karpathy et al. 2015."""
-    from errtax.cli.training import require_torch, watch_training
-
-    require_torch()
+    from errtax.cli.training import watch_training
     from errtax.lm.neural.corpus import read_corpus
     from errtax.lm.neural.models import Shape
     from errtax.lm.neural.run import Recipe, choose_device, open_run

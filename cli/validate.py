@@ -17,7 +17,7 @@ def command(file: Path) -> int:
     Looks at schema, ranges, sums and checksums.  Prints one line per problem; exit code 1 when there is any, 3 when the
     file cannot be read as one of these.
     """
-    from errtax.cli.validation import problems_of
+    from errtax.taxonomy.studies.validation import problems_of
 
     kind, problems = problems_of(file)
     document = {"schema": "errtax.validate/1", "file": str(file), "kind": kind, "problems": problems}

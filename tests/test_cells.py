@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from commands import Errtax
-from errtax.cli.validation import problems_of
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.features import Feature, FeatureKind
 from errtax.oracle.text_kind import Reading
@@ -24,6 +23,7 @@ from errtax.reports.studies.coloured_text import CLASSES, classes_of, coloured, 
 from errtax.taxonomy.studies.cells import CellStudy, Panel
 from errtax.taxonomy.studies.cells_file import cells_problems, write_cells
 from errtax.taxonomy.studies.tracking import TrackedCell, Tracking
+from errtax.taxonomy.studies.validation import problems_of
 
 NASTY = "</script><img src=x onerror=alert(1)> <!-- ]]> &#x3c; \u2028 \u202e \x00\x1b \u200b \t| \r\n“é”\n"
 

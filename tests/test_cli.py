@@ -219,3 +219,18 @@ def test_help_imports_nothing_heavy() -> None:
 
 def test_the_import_test_can_fail() -> None:
     assert "numba" in modules_after("import errtax.lm.ngram.index\nprint()")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["gates", "run", "--text", "test.txt"], ["predict", "run", "--text", "test.txt"], ["train", "train.txt"]],
+)
+def test_without_torch_what_needs_it_says_so_and_all_else_works(errtax: Errtax, arguments: list[str]) -> None:
+    run = "import sys; sys.modules['torch'] = None; sys.argv[0] = 'errtax'; from errtax.cli.main import main; main()"
+    done = subprocess.run([sys.executable, "-c", run, *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "errtax: training and prediction need torch: pip install 'errtax[lm]'.\n",
+    )
+    checked = subprocess.run([sys.executable, "-c", run, "validate", "preds.parquet"], capture_output=True, check=False)
+    assert checked.returncode == 0, checked.stderr

@@ -1,4 +1,7 @@
-"""Which kind of file is this, and what is wrong with it?"""
+"""Which kind of file is this, and what is wrong with it?
+
+Among the studies, because it knows every kind of file that errtax writes: theirs, and the weights of trained models.
+"""
 
 import logging
 from functools import partial
@@ -6,8 +9,25 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from errtax.lm.errors import BadInput
-from errtax.lm.files import require_input
+from errtax.lm.files import require_input, sha256_of_file
+from errtax.lm.ngram import kenlm_tools
+from errtax.lm.ngram.arpa import ArpaModel
 from errtax.lm.ngram.container import MAGIC
+from errtax.lm.ngram.index import SCHEMA, NgramIndex
+from errtax.lm.ngram.kenlm_model import load_model
+from errtax.lm.ngram.open_model import ModelKind, kind_of
+from errtax.lm.prediction_log import LOG, log_problems
+from errtax.lm.scores import SCORES_NAME, scores_problems
+from errtax.lm.split import read_split
+from errtax.lm.table import metadata_of, open_parquet, table_problems
+from errtax.taxonomy.peel_file import PEEL, peel_problems
+from errtax.taxonomy.studies.cells_file import CELLS, cells_problems
+from errtax.taxonomy.studies.distance_file import DISTANCE, distance_problems
+from errtax.taxonomy.studies.dynamics_file import CLASSES, DIVERGENCE
+from errtax.taxonomy.studies.gates_file import GATES
+from errtax.taxonomy.studies.overlap import SCHEMA as OVERLAP_NAME
+from errtax.taxonomy.studies.overlap_file import overlap_problems
+from errtax.taxonomy.studies.sweep_file import RESULTS
 
 
 def problems_of(path: Path) -> tuple[str, list[str]]:
@@ -16,8 +36,6 @@ def problems_of(path: Path) -> tuple[str, list[str]]:
     Raises `BadInput` for a file that is none of ours, or too damaged to be read.
     """
     if path.is_dir() and (path / "kenlm.json").is_file():
-        from errtax.lm.ngram import kenlm_tools
-
         return kenlm_tools.SCHEMA, kenlm_tools.kenlm_problems(path)
     if path.is_dir() or path.name == "run.json":
         require_run(path if path.is_dir() else path.parent)
@@ -25,8 +43,6 @@ def problems_of(path: Path) -> tuple[str, list[str]]:
     with require_input(path).open("rb") as file:
         start = file.read(8)
     if start[:6] == MAGIC[:6]:
-        from errtax.lm.ngram.index import SCHEMA, NgramIndex
-
         NgramIndex.open(path, verify=False)
         return SCHEMA, NgramIndex.problems(path)
     if start[:4] == b"PAR1":
@@ -38,10 +54,6 @@ def problems_of(path: Path) -> tuple[str, list[str]]:
 
 def _model_problems(path: Path) -> tuple[str, list[str]]:
     """An ARPA file is read whole; KenLM opens its binary files, which have no checksums."""
-    from errtax.lm.ngram.arpa import ArpaModel
-    from errtax.lm.ngram.kenlm_model import load_model
-    from errtax.lm.ngram.open_model import ModelKind, kind_of
-
     try:
         kind = kind_of(path)
     except BadInput:
@@ -57,18 +69,6 @@ def _model_problems(path: Path) -> tuple[str, list[str]]:
 
 
 def _table_problems(path: Path) -> tuple[str, list[str]]:
-    from errtax.lm.prediction_log import LOG, log_problems
-    from errtax.lm.scores import SCORES_NAME, scores_problems
-    from errtax.lm.table import metadata_of, open_parquet, table_problems
-    from errtax.taxonomy.peel_file import PEEL, peel_problems
-    from errtax.taxonomy.studies.cells_file import CELLS, cells_problems
-    from errtax.taxonomy.studies.distance_file import DISTANCE, distance_problems
-    from errtax.taxonomy.studies.dynamics_file import CLASSES, DIVERGENCE
-    from errtax.taxonomy.studies.gates_file import GATES
-    from errtax.taxonomy.studies.overlap import SCHEMA as OVERLAP_NAME
-    from errtax.taxonomy.studies.overlap_file import overlap_problems
-    from errtax.taxonomy.studies.sweep_file import RESULTS
-
     schema = metadata_of(open_parquet(path).schema_arrow).get("errtax.schema", LOG.name)
     checks = {LOG.name: log_problems, PEEL.name: peel_problems, SCORES_NAME: scores_problems}
     checks |= {DISTANCE.name: distance_problems, OVERLAP_NAME: overlap_problems}
@@ -81,9 +81,6 @@ def _table_problems(path: Path) -> tuple[str, list[str]]:
 
 def split_problems(path: Path) -> list[str]:
     """Whether the parts beside a `split.json` are those that it describes."""
-    from errtax.lm.files import sha256_of_file
-    from errtax.lm.split import read_split
-
     split = read_split(path.parent)
     problems = []
     for name, part in split.parts.items() if split else ():
@@ -97,11 +94,6 @@ def split_problems(path: Path) -> list[str]:
 
 def require_run(folder: Path) -> None:
     """Raise `BadInput` unless the folder holds a run that can predict."""
-    from errtax.cli.training import require_torch
+    from errtax.lm.neural.run import choose_device, load_best  # noqa: PLC0415  # all else is validated without torch
 
-    require_torch()
-    import torch
-
-    from errtax.lm.neural.run import load_best
-
-    load_best(folder, torch.device("cpu"))
+    load_best(folder, choose_device("cpu"))
