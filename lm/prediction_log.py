@@ -11,6 +11,7 @@ Five lines of pandas make a valid one:
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ LOG = TableSchema(
         Column(
             "doc",
             (pa.int64(), pa.int32(), pa.string(), pa.large_string()),
-            "document id, the block for resampling",
+            "document id; a document is a maximal run of one id, and nothing is carried across its start",
             required=False,
             nullable=True,
         ),
@@ -74,8 +75,8 @@ class PredictionLog:
 
     `positions[r]`: int64, strictly increasing.  `codes[r]`: the correct symbol.  `logprobs[r]`: float64, natural log,
     NaN where nothing was predicted.  `argmax_codes[r]`, `argmax_logprobs[r]`: the model's best symbol and its natural
-    log-probability, where the log has them.  `docs[r]`: the document, numbered by first appearance, -1 where the log
-    gives none; None without such a column.
+    log-probability, where the log has them.  `docs[r]`: the document's id, numbered by first appearance, -1 for null;
+    None without such a column.  `doc_ids[k]`: the id that number k stands for, an Arrow array; None: the number itself.
     """
 
     name: str
@@ -87,6 +88,7 @@ class PredictionLog:
     metadata: dict[str, str] = field(default_factory=dict)
     docs: NDArray[np.int64] | None = None
     argmax_logprobs: NDArray[np.float64] | None = None
+    doc_ids: Any = None
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -95,6 +97,19 @@ class PredictionLog:
     def model(self) -> str:
         """One line that names the model; the file's name where the log does not say."""
         return self.metadata.get("model", Path(self.name).name.removesuffix(".parquet"))
+
+    @cached_property
+    def document_starts(self) -> NDArray[np.int64]:
+        """The rows at which documents begin, row 0 first: a document is a maximal run of rows of one id (null too)."""
+        if self.docs is None or not len(self):
+            return np.zeros(min(len(self), 1), np.int64)
+        return np.flatnonzero(np.diff(self.docs, prepend=self.docs[0] - 1))
+
+    def document_around(self, row: int) -> tuple[int, int]:
+        """The first row of the document that a row lies in, and the row after its last."""
+        k = int(np.searchsorted(self.document_starts, row, "right"))
+        stop = self.document_starts[k] if k < len(self.document_starts) else len(self)
+        return int(self.document_starts[k - 1]), int(stop)
 
     @property
     def text_sha256(self) -> str:
@@ -178,12 +193,12 @@ def _read_file(file: LogParts, name: str) -> tuple[PredictionLog | None, list[st
         return None, [*problems, str(error)]
     if metadata.get("unit", unit) != unit:
         problems.append(f"its metadata says unit {metadata['unit']}, its symbols are of unit {unit}")
-    docs = _numbers_of(columns["doc"]) if "doc" in columns else None
+    docs, doc_ids = number_documents(columns["doc"]) if "doc" in columns else (None, None)
     best = columns.get("argmax_logprob")
     best_logprobs = None if best is None else numpy_of(best, missing=np.nan).astype(np.float64)
     if best_logprobs is not None and (best_logprobs > 1e-6).any():
         problems.append("column 'argmax_logprob' has values above 0; a natural log of a probability is at most 0")
-    log = PredictionLog(name, unit, positions, codes, logprobs, argmax, metadata, docs, best_logprobs)
+    log = PredictionLog(name, unit, positions, codes, logprobs, argmax, metadata, docs, best_logprobs, doc_ids)
     whole = not problems and positions[0] == 0 and positions[-1] == len(positions) - 1
     if whole and "text_sha256" in metadata and metadata["text_sha256"] != log.text_sha256:
         problems.append("its symbols are not those of the text that its metadata names (text_sha256 differs)")
@@ -247,10 +262,20 @@ def _argmax(column: Any, symbols: Any, logprobs: NDArray[np.float64], unit: Unit
     return decode_symbols(pc.coalesce(column, symbols), "argmax")[1]
 
 
-def _numbers_of(docs: Any) -> NDArray[np.int64]:
-    """Ids of documents, numbers or strings, as numbers by first appearance; -1 for null."""
-    encoded = pa.concat_arrays(docs.chunks).dictionary_encode()
-    return numpy_of(encoded.indices, missing=-1).astype(np.int64)
+def number_documents(column: Any) -> tuple[NDArray[np.int64], Any]:
+    """Ids of documents, numbers or strings, as numbers by first appearance, -1 for null; and the id of each number."""
+    encoded = pa.concat_arrays(column.chunks).dictionary_encode()
+    return numpy_of(encoded.indices, missing=-1).astype(np.int64), encoded.dictionary
+
+
+def document_column(log: PredictionLog, rows: slice = slice(None)) -> Any:
+    """The ids of some rows' documents as an Arrow column: int64, or string where the log's ids are strings."""
+    docs = np.empty(0, np.int64) if log.docs is None else log.docs[rows]
+    numbers = arrow_of(docs, null=docs < 0)
+    if log.doc_ids is None:
+        return numbers
+    wide = pa.int64() if pa.types.is_integer(log.doc_ids.type) else pa.string()
+    return log.doc_ids.take(numbers).cast(wide)
 
 
 def _name(as_probability: bool) -> str:

@@ -12,7 +12,8 @@ from errtax.oracle.text_view import TextView
 def distances_to_earlier(view: TextView) -> NDArray[np.int32]:
     """Symbols from the start of each word back to the start of its latest earlier occurrence; 0 where there is none.
 
-    An occurrence is a substring (it may lie in a longer word) and ends before the word starts.  Shape (words,).
+    An occurrence is a substring (it may lie in a longer word), ends before the word starts and is in the same document
+    (it may lie beyond a gap in the positions).  Shape (words,).
     Karpathy et al. 2015, section 4.3: "dynamic n-long memory".
 
     The occurrences of a word type are one range of the text's suffix array; they are sorted once per type, and met
@@ -30,6 +31,8 @@ def distances_to_earlier(view: TextView) -> NDArray[np.int32]:
     found = np.zeros(len(words.start), np.int64)
     _latest_earlier(symbols, ranks, words.start, words.length, tokens, np.append(begin, len(tokens)), found)
     positions = view.positions
+    document = np.searchsorted(view.documents, words.start, "right") - 1
+    found = np.where(found >= view.documents[document], found, -1)  # the latest is in another one: so are all others
     return np.where(found >= 0, positions[words.start] - positions[found], 0).astype(np.int32)
 
 

@@ -27,7 +27,7 @@ _APOSTROPHES = frozenset("'’")
 _GAP = {
     Unit.BYTE: 0xFF,
     Unit.CHAR: 0xFFFF,
-}  # never in UTF-8, never a character: stands where a log skips positions
+}  # never in UTF-8, never a character: stands where a log skips positions or another document begins
 
 
 class Words(NamedTuple):
@@ -86,7 +86,9 @@ class TextView:
     """A text by symbols (n) and by characters (m <= n; m = n for a character log).
 
     `codes[i]`: symbol i.  `positions[i]`: its index in the evaluated text.  `rows`: the symbols that are rows of the
-    log; the others (`gaps`) fill its gaps, one a gap, so that no context and no word reaches across.
+    log; the others (`gaps`) are placeholders, one for each gap in the positions and each start of another document, so
+    that no context and no word reaches across; a placeholder's position is that before the next row's.  `documents`:
+    where documents begin, 0 first: the first symbol, or the placeholder before it.
     """
 
     unit: Unit
@@ -94,17 +96,22 @@ class TextView:
     positions: NDArray[np.int64]
     rows: NDArray[np.int64] | slice
     gaps: NDArray[np.int64]
+    documents: NDArray[np.int64]
 
     @classmethod
     def of_log(cls, log: PredictionLog) -> "TextView":
         """The text that a log's rows spell."""
-        breaks = np.flatnonzero(np.diff(log.positions, prepend=-1) != 1)
+        is_break = np.diff(log.positions, prepend=-1) != 1
+        starts = log.document_starts
+        is_break[starts[1:]] = True  # the first document begins the text, or follows a gap in the positions
+        breaks = np.flatnonzero(is_break)
         if not len(breaks):
-            return cls(log.unit, log.codes, log.positions, slice(None), breaks)
+            return cls(log.unit, log.codes, log.positions, slice(None), breaks, starts)
         codes: NDArray[Any] = np.insert(log.codes, breaks, _GAP[log.unit])
         positions = np.insert(log.positions, breaks, log.positions[breaks] - 1)
         gaps = breaks + np.arange(len(breaks))
-        return cls(log.unit, codes, positions, np.delete(np.arange(len(codes)), gaps), gaps)
+        documents = starts + np.searchsorted(breaks, starts)  # as many placeholders stand before it
+        return cls(log.unit, codes, positions, np.delete(np.arange(len(codes)), gaps), gaps, documents)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -132,7 +139,7 @@ class TextView:
 
     @property
     def gap_characters(self) -> NDArray[np.int64]:
-        """The characters that fill gaps."""
+        """The characters that are placeholders."""
         return np.searchsorted(self.first_symbol, self.gaps)
 
     def spread(self, per_character: NDArray[Any]) -> NDArray[Any]:

@@ -76,8 +76,9 @@ def sample_rows(peel: Peel, layer: str, n: int) -> NDArray[np.int64]:
 
 
 def excerpt(peel: Peel, row: int, width: int = 40) -> Excerpt:
-    """One row in its context of `width` symbols before and half as many after."""
-    start, stop = max(row - width, 0), min(row + 1 + width // 2, len(peel.log))
+    """One row in its context of `width` symbols before and half as many after, in its document."""
+    begin, end = peel.log.document_around(row)
+    start, stop = max(row - width, begin), min(row + 1 + width // 2, end)
     first, end = row, row + 1
     if peel.log.unit is Unit.BYTE:  # show whole characters
         while first > start and peel.log.codes[first] & 0xC0 == 0x80:

@@ -61,6 +61,7 @@ def page_data(peels: Sequence[Peel]) -> dict[str, Any]:
         "unit": str(first.log.unit),
         "rows": len(first.log),
         "breaks": _breaks(first.log.positions),
+        "documents": first.log.document_starts[1:].tolist(),
         "kinds": _kinds(view),
         "models": models,
         "settings": _settings(first),

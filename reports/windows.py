@@ -13,6 +13,8 @@ from errtax.taxonomy.peel import Peel
 
 LENGTH = 300
 COUNT = 40
+DOCUMENT_MARK = '<span class="doc" title="another document">¶</span>'
+"""Stands where a passage runs on into another document."""
 
 
 def worst_windows(peel: Peel, name: str = "text") -> str:
@@ -41,7 +43,13 @@ def _runs(peel: Peel, start: int, stop: int) -> Iterator[str]:
     for k in range(1, len(layers)):  # the bytes of a character go with the first of them
         if _continues(peel, start + k):
             layers[k] = layers[k - 1]
-    for layer, run in groupby(range(start, stop), key=lambda row: layers[row - start]):
+    documents = np.searchsorted(peel.log.document_starts, np.arange(start, stop), "right").tolist()
+    runs = groupby(range(start, stop), key=lambda row: (documents[row - start], layers[row - start]))
+    document = documents[0]
+    for (now, layer), run in runs:
+        if now != document:
+            yield DOCUMENT_MARK
+            document = now
         rows = list(run)
         data = bytes_of(peel.log.codes[rows[0] : rows[-1] + 1], peel.log.unit)
         text = escape(visible(data.decode("utf-8", "surrogateescape")))
@@ -50,4 +58,6 @@ def _runs(peel: Peel, start: int, stop: int) -> Iterator[str]:
 
 def _continues(peel: Peel, row: int) -> bool:
     """Whether this row is a byte inside a UTF-8 character."""
+    if peel.log.document_around(row)[0] == row:
+        return False
     return peel.log.unit is Unit.BYTE and bool(peel.log.codes[row] & 0xC0 == 0x80)

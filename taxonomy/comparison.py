@@ -186,6 +186,10 @@ def require_comparable(baseline: Peel, other: Peel) -> None:
         raise BadInput(f"{a.name} and {b.name} are peels of different texts; compare models on the same text.")
     if not np.array_equal(a.positions, b.positions) or not np.array_equal(baseline.predicted, other.predicted):
         raise BadInput(f"{a.name} and {b.name} predict different positions of the text; predict the same ones.")
+    if not np.array_equal(a.document_starts, b.document_starts):
+        raise BadInput(
+            f"{a.name} and {b.name} have different documents; give both logs the same column 'doc', or none."
+        )
     if _making(baseline) != _making(other):
         raise BadInput(
             f"{a.name} and {b.name} were peeled differently; use the same options, index and training text.\n"

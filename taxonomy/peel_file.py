@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.prediction_log import PredictionLog, decode_symbols, encode_symbols
+from errtax.lm.prediction_log import PredictionLog, decode_symbols, document_column, encode_symbols, number_documents
 from errtax.lm.table import (
     Column,
     TableSchema,
@@ -41,6 +41,7 @@ PEEL = TableSchema(
         Column("logprob", (pa.float64(), pa.float32()), "natural log; null = not predicted", nullable=True),
         Column("argmax", (pa.string(), pa.binary()), "the model's best symbol", required=False),
         Column("argmax_logprob", (pa.float32(), pa.float64()), "its natural log-probability", False, nullable=True),
+        Column("doc", (pa.int64(), pa.string()), "id of the document", False, nullable=True),
         Column("error", (pa.bool_(),), "whether the model was wrong"),
         Column(
             "ngram_context",
@@ -89,6 +90,7 @@ def _schema_of(peel: Peel) -> tuple[Any, dict[str, str]]:
     symbol = pa.binary() if peel.log.unit is Unit.BYTE else pa.string()
     optional = {"argmax": symbol} if peel.log.argmax_codes is not None else {}
     optional |= {"argmax_logprob": pa.float32()} if peel.log.argmax_logprobs is not None else {}
+    optional |= {"doc": document_column(peel.log, slice(0)).type} if peel.log.docs is not None else {}
     schema = PEEL.arrow(symbol=symbol, **optional)
     custom = peel.settings.custom
     for rule in custom:
@@ -150,6 +152,8 @@ def _arrow_columns(peel: Peel, rows: slice) -> dict[str, Any]:
     if log.argmax_logprobs is not None:
         best = log.argmax_logprobs[rows].astype(np.float32)
         columns["argmax_logprob"] = arrow_of(best, null=np.isnan(best))
+    if log.docs is not None:
+        columns["doc"] = document_column(log, rows)
     return columns
 
 
@@ -248,6 +252,9 @@ def _peel_of(path: Path, table: Any, metadata: dict[str, str]) -> tuple[Peel, li
     if "argmax_logprob" in table.column_names:
         best = numpy_of(table["argmax_logprob"], missing=np.nan).astype(np.float64)
         log = replace(log, argmax_logprobs=best)
+    if "doc" in table.column_names:
+        docs, doc_ids = number_documents(table["doc"])
+        log = replace(log, docs=docs, doc_ids=doc_ids)
     custom = _custom_of(metadata)
     settings = settings_of_signature(metadata.get("signature", ""), custom)
     peel = peel_log(log, _evidence_of(table, metadata, custom), settings)

@@ -49,7 +49,10 @@ def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
     logger.debug("Peeled: %s errors.", f"{int(peel.error.sum()):,}")
     train_sha256 = train.sha256 if train else model.text_sha256 if model else ""
     described = model.description if model else ""
-    signature = make_signature(str(log.unit), len(log), peel.settings, described, log.text_sha256, train_sha256)
+    documents = len(log.document_starts)
+    signature = make_signature(
+        str(log.unit), len(log), peel.settings, described, log.text_sha256, train_sha256, documents
+    )
     preds_sha256 = log_sha256(inputs.preds) if isinstance(inputs.preds, Path) else None
     sources: dict[str, str] = {
         "text_sha256": log.text_sha256,

@@ -203,6 +203,19 @@ def facts_of(track: str, as_bytes: bool) -> dict[int, Fact]:
     return facts
 
 
+def facts_of_documents(
+    positions: Sequence[int], codes: Sequence[int], docs: Sequence[int], as_bytes: bool
+) -> dict[int, Fact]:
+    """The facts of a log whose rows have documents: those of each maximal run of one id, seen as a log of its own."""
+    facts: dict[int, Fact] = {}
+    start = 0
+    for stop in range(1, len(docs) + 1):
+        if stop == len(docs) or docs[stop] != docs[start]:
+            facts |= facts_of(track_of(positions[start:stop], codes[start:stop]), as_bytes)
+            start = stop
+    return facts
+
+
 def _facts_of_run(track: str, start: int, run: str, as_bytes: bool) -> dict[int, Fact]:
     characters = run.encode("latin-1").decode("utf-8", "surrogateescape") if as_bytes else run
     widths = [len(c.encode("utf-8", "surrogateescape")) if as_bytes else 1 for c in characters]

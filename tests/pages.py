@@ -83,11 +83,22 @@ def make_peel(
         logprobs = np.where(np.random.default_rng(4).random(len(kept)) < 0.01, np.nan, np.log(p))
     best: Any = np.where(rng.random(len(kept)) < 0.6, codes[kept], rng.permutation(codes[kept]))
     log = PredictionLog("log", unit, kept, codes[kept], logprobs, best, {"model": model})
-    train = text_of_bytes(some_text(8, 3000).encode(), unit)
     rules = find_oracles(["capital", "since-comma"]) if own else ()
     layers = ("ngram", "memory", "capital", "rare", "word", "since-comma", "punctuation", "boost")
-    settings = Settings(layers=layers, custom=rules) if rules else Settings()
-    evidence = collect_evidence(TextView.of_log(log), NgramIndex.build(train, 13), count_words(train), rules)
+    return peel_with_all(log, Settings(layers=layers, custom=rules) if rules else Settings())
+
+
+def in_documents(peel: Peel) -> Peel:
+    """The same log as five documents and some rows of none, whose borders lie anywhere, peeled with them."""
+    borders = np.sort(np.random.default_rng(6).choice(np.arange(1, len(peel.log)), 40, replace=False))
+    docs = np.searchsorted(borders, np.arange(len(peel.log)), "right") % 6 - 1
+    return peel_with_all(replace(peel.log, docs=docs), peel.settings)
+
+
+def peel_with_all(log: PredictionLog, settings: Settings) -> Peel:
+    """A peel with evidence of all oracles."""
+    train = text_of_bytes(some_text(8, 3000).encode(), log.unit)
+    evidence = collect_evidence(TextView.of_log(log), NgramIndex.build(train, 13), count_words(train), settings.custom)
     signature = f"errtax:0|err:p<0.5|layers:{settings.description}|ngram:mkn,order=13"
     return replace(peel_log(log, evidence, settings), signature=signature)
 

@@ -25,7 +25,7 @@ from errtax.reports.windows import worst_windows
 from errtax.taxonomy.peel import peel_log
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.summary import summarise
-from pages import NASTY, make_peel, page_of, some_text
+from pages import NASTY, make_peel, page_of, peel_with_all, some_text
 
 
 def test_every_control_is_reached_by_tab_and_shows_its_focus(show: Any) -> None:
@@ -129,6 +129,23 @@ def test_no_line_is_cut_off(show: Any) -> None:
     page = show([make_peel(Unit.CHAR, text=text, gaps=False)])
     script = "return [...document.querySelectorAll('#canvas .line')].map((line) => line.scrollWidth - line.clientWidth)"
     assert max(page.run(script)) <= 0
+
+
+@pytest.mark.parametrize("unit", [Unit.BYTE, Unit.CHAR])
+def test_another_document_begins_on_a_line_of_its_own(show: Any, unit: Unit) -> None:
+    text = "Natasha went. Natasha sat. " * 3
+    docs = np.tile(np.repeat([0, 1], [14, 13]), 3)
+    log = replace(make_peel(unit, text=text, gaps=False).log, docs=docs)
+    log = replace(log, logprobs=np.full(len(log), -3.0), argmax_codes=None)
+    page = show([peel_with_all(log, Settings(layers=("memory", "boost"), memory_min_length=1))])
+    lines = page.run("return [...document.querySelectorAll('#canvas .line')].map((e) => [e.className, e.textContent])")
+    assert lines[0] == ["line", "Natasha went. "]
+    assert lines[1] == ["line doc", "Natasha sat. "]
+    assert len(lines) == 6
+    page.run('document.querySelectorAll("#canvas .line")[1].querySelector("span").click()')
+    assert page.run("return document.querySelector('.context').textContent") == "Natasha sat. "
+    assert "seen" not in page.run("return document.querySelector('#detail').textContent")
+    assert page.messages() == []
 
 
 def test_links_to_sections_keep_the_view(show: Any) -> None:

@@ -21,7 +21,7 @@ from errtax.taxonomy.repeel import repeel
 from errtax.taxonomy.settings import Criterion, Settings
 from errtax.taxonomy.statistics import statistics
 from errtax.taxonomy.summary import summarise
-from pages import make_peel
+from pages import in_documents, make_peel
 
 
 def random_view(rng: random.Random, peel: Peel) -> tuple[str, Settings]:
@@ -133,12 +133,16 @@ def differences(due: list[list[str]], found: list[list[str]]) -> list[tuple[list
     return [(a, b) for a, b in zip(due, found, strict=True) if len(a) != len(b) or not all(map(same, a, b))]
 
 
-@pytest.mark.parametrize("unit", [Unit.BYTE, Unit.CHAR])
-def test_every_view_has_the_numbers_of_the_library(show: Any, own_oracles: None, unit: Unit) -> None:
+@pytest.mark.parametrize(("unit", "parted", "n"), [(Unit.BYTE, False, 100), (Unit.CHAR, False, 100),
+    (Unit.BYTE, True, 20), (Unit.CHAR, True, 20)])  # fmt: skip
+def test_every_view_has_the_numbers_of_the_library(
+    show: Any, own_oracles: None, unit: Unit, parted: bool, n: int
+) -> None:
     peel = make_peel(unit, own=True)
+    peel = in_documents(peel) if parted else peel
     page = show([peel])
     rng = random.Random(int(unit is Unit.CHAR))
-    views = [random_view(rng, peel) for _ in range(100)]
+    views = [random_view(rng, peel) for _ in range(n)]
     found = page.driver.execute_async_script(VIEWS, [view for view, _ in views])
     for (view, settings), rows in zip(views, found, strict=True):
         assert differences(due_rows([repeel(peel, settings)]), rows) == [], view

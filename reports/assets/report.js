@@ -42,6 +42,15 @@
 
   const gapBefore = new Uint8Array(n + 1);
   for (const [row] of data.breaks) gapBefore[row] = 1;
+  for (const row of data.documents) gapBefore[row] = 1;
+  const documentBefore = new Uint8Array(n + 1);
+  for (const row of data.documents) documentBefore[row] = 1;
+
+  function documentAround(row) { // its first row, and the row after its last
+    let start = 0;
+    for (const next of data.documents) { if (next > row) return [start, next]; start = next; }
+    return [start, n];
+  }
 
   function positionOf(row) {
     let start = [0, 0];
@@ -493,6 +502,7 @@
     lines = [0];
     let columns = 0, space = -1, atSpace = 0;
     for (let c = 0; c < m; c++) {
+      if (documentBefore[first[c]]) { if (last(lines) !== c) lines.push(c); columns = 0; }
       if (columns >= most && points[c] !== 10 && points[c] !== 13) {
         const breaks = space > last(lines) && columns - atSpace < most / 2;
         lines.push(breaks ? space : c);
@@ -523,7 +533,8 @@
     const to = Math.min(lines.length, from + Math.ceil(pane.clientHeight / LINE) + 8);
     const change = choose.colour.value === "change", found = current[shownModel()], pieces = [];
     for (let line = from; line < to; line++) {
-      const element = make("div", { class: "line" });
+      const another = line > 0 && documentBefore[first[lines[line]]];
+      const element = make("div", another ? { class: "line doc", title: "another document" } : { class: "line" });
       element.style.top = `${line * LINE}px`;
       let plain = "";
       const end = line + 1 < lines.length ? lines[line + 1] : m;
@@ -636,7 +647,7 @@
     while (end < n && wordOf[end] === w) end++;
     const from = bytes ? start : charOf[start], length = bytes ? end - start : end - start;
     const at = (i) => (bytes ? utf8[i] : points[i]);
-    for (let i = from - length; i >= 0; i--) {
+    for (let i = from - length, least = documentAround(start)[0]; i >= least; i--) {
       let k = 0;
       while (k < length && at(i + k) === at(from + k) && !(k && gapBefore[i + k])) k++;
       if (k === length) return positionOf(start) - positionOf(i);
@@ -647,7 +658,8 @@
   function describe() {
     if (focused < 0) { detail.replaceChildren(make("p", {}, "Click a marked symbol, or press n for the next one.")); return; }
     const r = focused, c = charOf[r], said = [], w = wordOf[r];
-    const context = make("p", { class: "context" }, textOf(c - 40, c), make("b", {}, textOf(c, c + 1)), textOf(c + 1, c + 21));
+    const [begin, end] = documentAround(r), from = charOf[begin], to = end < n ? charOf[end] : m;
+    const context = make("p", { class: "context" }, textOf(Math.max(c - 40, from), c), make("b", {}, textOf(c, c + 1)), textOf(c + 1, Math.min(c + 21, to)));
     if (ngram && ngram[r]) said.push(`a ${ngram[r]}-gram gives it p > 0.5`);
     if (w >= 0 && offset[r] > 0 && memory[w] !== 255) {
       const distance = earlierDistance(w);

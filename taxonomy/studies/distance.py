@@ -190,8 +190,8 @@ def _document_starts(view: TextView, logs: Sequence[PredictionLog], streams: int
     """Symbols at which a document or a stream begins that does not begin the text."""
     log = logs[0]
     starts = np.zeros(len(log), bool)
-    for docs in (each.docs for each in logs if each.docs is not None):
-        starts[1:] |= docs[1:] != docs[:-1]
+    for each in logs:
+        starts[each.document_starts[1:]] = True
     if streams > 1:
         starts[:: len(log) // streams] = True
     return np.arange(len(view))[view.rows][starts]

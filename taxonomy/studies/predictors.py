@@ -63,7 +63,7 @@ def read_predictors(sources: Sources) -> Predictors:
     logs = [read_log(path) for path in sources.preds]
     for other in logs[1:]:
         require_same_text(logs[0], other)
-    view = TextView.of_log(logs[0])
+    view = TextView.of_log(next((log for log in logs if log.docs is not None), logs[0]))
     digests = {"preds_sha256": ",".join(log_sha256(path) or "" for path in sources.preds)}
     train_sha256 = logs[0].metadata.get("train_sha256", "")
     read = Predictors(
