@@ -5,7 +5,6 @@ log, in the order of their names.
 """
 
 import glob
-import io
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +14,16 @@ import pyarrow as pa
 
 from errtax.lm.errors import BadInput
 from errtax.lm.files import sha256_of_file
-from errtax.lm.table import open_parquet
+from errtax.lm.table import TableFile, open_parquet
 
 _PATTERN = "*?["
 
 
 @dataclass(frozen=True)
 class LogParts:
-    """Parquet files of the same columns, read as one; the names are those of `pyarrow.parquet.ParquetFile`."""
+    """Parquet files of the same columns, read as one; the names are those of `TableFile`."""
 
-    files: tuple[Any, ...]
+    files: tuple[TableFile, ...]
 
     @property
     def schema_arrow(self) -> Any:
@@ -34,7 +33,7 @@ class LogParts:
     @property
     def num_rows(self) -> int:
         """Rows of all parts."""
-        return sum(int(file.metadata.num_rows) for file in self.files)
+        return sum(file.num_rows for file in self.files)
 
     def read(self, columns: list[str]) -> Any:
         """These columns of all parts, one below the other."""
@@ -47,7 +46,7 @@ def open_log(path: Path) -> LogParts:
     Raises `BadInput` when there is none, when a part is no Parquet file, or has other columns than the first.
     """
     if str(path) == "-":
-        return LogParts((open_parquet(Path("stdin"), io.BytesIO(sys.stdin.buffer.read())),))
+        return LogParts((open_parquet(Path("stdin"), sys.stdin.buffer.read()),))
     paths = log_paths(path)
     files = tuple(open_parquet(part) for part in paths)
     for part, file in zip(paths, files, strict=True):

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
 from errtax.lm.log_files import LogParts, open_log
-from errtax.lm.table import Column, TableSchema, arrow_of, metadata_of, numpy_of
+from errtax.lm.table import Column, TableFile, TableSchema, arrow_of, metadata_of, numpy_of
 from errtax.lm.text import Codes, Unit
 
 _LOG_HALF = np.log(0.5)
@@ -145,7 +145,7 @@ def log_of_frame(frame: Any, name: str = "the frame") -> PredictionLog:
     table = frame if isinstance(frame, pa.Table) else pa.Table.from_pandas(frame, preserve_index=False)
     buffer = pa.BufferOutputStream()
     pq.write_table(table, buffer)
-    log, problems = _read_file(LogParts((pq.ParquetFile(pa.BufferReader(buffer.getvalue())),)), name)
+    log, problems = _read_file(LogParts((TableFile(name, pa.BufferReader(buffer.getvalue())),)), name)
     if problems or log is None:
         raise BadInput(f"{name} is not a valid prediction log: {problems[0]}.")
     return log
@@ -183,8 +183,8 @@ def _read_file(file: LogParts, name: str) -> tuple[PredictionLog | None, list[st
         *(name for name in ("argmax", "argmax_logprob", "doc") if name in schema.names),
     ]
     columns = {column: file.read([column]).column(0) for column in names}
-    positions, problems = _positions(columns["position"])
-    logprobs, more = _logprobs(columns[value], as_probability, positions)
+    positions, problems = decode_positions(columns["position"])
+    logprobs, more = decode_logprobs(columns[value], positions, as_probability)
     problems += more
     try:
         unit, codes = decode_symbols(columns["symbol"], "symbol")
@@ -205,7 +205,8 @@ def _read_file(file: LogParts, name: str) -> tuple[PredictionLog | None, list[st
     return log, problems
 
 
-def _positions(column: Any) -> tuple[NDArray[np.int64], list[str]]:
+def decode_positions(column: Any) -> tuple[NDArray[np.int64], list[str]]:
+    """The positions of a column of a log or of a peel, and why they are none: nulls, negative, not increasing."""
     if column.null_count:
         return np.zeros(len(column), np.int64), ["column 'position' has nulls; each row needs its position"]
     positions = numpy_of(column).astype(np.int64)
@@ -219,7 +220,10 @@ def _positions(column: Any) -> tuple[NDArray[np.int64], list[str]]:
     return positions, []
 
 
-def _logprobs(column: Any, as_probability: bool, positions: NDArray[np.int64]) -> tuple[NDArray[np.float64], list[str]]:
+def decode_logprobs(
+    column: Any, positions: NDArray[np.int64], as_probability: bool = False
+) -> tuple[NDArray[np.float64], list[str]]:
+    """Log-probabilities by row, NaN where there is none, of a column of them or of probabilities, and what is wrong."""
     valid = ~numpy_of(column.is_null())
     values = numpy_of(column, missing=-1.0).astype(np.float64)
     problems = []

@@ -93,8 +93,8 @@ def scores_problems(path: Path) -> list[str]:
     if problems:
         return problems
     stated = re.search(r"\|n:(\d+)\|", metadata_of(file.schema_arrow).get("signature", ""))
-    if stated and int(stated[1]) != file.metadata.num_rows:
-        problems.append(f"there are {file.metadata.num_rows} rows, the signature says {stated[1]}")
+    if stated and int(stated[1]) != file.num_rows:
+        problems.append(f"there are {file.num_rows} rows, the signature says {stated[1]}")
     for batch in file.iter_batches(columns=names):
         for name, column in zip(names, batch.columns, strict=True):
             values = numpy_of(column, missing=1.0)  # a null is no score

@@ -3,16 +3,18 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from errtax.lm.errors import BadInput
+from errtax.lm.errors import decoding
 from errtax.lm.files import replacing, require_input
+from errtax.lm.seal import require_unbroken, seal_parquet
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,12 @@ class TableSchema:
                 problems.append(f"column {column.name!r} has type {found.field(index).type}, {allowed} is needed")
         return problems
 
+    def holes(self, table: Any) -> list[str]:
+        """One line per column of a table or batch that has nulls, or null, and must not."""
+        named = [column for column in self.columns if not column.nullable and column.name in table.schema.names]
+        holed = [column.name for column in named if table[column.name].null_count]
+        return [f"column {name!r} has nulls; each row needs its value" for name in holed]
+
 
 def table_problems(path: Path, schema: TableSchema) -> list[str]:
     """What is wrong with a table, one line per problem: columns, their types, values out of range."""
@@ -70,28 +78,76 @@ def table_problems(path: Path, schema: TableSchema) -> list[str]:
     problems = schema.mistyped(file.schema_arrow)
     if problems:
         return problems
-    bounded = [column for column in schema.columns if np.isfinite([column.low, column.high]).any()]
-    for batch in file.iter_batches(columns=[column.name for column in bounded]):
-        for column in bounded:
-            values = numpy_of(batch[column.name].drop_null())
-            if not ((values >= column.low) & (values <= column.high)).all():
-                problems.append(f"column {column.name!r} has values outside {column.low:g} .. {column.high:g}, or NaN")
+    if not file.num_rows:
+        return ["it has no rows"]
+    for batch in file.iter_batches(columns=[column.name for column in schema.columns]):
+        problems += schema.holes(batch)
+        for column in schema.columns:
+            if np.isfinite([column.low, column.high]).any():
+                values = numpy_of(batch[column.name].drop_null())
+                if not ((values >= column.low) & (values <= column.high)).all():
+                    allowed = f"{column.low:g} .. {column.high:g}"
+                    problems.append(f"column {column.name!r} has values outside {allowed}, or NaN")
     return sorted(set(problems))
 
 
-def open_parquet(path: Path, content: BinaryIO | None = None) -> Any:
-    """An open Parquet file, or its `content` from elsewhere; `BadInput` when it is none."""
-    try:
-        return pq.ParquetFile(content or require_input(path), memory_map=True)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OSError) as error:
-        reason = str(error).split(". ", maxsplit=1)[0].splitlines()[0]
-        raise BadInput(f"{path} is not a readable Parquet file ({reason}).") from None
+class TableFile:
+    """An open Parquet file: `pyarrow.parquet.ParquetFile` under its own names, but damage anywhere is `BadInput`.
+
+    Checksums of pages are compared, where the file has them, and what is read is valid Arrow: UTF-8 in strings, indices
+    inside dictionaries.
+    """
+
+    def __init__(self, name: str, source: Any) -> None:
+        self._complaint = f"{name} is not a readable Parquet file"
+        with decoding(self._complaint):
+            self._file = pq.ParquetFile(source, memory_map=True, page_checksum_verification=True)
+            self.schema_arrow = self._file.schema_arrow
+            self.num_rows = int(self._file.metadata.num_rows)
+            self.num_row_groups = int(self._file.num_row_groups)
+            metadata_of(self.schema_arrow), self.schema_arrow.names  # neither need be UTF-8
+
+    def read(self, columns: list[str] | None = None) -> Any:
+        """All rows of some columns, or of all."""
+        with decoding(self._complaint):
+            return self._sound(self._file.read(columns), self.num_rows)
+
+    def read_row_group(self, group: int) -> Any:
+        """All columns of a row group."""
+        with decoding(self._complaint):
+            return self._sound(self._file.read_row_group(group), self._file.metadata.row_group(group).num_rows)
+
+    def iter_batches(self, columns: list[str]) -> Iterator[Any]:
+        """Some columns, piece by piece: memory does not grow with the file."""
+        with decoding(self._complaint):
+            for batch in self._file.iter_batches(columns=columns):
+                batch.validate(full=True)
+                yield batch
+
+    def _sound(self, table: Any, rows: int) -> Any:
+        table.validate(full=True)
+        if len(table) != rows:
+            raise ValueError(f"{len(table)} rows where {rows} are declared")
+        return table
+
+
+def open_parquet(path: Path, content: bytes | None = None) -> TableFile:
+    """An open Parquet file, or its `content` from elsewhere.
+
+    Raises `BadInput` when it is none, or when it is one of ours and not what was written.
+    """
+    if content is not None:
+        require_unbroken(BytesIO(content), str(path))
+        return TableFile(str(path), pa.BufferReader(content))
+    with require_input(path).open("rb") as file:
+        require_unbroken(file, str(path))
+    return TableFile(str(path), path)
 
 
 def metadata_of(schema: Any) -> dict[str, str]:
     """The file's own metadata as strings, without what pandas and Arrow put there for themselves."""
     pairs = (schema.metadata or {}).items()
-    return {key.decode(): value.decode("utf-8", "replace") for key, value in pairs if key not in _FOREIGN}
+    return {key.decode(): value.decode() for key, value in pairs if key not in _FOREIGN}
 
 
 _FOREIGN = (b"pandas", b"ARROW:schema")
@@ -128,10 +184,9 @@ def arrow_of_names(names: Sequence[str]) -> Any:
 
 @contextmanager
 def table_writer(path: Path, schema: Any, metadata: Mapping[str, str], force: bool) -> Iterator[Any]:
-    """A `ParquetWriter` whose file appears under `path` only when the block ends well."""
+    """A `ParquetWriter` whose file appears under `path`, sealed, only when the block ends well."""
     tagged = schema.with_metadata({key: str(value) for key, value in metadata.items()})
-    with (
-        replacing(path, force) as temporary,
-        pq.ParquetWriter(temporary, tagged, compression="zstd") as writer,
-    ):
-        yield writer
+    with replacing(path, force) as temporary:
+        with pq.ParquetWriter(temporary, tagged, compression="zstd", write_page_checksum=True) as writer:
+            yield writer
+        seal_parquet(temporary)

@@ -1,5 +1,6 @@
 """The peel table (errtax.peel/1): evidence and verdicts, one row per position of the log."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -11,7 +12,16 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.prediction_log import PredictionLog, decode_symbols, document_column, encode_symbols, number_documents
+from errtax.lm.prediction_log import (
+    PredictionLog,
+    bytes_of,
+    decode_logprobs,
+    decode_positions,
+    decode_symbols,
+    document_column,
+    encode_symbols,
+    number_documents,
+)
 from errtax.lm.table import (
     Column,
     TableSchema,
@@ -199,18 +209,33 @@ def peel_problems(path: Path) -> list[str]:
 def read_peel_parts(path: Path) -> Iterator[Peel]:
     """A peel as pieces, one a row group: memory does not grow with the file.  Raises `BadInput` like `read_peel`."""
     file, metadata, problems = _open(path)
+    last, digest = -1, hashlib.sha256()
     for group in range(0 if problems else file.num_row_groups):
         peel, problems = _peel_of(path, file.read_row_group(group), metadata)
-        if problems:
+        if peel is None or problems:
             break
+        if peel.log.positions[0] <= last:
+            problems = [f"row group {group} begins at position {peel.log.positions[0]}, after {last}"]
+            break
+        last = int(peel.log.positions[-1])
+        digest.update(bytes_of(peel.log.codes, peel.log.unit))
         yield peel
+    problems = problems or _text_problems(metadata, digest.hexdigest())
     if problems:
         raise BadInput(f"{path} is not a valid peel table: {problems[0]}.")
 
 
 def _read(path: Path) -> tuple[Peel | None, list[str]]:
     file, metadata, problems = _open(path)
-    return (None, problems) if problems else _peel_of(path, file.read(), metadata)
+    peel, problems = (None, problems) if problems else _peel_of(path, file.read(), metadata)
+    return peel, problems if peel is None else [*problems, *_text_problems(metadata, peel.log.text_sha256)]
+
+
+def _text_problems(metadata: dict[str, str], text_sha256: str) -> list[str]:
+    """Whether all rows are there, and in their order."""
+    if metadata.get("text_sha256", text_sha256) == text_sha256:
+        return []
+    return ["its symbols are not those that its metadata name (text_sha256 differs): rows are missing or changed"]
 
 
 def _open(path: Path) -> tuple[Any, dict[str, str], list[str]]:
@@ -220,7 +245,7 @@ def _open(path: Path) -> tuple[Any, dict[str, str], list[str]]:
         found = metadata.get("errtax.schema", "no schema")
         wanted = f"{PEEL.name} is needed; make one with errtax peel --preds {path.name}"
         return file, metadata, [f"its metadata says {found}, {wanted}"]
-    problems = PEEL.mistyped(file.schema_arrow)
+    problems = PEEL.mistyped(file.schema_arrow) or ([] if file.num_rows else ["it has no rows"])
     try:
         columns = [_column_of(rule) for rule in _custom_of(metadata)]
     except (ValueError, KeyError, TypeError, UsageError) as error:
@@ -243,12 +268,17 @@ def _custom_of(metadata: dict[str, str]) -> tuple[OracleRule, ...]:
     )
 
 
-def _peel_of(path: Path, table: Any, metadata: dict[str, str]) -> tuple[Peel, list[str]]:
+def _peel_of(path: Path, table: Any, metadata: dict[str, str]) -> tuple[Peel | None, list[str]]:
     """The peel of some rows, made again from their evidence, and where the stored verdicts differ from it."""
+    if problems := PEEL.holes(table):
+        return None, problems
+    positions, problems = decode_positions(table["position"])
+    logprobs, more = decode_logprobs(table["logprob"], positions)
+    if problems or more:
+        return None, [*problems, *more]
     unit, codes = decode_symbols(table["symbol"], "symbol")
     argmax = decode_symbols(table["argmax"], "argmax")[1] if "argmax" in table.column_names else None
-    logprobs = numpy_of(table["logprob"], missing=np.nan).astype(np.float64)
-    log = PredictionLog(str(path), unit, numpy_of(table["position"]), codes, logprobs, argmax, metadata)
+    log = PredictionLog(str(path), unit, positions, codes, logprobs, argmax, metadata)
     if "argmax_logprob" in table.column_names:
         best = numpy_of(table["argmax_logprob"], missing=np.nan).astype(np.float64)
         log = replace(log, argmax_logprobs=best)
