@@ -11,10 +11,10 @@ import pytest
 
 import errtax as package
 from commands import Errtax, refused
-from errtax.cli.validation import problems_of
 from errtax.lm.errors import BadInput
 from errtax.lm.seal import SIZE, require_unbroken, seal
 from errtax.lm.table import Column, TableSchema, open_parquet, table_writer
+from errtax.taxonomy.studies.validation import problems_of
 
 
 def flipped(data: bytes, bit: int) -> bytes:
