@@ -35,7 +35,8 @@ from errtax.reports.pie import pie_figure
 from errtax.reports.results import results_of
 from errtax.reports.wording import findings
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
-from errtax.taxonomy.comparison import Comparison, Difference, compare
+from errtax.taxonomy.comparison import Comparison, compare
+from errtax.taxonomy.difference import Difference
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.peel_file import frame_of_peel, read_peel, write_peel
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
@@ -233,7 +234,8 @@ class ComparisonView:
     def table(self, slices: bool = False) -> pd.DataFrame:
         """A row a layer and one for all errors; with `slices` a row a slice, the index being (layer, slice).
 
-        Columns: before, after, fixed, kept, new; saved with the ends of its 95 % interval; p, adjusted by Holm; tied.
+        Columns: before, after, fixed, kept, new; saved with the ends of its 95 % interval; p, adjusted by Holm; tied;
+        and the same of bits per symbol: bits_before, bits_after, bits_saved, bits_p, bits_tied.
         """
         layers = self.comparison.layers
         if not slices:
@@ -307,4 +309,6 @@ def _row(part: PartStatistics) -> dict[str, Any]:
 
 def _difference(row: Difference) -> dict[str, Any]:
     counts = {name: getattr(row, name) for name in ("before", "after", "fixed", "kept", "new")}
-    return {**counts, **_interval("saved", row.net), "p": row.adjusted, "tied": row.tied}
+    bits = {"bits_before": row.bits.before, "bits_after": row.bits.after, **_interval("bits_saved", row.bits.saved)}
+    errors = {**counts, **_interval("saved", row.net), "p": row.adjusted, "tied": row.tied}
+    return {**errors, **bits, "bits_p": row.bits.adjusted, "bits_tied": row.bits.tied}

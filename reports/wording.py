@@ -2,7 +2,7 @@
 
 import re
 
-from errtax.taxonomy.comparison import Difference
+from errtax.taxonomy.difference import Difference
 from errtax.taxonomy.summary import Summary
 
 

@@ -24,7 +24,7 @@ class Quantity(NamedTuple):
 
     `what`: `count` of errors; `bits`, their surprisal; `excess`, bits above the one that a right symbol may cost;
     `recoverable`, bits that the n-gram model of the slice would have saved; `fair`, `unique`, `solo` errors of a layer,
-    and `fair_bits`; `positions`, `errors` and `surprisal` of all.
+    and `fair_bits`; `positions`, `errors` and `surprisal` of all, and the surprisal of `correct` symbols.
     """
 
     what: str
@@ -90,12 +90,14 @@ def _sum_by(numbers: NDArray[np.int64], columns: dict[Quantity, _Cells]) -> Floa
 def _columns(peel: Peel) -> dict[Quantity, _Cells]:
     """What to sum of each quantity; the same keys for all pieces of a peel."""
     predicted, errors = np.flatnonzero(peel.predicted), np.flatnonzero(peel.error)
+    correct = np.flatnonzero(peel.predicted & ~peel.error)
     surprisal = -peel.log.logprobs / LOG2
     bits = surprisal[errors]
     columns = {
         Quantity("positions"): _Cells(predicted, np.ones(len(predicted))),
         Quantity("errors"): _Cells(errors, np.ones(len(errors))),
         Quantity("surprisal"): _Cells(predicted, surprisal[predicted]),
+        Quantity("correct"): _Cells(correct, surprisal[correct]),
     }
     columns |= _by_slice(peel, errors, bits)
     return columns | _by_player(peel, errors, bits)

@@ -9,7 +9,8 @@ from typing import Any
 from errtax.lm.errors import UsageError
 from errtax.taxonomy.block_sums import BlockSums, Quantity, block_sums
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
-from errtax.taxonomy.comparison import SIGNIFICANT, require_comparable
+from errtax.taxonomy.comparison import require_comparable
+from errtax.taxonomy.difference import SIGNIFICANT
 from errtax.taxonomy.limits import Limit
 from errtax.taxonomy.paired import PairedBlocks, holm
 from errtax.taxonomy.peel import Peel

@@ -1,5 +1,6 @@
 """Two or more peels of the same text, layer by layer: which class of errors did the better model buy off?"""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from errtax.lm.errors import BadInput
 from errtax.taxonomy.block_sums import Quantity, block_sums
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
+from errtax.taxonomy.difference import BitsDifference, Difference
 from errtax.taxonomy.paired import PairedBlocks, holm
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.signature import parse_signature
@@ -16,58 +18,21 @@ from errtax.taxonomy.statistics import Interval
 from errtax.taxonomy.summary import Summary, summarise
 
 SCHEMA = "errtax.compare/1"
-SIGNIFICANT = 0.05
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Errors of one layer or slice in the baseline and in the other model.
-
-    `fixed`: baseline errors of this class that the other model has right; `kept`: those that it has wrong, too; `new`:
-    errors of this class in the other model where the baseline was right.  `net`: errors saved; `share`: of all errors
-    saved, None where none was.  `p`: of the paired test; `adjusted`: by Holm, over all layers or over all slices.
-    """
-
-    name: str
-    before: int
-    after: int
-    fixed: int
-    kept: int
-    new: int
-    net: Interval
-    share: Interval | None
-    p: float
-    adjusted: float
-    slices: tuple["Difference", ...] = ()
-
-    @property
-    def saved(self) -> int:
-        """How many fewer errors of this class the other model makes."""
-        return self.before - self.after
-
-    @property
-    def tied(self) -> bool:
-        """Whether the difference may be chance: not significant at 5 %."""
-        return self.adjusted >= SIGNIFICANT
-
-    def to_json(self) -> dict[str, Any]:
-        """Counts, intervals as [value, low, high], and the test."""
-        names = ("name", "before", "after", "saved", "fixed", "kept", "new", "p", "adjusted", "tied")
-        return {
-            **{name: getattr(self, name) for name in names},
-            "net": list(self.net),
-            "share_of_saved": None if self.share is None else list(self.share),
-        }
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One model against the baseline, on the same positions.  `total`: all errors."""
+    """One model against the baseline, on the same positions.
+
+    `total`: all errors.  `correct`: bits of the symbols that are no errors; with those of the layers they sum to the
+    bits of `total`, which are those of all symbols.
+    """
 
     baseline: Summary
     other: Summary
     total: Difference
     layers: tuple[Difference, ...]
+    correct: BitsDifference
     signature: str
 
     @property
@@ -81,8 +46,14 @@ class Comparison:
         return {layer.name: layer.title for layer in (*self.baseline.layers, *self.other.layers)}
 
     def finding(self) -> str:
-        """The scaling-up finding in one sentence."""
-        names = f"{self.other.model} makes {{}} errors than {self.baseline.model}"
+        """Which model makes fewer errors, of which class, and what the bits say of it."""
+        errors, bits = self.total.direction, self.total.bits.direction
+        warning = ""
+        if errors * bits < 0:
+            warning = "Fewer errors but more bits: " if errors > 0 else "More errors but fewer bits: "
+        return f"{warning}{self._errors_found()} {self._bits_found()}"
+
+    def _errors_found(self) -> str:
         if self.saved == 0:
             return f"{self.other.model} makes as many errors as {self.baseline.model}."
         if self.total.tied:
@@ -91,10 +62,25 @@ class Comparison:
         largest = max(self.layers, key=lambda layer: layer.saved * np.sign(self.saved))
         share = largest.share or Interval(0.0, None, None)
         ends = "" if share.low is None or share.high is None else f" [{100 * share.low:.0f}, {100 * share.high:.0f}]"
-        title = self.titles[largest.name]
         count = f"{abs(self.saved):,} {'fewer' if self.saved > 0 else 'more'}"
-        percent = f"{100 * share.value:.0f} %{ends}"
-        return f"{names.format(count)}; {percent} of them ({abs(largest.saved):,}) were {title} errors."
+        part = (
+            f"{100 * share.value:.0f} %{ends} of them ({abs(largest.saved):,}) were {self.titles[largest.name]} errors"
+        )
+        return f"{self.other.model} makes {count} errors than {self.baseline.model}; {part}."
+
+    def _bits_found(self) -> str:
+        bits = self.total.bits
+        endless = [side.model for side in (self.baseline, self.other) if not math.isfinite(side.bits)]
+        if endless:
+            names = " and ".join(dict.fromkeys(endless))
+            return f"Bits per symbol are infinite: {names} gives symbols of the text probability 0."
+        apart = f"{abs(bits.saved.value):.4f}"
+        if bits.tied or bits.p is None:
+            also = "also " if self.total.direction == 0 else ""
+            return f"Their bits are {also}tied: {apart} per symbol apart, p = {bits.p:.2g}."
+        low, high = sorted(bits.direction * (end or 0.0) for end in bits.saved[1:])
+        change = f"{apart} [{low:.4f}, {high:.4f}] bits per symbol {'less' if bits.direction > 0 else 'more'}"
+        return f"{'But it' if self.total.direction == 0 else 'It'} spends {change}."
 
     def to_json(self) -> dict[str, Any]:
         """One document of all counts, intervals and tests."""
@@ -107,6 +93,7 @@ class Comparison:
             "layers": [
                 {**layer.to_json(), "slices": [part.to_json() for part in layer.slices]} for layer in self.layers
             ],
+            "correct_bits": self.correct.to_json(),
         }
 
 
@@ -123,21 +110,29 @@ def compare(baseline: Peel, other: Peel, resampling: Resampling = STANDARD) -> C
     slices = {
         name: [pair.difference(part, name, k) for k, part in enumerate(baseline.slice_names(name))] for name in names
     }
-    layers = _adjusted([pair.difference(name, name) for name in names])
-    parts = iter(_adjusted([part for name in names for part in slices[name]]))
+    layers, correct = _adjusted([pair.difference(name, name) for name in names], [pair.bits([Quantity("correct")])])
+    parts = iter(_adjusted([part for name in names for part in slices[name]])[0])
     made = f"{baseline.signature}|bootstrap:{resampling.description}"
     return Comparison(
         before,
         after,
         pair.difference("all errors"),
         tuple(replace(layer, slices=tuple(next(parts) for _ in slices[layer.name])) for layer in layers),
+        correct[0],
         made,
     )
 
 
-def _adjusted(differences: list[Difference]) -> list[Difference]:
+def _adjusted(
+    differences: list[Difference], others: list[BitsDifference] | None = None
+) -> tuple[list[Difference], list[BitsDifference]]:
+    """The differences with Holm's p-values: over their errors, and over their bits with those of `others`."""
     values = holm([difference.p for difference in differences])
-    return [replace(difference, adjusted=p) for difference, p in zip(differences, values, strict=True)]
+    bits = [difference.bits for difference in differences] + (others or [])
+    tested = iter(holm([each.p for each in bits if each.p is not None]))
+    bits = [each if each.p is None else replace(each, adjusted=next(tested)) for each in bits]
+    rows = zip(differences, values, bits, strict=False)
+    return [replace(row, adjusted=p, bits=each) for row, p, each in rows], bits[len(differences) :]
 
 
 class _Pair:
@@ -145,13 +140,13 @@ class _Pair:
 
     def __init__(self, baseline: Peel, other: Peel, resampling: Resampling) -> None:
         self.baseline, self.other = baseline, other
-        before, after = (block_sums([peel], resampling.block) for peel in (baseline, other))
-        self.blocks = PairedBlocks(before, after, resampling)
+        self.before, self.after = (block_sums([peel], resampling.block) for peel in (baseline, other))
+        self.blocks = PairedBlocks(self.before, self.after, resampling)
 
     def difference(self, label: str, layer: str | None = None, part: int | None = None) -> Difference:
         """All errors, those of a layer, or those of one of its slices."""
         was, now = (self._taken(peel, layer, part) for peel in (self.baseline, self.other))
-        quantities = self._quantities(layer, part)
+        quantities = self._quantities("count", layer, part) or [Quantity("errors")]
         p = self.blocks.p_value(quantities)
         return Difference(
             label,
@@ -164,13 +159,21 @@ class _Pair:
             self.blocks.share(quantities),
             p,
             p,
+            self.bits(self._quantities("bits", layer, part) or [Quantity("surprisal")]),
         )
 
-    def _quantities(self, layer: str | None, part: int | None) -> list[Quantity]:
+    def bits(self, quantities: list[Quantity]) -> BitsDifference:
+        """Bits per symbol of some classes."""
+        n = max(self.before.total("positions"), 1)
+        before, after = (sum(sums.total(*each) for each in quantities) / n for sums in (self.before, self.after))
+        p = self.blocks.p_value(quantities) if math.isfinite(before - after) else None
+        return BitsDifference(before, after, self.blocks.net_per_symbol(quantities), p, p)
+
+    def _quantities(self, what: str, layer: str | None, part: int | None) -> list[Quantity]:
         if layer is None:
-            return [Quantity("errors")]
+            return []
         names = self.baseline.slice_names(layer)
-        return [Quantity("count", layer, name) for name in (names if part is None else [names[part]])]
+        return [Quantity(what, layer, name) for name in (names if part is None else [names[part]])]
 
     def _taken(self, peel: Peel, layer: str | None, part: int | None) -> NDArray[np.bool_]:
         if layer is None:

@@ -28,6 +28,7 @@ class PairedBlocks:
             self.total: Floats = difference.sum(axis=0)
             drawn = draw_blocks(n, resampling) if n > 1 else np.empty((0, n))
             self.drawn: Floats = drawn @ difference
+            self._drawn_positions: Floats = drawn @ after.column("positions")
             signs = np.random.default_rng(resampling.seed).integers(0, 2, (resampling.replicates, n)) * 2.0 - 1
             self.flipped: Floats = signs @ difference
         positions = after.column("positions")
@@ -38,6 +39,12 @@ class PairedBlocks:
         """The errors saved in some classes."""
         columns = self._columns(quantities)
         return interval_of(float(self.total[columns].sum()), self.drawn[:, columns].sum(axis=1))
+
+    def net_per_symbol(self, quantities: Sequence[Quantity]) -> Interval:
+        """What is saved in some classes, per position."""
+        columns = self._columns(quantities)
+        drawn = self.drawn[:, columns].sum(axis=1) / np.maximum(self._drawn_positions, 1)
+        return interval_of(float(self.total[columns].sum()) / max(self._positions, 1), drawn)
 
     def share(self, quantities: Sequence[Quantity]) -> Interval | None:
         """The part of all errors saved that is of these classes; None where none was saved in all."""

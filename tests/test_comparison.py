@@ -13,7 +13,7 @@ from errtax.lm.errors import BadInput
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit
 from errtax.taxonomy.bootstrap import Resampling
-from errtax.taxonomy.comparison import compare
+from errtax.taxonomy.comparison import Comparison, _adjusted, compare
 from errtax.taxonomy.settings import PRESETS, Settings
 from test_oracles import log_of
 from test_peel import logs, peel_of, verdict
@@ -40,6 +40,17 @@ def test_a_comparison_counts_as_a_loop_does(case: PredictionLog, seed: int) -> N
             assert part.new == sum((b.layer, b.slice) == (layer.name, part.name) and not a.error for a, b in verdicts)
         assert layer.saved == sum(part.saved for part in layer.slices)
     assert sum(layer.saved for layer in found.layers) == found.saved
+    known = ~np.isnan(case.logprobs)
+    n = max(int(known.sum()), 1)
+    lost = -(before.log.logprobs[known] - after.log.logprobs[known]) / math.log(2) / n
+    parts = [*(layer.bits for layer in found.layers), found.correct]
+    if np.isfinite(lost).all() and np.isfinite(before.log.logprobs[known]).all():
+        assert sum(part.saved.value for part in parts) == pytest.approx(lost.sum(), abs=1e-9)
+        assert found.total.bits.saved.value == pytest.approx(lost.sum(), abs=1e-9)
+        for bits in parts:
+            assert bits.before - bits.after == pytest.approx(bits.saved.value, abs=1e-9)
+        for layer in found.layers:
+            assert sum(part.bits.before for part in layer.slices) == pytest.approx(layer.bits.before, abs=1e-9)
     json.dumps(found.to_json(), allow_nan=False)
     assert found.finding()
 
@@ -53,7 +64,61 @@ def test_a_finding_names_the_layer_that_paid_most() -> None:
     finding = compare(*peels, Resampling(block=7)).finding()
     assert "20 fewer errors" in finding
     assert "100 % [100, 100] of them (20) were punctuation errors" in finding
-    assert compare(*peels).finding() == "log and log are tied: 20 errors apart, p = 1."  # one block says nothing
+    assert compare(*peels).finding() == (  # one block says nothing
+        "log and log are tied: 20 errors apart, p = 1. Their bits are also tied: 0.9057 per symbol apart, p = 1."
+    )
+
+
+def pair_of(before: list[float], after: list[float]) -> Comparison:
+    """A comparison over 20 blocks of ten symbols each, whose probabilities are these."""
+    settings = Settings(layers=("punctuation", "boost"))
+    with np.errstate(divide="ignore"):
+        logs = [log_of(Unit.CHAR, b"abcdefghij" * 20, np.log(p * 20).tolist()) for p in (before, after)]
+    first, second = (peel_of(log, settings) for log in logs)
+    return compare(first, second, Resampling(block=10))
+
+
+def test_fewer_errors_at_the_price_of_more_bits_are_said_aloud() -> None:
+    """Errors of 1.32 bits on 8 of 10 become 9.97 on 2: per symbol 1.0575 + 0.0304 before, 1.9932 + 0.1216 after."""
+    found = pair_of([0.4] * 8 + [0.9] * 2, [0.9] * 8 + [0.001] * 2)
+    bits = found.total.bits
+    assert (bits.before, bits.after) == pytest.approx((-0.8 * math.log2(0.4) - 0.2 * math.log2(0.9), 2.1147), abs=1e-4)
+    assert found.correct.after == pytest.approx(-0.8 * math.log2(0.9))
+    assert (found.total.direction, bits.direction) == (1, -1)
+    assert found.finding() == (
+        "Fewer errors but more bits: log makes 120 fewer errors than log; 100 % [100, 100] of them (120) were boost "
+        "errors. It spends 1.0268 [1.0268, 1.0268] bits per symbol more."
+    )
+    assert pair_of([0.9] * 8 + [0.001] * 2, [0.4] * 8 + [0.9] * 2).finding().startswith("More errors but fewer bits: ")
+
+
+def test_bits_that_differ_where_errors_do_not() -> None:
+    found = pair_of([0.9] * 10, [0.6] * 10)
+    assert found.finding().startswith("log makes as many errors as log. But it spends 0.5850 [0.5850, 0.5850] bits")
+    assert found.finding().endswith("per symbol more.")
+    assert found.total.bits.p is not None and found.total.bits.p < 0.01
+
+
+def test_bits_without_end_are_neither_tied_nor_tested() -> None:
+    found = pair_of([0.9] * 10, [0.9] * 9 + [0.0])
+    assert found.finding().endswith("Bits per symbol are infinite: log gives symbols of the text probability 0.")
+    assert found.total.bits.p is None and not found.total.bits.tied
+    assert found.total.bits.direction == -1
+    written = found.to_json()
+    json.dumps(written, allow_nan=False)
+    assert written["total"]["bits"]["after"] is None
+
+
+def test_the_bits_of_layers_are_adjusted_as_a_family() -> None:
+    """Two layers of p = 0.04 and 0.03 and the correct symbols with 0.01, by hand: 0.03, then 0.06, then 0.06."""
+    found = pair_of([0.9] * 10, [0.6] * 10)
+    row, bits = found.total, found.total.bits
+    rows = [replace(row, p=1.0, bits=replace(bits, p=p)) for p in (0.04, 0.03)]
+    adjusted, others = _adjusted(rows, [replace(bits, p=0.01)])
+    assert [each.bits.adjusted for each in adjusted] == pytest.approx([0.06, 0.06])
+    assert others[0].adjusted == pytest.approx(0.03)
+    endless, _ = _adjusted([replace(row, bits=replace(bits, p=None, adjusted=None)), rows[1]])
+    assert [each.bits.adjusted for each in endless] == [None, 0.03]
 
 
 def test_only_like_is_compared_with_like() -> None:
