@@ -29,12 +29,8 @@ A package offers such features to `errtax cells` by naming their module as an en
     sentences = "my_package.sentences"
 """
 
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from functools import cache
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -42,45 +38,14 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import UsageError
 from errtax.lm.text import Codes
+from errtax.oracle import scanners
+from errtax.oracle.feature_spec import Feature, FeatureKind, Group, Scan, Start
 from errtax.oracle.plug_ins import load_plug_ins, origin_of
 from errtax.oracle.text_kind import Reading
 
+__all__ = ["REGISTRY", "Feature", "FeatureKind", "FeatureReader", "Scan", "feature", "features", "known_features"]
 ENTRY_POINTS = "errtax.features"
 _WINDOW = 1000
-
-
-class FeatureKind(StrEnum):
-    """What the values of a feature are: 0 and 1, or any numbers."""
-
-    BINARY = "binary"
-    NUMBER = "number"
-
-
-Scan = Callable[[Codes], NDArray[np.float32]]
-"""Codes (T,) of the next window -> values (T,), or (T, k) of k features that share the scanner."""
-Start = Callable[[Reading], Scan]
-"""A new scanner at the beginning of a text."""
-
-
-@dataclass(frozen=True)
-class Feature:
-    """What is looked for.  `rule` says in words when it is 1, or what it counts."""
-
-    name: str
-    kind: FeatureKind
-    rule: str
-
-    def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):
-            raise UsageError(f"a feature's name is small letters, digits and hyphens; got {self.name!r}.")
-
-
-@dataclass(frozen=True)
-class Group:
-    """Features that share one scanner, in the order of the columns that it returns."""
-
-    features: tuple[Feature, ...]
-    start: Start
 
 
 REGISTRY: dict[str, tuple[Group, int]] = {}
@@ -109,12 +74,15 @@ def feature(name: str, kind: FeatureKind, rule: str) -> Callable[[Start], Start]
     return features(Feature(name, kind, rule))
 
 
+features(*scanners.FEATURES)(scanners.built_in)
+
+
 def known_features(names: Sequence[str] | None = None) -> tuple[Feature, ...]:
     """The features of these names, in their order; without names all: errtax's own, and those of plug-ins.
 
     Raises `UsageError` for a name that no feature has.
     """
-    _register_all()
+    _register_packages()
     chosen = tuple(dict.fromkeys(REGISTRY if names is None else names))
     missing = [name for name in chosen if name not in REGISTRY]
     if missing or not chosen:
@@ -123,8 +91,7 @@ def known_features(names: Sequence[str] | None = None) -> tuple[Feature, ...]:
 
 
 @cache
-def _register_all() -> None:
-    import_module("errtax.oracle.scanners")  # here, since it imports this module
+def _register_packages() -> None:
     load_plug_ins(ENTRY_POINTS, "features")
 
 

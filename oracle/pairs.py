@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import UsageError
 from errtax.lm.kernels import kernel
+from errtax.oracle.quotes import APOSTROPHES
 from errtax.oracle.text_view import TextView
 
 PLAIN, SKIPPED, OPENS, CLOSES = 0, 1, 2, 3
@@ -99,7 +100,7 @@ def roles_of(view: TextView, skip: Skip, breaks: NDArray[np.bool_]) -> NDArray[n
     if skip is Skip.CODE:
         _scan_code(points, classes.newline, breaks, roles)
     else:
-        apostrophe = (points == _APOSTROPHE) | (points == ord("’"))
+        apostrophe = np.isin(points, [ord(mark) for mark in APOSTROPHES])
         roles[apostrophe & ~classes.quote] = SKIPPED
     return roles
 

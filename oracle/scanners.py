@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from errtax.lm.kernels import inlined, tight
 from errtax.lm.text import Codes
-from errtax.oracle.features import Feature, FeatureKind, Scan, features
+from errtax.oracle.feature_spec import Feature, FeatureKind, Scan
+from errtax.oracle.quotes import OWN_PAIRS
 from errtax.oracle.text_kind import Reading
 
 # The state, one integer each
@@ -24,7 +25,7 @@ _LINE = 1  # symbols since the newline
 _FILLED = 2  # whether the line has anything but blanks
 _INDENT = 3  # columns of white space at the line's beginning
 _SPACE = 4  # symbols since white space
-_QUOTE = 5  # 0 outside quotes, 2 in „…, else 1
+_QUOTE = 5  # 0 outside quotes, 2 in „…, the opening mark inside a pair of its own (`quotes`), else 1
 _PAREN, _BRACKET, _BRACE = 6, 7, 8  # how many are open
 _LEXIS = 9  # one of the states below
 _WORD = 10  # what of `if (` was read: 0 nothing, 1 i, 2 if, 3 another word, 4 if and white space
@@ -35,6 +36,7 @@ _SIZE = 13
 _CODE, _SLASH, _LINE_COMMENT, _COMMENT, _COMMENT_STAR, _STRING, _LITERAL, _STRING_ESCAPE, _LITERAL_ESCAPE = range(9)
 _TAB, _NEWLINE, _RETURN, _BLANK = 9, 10, 13, 32
 _TAB_WIDTH = 8
+_OPENERS, _CLOSERS = (tuple(ord(pair[k]) for pair in OWN_PAIRS) for k in range(2))
 
 _RULES = (
     ("line-position", FeatureKind.NUMBER, "symbols since the newline"),
@@ -44,7 +46,11 @@ _RULES = (
         FeatureKind.NUMBER,
         "columns of white space at the start of the line, a tab reaching to the next 8th",
     ),
-    ("quotes", FeatureKind.BINARY, 'inside quotation marks: "…" “…” «…» „…“, until the blank line at the latest'),
+    (
+        "quotes",
+        FeatureKind.BINARY,
+        'inside quotation marks: "…" “…” «…» „…“ ‹…› 「…」 etc., until the blank line',
+    ),
     ("parentheses", FeatureKind.BINARY, "inside ( )"),
     ("brackets", FeatureKind.BINARY, "inside [ ]"),
     ("braces", FeatureKind.BINARY, "inside { }"),
@@ -59,7 +65,9 @@ _RULES = (
 )
 
 
-@features(*(Feature(*rule) for rule in _RULES))
+FEATURES = tuple(Feature(*rule) for rule in _RULES)
+
+
 def built_in(reading: Reading) -> Scan:
     """A scanner of the features above, in their order: codes (T,) -> values (T, 15)."""
     state: NDArray[np.int64] = np.zeros(_SIZE, np.int64)
@@ -134,11 +142,21 @@ def _in_word(c):
 
 @inlined
 def _follow_quotes(state, c, wide):
+    """Whether quoted; `c` is a character, or a byte, and then a mark counts with the last byte of its UTF-8."""
     mark = c
-    if not wide and c >= 0x80:  # the last byte of a mark's UTF-8: e2 80 9c-9e, c2 ab, c2 bb
-        before = state[_TAIL]
-        mark = 0x2000 | (c & 0x3F) if before & 0xFFFF == 0xE280 and c < 0xC0 else c if before & 0xFF == 0xC2 else 0
+    if not wide and c >= 0x80:
+        mark = _character(state[_TAIL], c)
     quote = state[_QUOTE]
+    if mark > 0x7F and (quote == 0 or quote > 2):  # in a pair of its own, which nothing but its closer ends
+        for k in range(len(_OPENERS)):
+            if quote == _OPENERS[k] and mark == _CLOSERS[k]:
+                state[_QUOTE] = 0
+                return
+            if quote == 0 and mark == _OPENERS[k]:
+                state[_QUOTE] = mark
+                return
+    if quote > 2:
+        return
     if mark == ord('"'):
         state[_QUOTE] = 0 if quote else 1
     elif mark == 0x201C:  # “, which closes „
@@ -149,6 +167,18 @@ def _follow_quotes(state, c, wide):
         state[_QUOTE] = 2
     elif mark in (0x201D, 0xBB):  # ” »
         state[_QUOTE] = 0
+
+
+@inlined
+def _character(before, c):
+    """The character of two or three bytes whose last one is c, after the bytes `before`; 0 where there is none."""
+    if c & 0xC0 != 0x80:
+        return 0
+    if before & 0xE0 == 0xC0:
+        return (before & 0x1F) << 6 | (c & 0x3F)
+    if before & 0xF0C0 == 0xE080:
+        return (before & 0xF00) << 4 | (before & 0x3F) << 6 | (c & 0x3F)
+    return 0
 
 
 @inlined

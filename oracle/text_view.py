@@ -16,14 +16,13 @@ from numpy.typing import NDArray
 
 from errtax.lm.prediction_log import PredictionLog, bytes_of
 from errtax.lm.text import Codes, Unit
+from errtax.oracle.quotes import APOSTROPHES, QUOTES
 
 WORD = re.compile(r"\w+")
 """A word is a maximal match, over the whole text, case-sensitive; training words are counted with it too."""
 
 SPACE, QUOTE, NEWLINE = 1, 2, 3
 AFTER_NAMES = ("", "space", "quote", "newline")
-_QUOTES = frozenset('"“”«»‘`')
-_APOSTROPHES = frozenset("'’")
 _GAP = {
     Unit.BYTE: 0xFF,
     Unit.CHAR: 0xFFFF,
@@ -64,8 +63,8 @@ def kinds_of(characters: list[str]) -> CharacterKinds:
     rules: list[Callable[[str], bool]] = [
         lambda c: bool(WORD.match(c)),
         lambda c: c.isspace() and c not in "\r\n",
-        lambda c: c in _QUOTES,
-        lambda c: c in _APOSTROPHES,
+        lambda c: c in QUOTES,
+        lambda c: c in APOSTROPHES,
         lambda c: unicodedata.category(c)[0] in "PS",
     ]
     return CharacterKinds(*(np.array([rule(c) for c in characters], bool) for rule in rules))

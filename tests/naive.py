@@ -147,7 +147,7 @@ class KneserNey:
 MISSING = "\U0010ffff"
 """Stands in a track at a position that the log skips."""
 
-QUOTES = '"“”«»‘`'
+QUOTES = '"“”«»‘`„‚‹›‛‟⹂「」『』｢｣〝〞〟﹁﹂﹃﹄＂'
 LAYER_BITS = {"ngram": 1, "memory": 2, "rare": 4, "word": 8, "punctuation": 16, "boost": 32}
 
 
@@ -264,7 +264,7 @@ def kind_of(characters: str, m: int) -> str | None:
         return "space"
     if c in QUOTES:
         return "quote"
-    if c in "'’":
+    if c in "'’＇":
         between = (
             0 < m < len(characters) - 1 and re.match(r"\w", characters[m - 1]) and re.match(r"\w", characters[m + 1])
         )

@@ -6,6 +6,7 @@ import string
 import numpy as np
 from numpy.typing import NDArray
 
+OWN_CLOSERS = {"‹": "›", "‚": "‘", "「": "」", "『": "』", "｢": "｣", "〝": "〞〟", "﹁": "﹂", "﹃": "﹄", "＂": "＂"}
 LETTERS = frozenset(string.ascii_letters + string.digits + "_")
 TOKEN = re.compile(
     r"""
@@ -57,7 +58,11 @@ def last_paragraph(text: str) -> str:
 def in_quotes(prefix: str) -> bool:
     opened = ""
     for character in last_paragraph(prefix):
-        if character in "”»" or (character == '"' and opened) or (character == "“" and opened == "„"):
+        if opened in OWN_CLOSERS:
+            opened = "" if character in OWN_CLOSERS[opened] else opened
+        elif character in OWN_CLOSERS and not opened:
+            opened = character
+        elif character in "”»" or (character == '"' and opened) or (character == "“" and opened == "„"):
             opened = ""
         elif character in '"“„«':
             opened = character

@@ -30,7 +30,8 @@ from errtax.oracle.text_kind import Reading, reading_of
 from naive_features import naive_features
 
 NAMES = [item.name for item in known_features()]
-ALPHABETS = ("/*\n\"'\\a", "()[]{}\n i", 'if( )\n/#"', '"“”„«»\n (', " \t\r\na", "if(){}\n\"'/*\\\r “ä")
+ALPHABETS = ["/*\n\"'\\a", "()[]{}\n i", 'if( )\n/#"', '"“”„«»\n (', " \t\r\na", "if(){}\n\"'/*\\\r “ä"]
+ALPHABETS += ['‹›‚‘「」『』"\n a', "｢｣〝〞〟﹁﹂﹃﹄＂“”"]
 TEXTS = st.sampled_from(ALPHABETS).flatmap(lambda letters: st.text(letters, max_size=40))
 
 
@@ -87,6 +88,8 @@ def test_any_bytes_can_be_read(data: bytes) -> None:
         ("quotes", '"Oh," he', "11110000"),
         ("quotes", '"Oh\n\nhe', "1111000"),  # the newline of the blank line closes
         ("quotes", "«é»!", "0111100"),  # a mark of two bytes is there with its last one
+        ("quotes", "「a『b』“c」d", "00" + "1" * 15 + "00"),  # the outermost pair counts; 3 bytes a mark
+        ("quotes", "»‹a„›b", "0000" + "1" * 7 + "00"),
         ("parentheses", "it's (a) (", "0000011001"),
         ("parentheses", "(a\n\nb", "11100"),
         ("line-position", "ab\nc", "1201"),
@@ -215,8 +218,8 @@ def test_plug_ins_are_found_and_a_broken_one_is_left_out(
 ) -> None:
     points = [EntryPoint("broken", "no_such_package.features", registry.ENTRY_POINTS)]
     monkeypatch.setattr(plug_ins, "entry_points", lambda group: points)
-    registry._register_all.cache_clear()
+    registry._register_packages.cache_clear()
     with caplog.at_level("WARNING", "errtax"):
         assert [item.name for item in known_features()] == NAMES
     assert "no_such_package.features are left out" in caplog.text
-    registry._register_all.cache_clear()
+    registry._register_packages.cache_clear()

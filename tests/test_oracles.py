@@ -19,6 +19,7 @@ from errtax.oracle.text_view import AFTER_NAMES, TextView
 
 PIECES = ["the", "Natasha", "Natash", "don't", "x", "é", "naïve", "猫犬", "_1", "🙂", " ", " ", "\t", "\xa0", "\u3000"]
 PIECES += ["\n", "\r\n", "\r", "\n\r", '"', "“", "”", "’", "'", "`", "«", ".", ",", "$", "+", "-", "\u0301", "\x85"]
+PIECES += ["‹", "「", "』", "＇"]
 INVALID = [b"\x80", b"\xe7", b"\xe7\x8c", b"\xff", b"\xc3"]
 
 
