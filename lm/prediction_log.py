@@ -10,6 +10,7 @@ Five lines of pandas make a valid one:
 """
 
 import hashlib
+import logging
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,9 @@ from errtax.lm.log_files import LogParts, open_log
 from errtax.lm.table import Column, TableFile, TableSchema, arrow_of, metadata_of, numpy_of
 from errtax.lm.text import Codes, Unit
 
+logger = logging.getLogger("errtax")
 _LOG_HALF = np.log(0.5)
+_LAST = 1 << 62  # so that sums of positions and lengths stay below 2^63
 _FLOATS = (pa.float32(), pa.float64())
 _SYMBOLS = (pa.string(), pa.binary(), pa.large_string(), pa.large_binary())
 
@@ -94,6 +97,11 @@ class PredictionLog:
         return len(self.positions)
 
     @property
+    def unpredicted(self) -> int:
+        """Rows without a prediction: they are never counted."""
+        return int(np.isnan(self.logprobs).sum())
+
+    @property
     def model(self) -> str:
         """One line that names the model; the file's name where the log does not say."""
         return self.metadata.get("model", Path(self.name).name.removesuffix(".parquet"))
@@ -115,6 +123,22 @@ class PredictionLog:
     def text_sha256(self) -> str:
         """SHA-256 of the symbols as bytes (UTF-8 for characters)."""
         return hashlib.sha256(bytes_of(self.codes, self.unit)).hexdigest()
+
+
+def announce_unpredicted(log: PredictionLog) -> None:
+    """Say how many positions are not predicted where it is more than the first: as a warning above one in a hundred."""
+    n, rows = log.unpredicted, len(log)
+    if n > 1:
+        share = f"{n:,} of {rows:,} positions not predicted (null); they are not counted."
+        hint = " pandas writes NaN as null: make sure that no probability was NaN." if 100 * n > rows else ""
+        logger.log(logging.WARNING if hint else logging.INFO, "%s: %s%s", log.name, share, hint)
+
+
+def without_predictions(unpredicted: int, rows: int) -> list[str]:
+    """A line where there is no prediction at all, none otherwise."""
+    if unpredicted < rows:
+        return []
+    return [f"none of its {rows:,} positions is predicted: all are null, which pandas writes for NaN, too"]
 
 
 def bytes_of(codes: Codes, unit: Unit) -> bytes:
@@ -152,8 +176,11 @@ def log_of_frame(frame: Any, name: str = "the frame") -> PredictionLog:
 
 
 def log_problems(path: Path) -> list[str]:
-    """What is wrong with a prediction log, one line per problem."""
-    return _read(path)[1]
+    """What is wrong with a prediction log, one line per problem.  Says how many positions are not predicted."""
+    log, problems = _read(path)
+    if log is not None and not problems:
+        announce_unpredicted(log)
+    return problems
 
 
 def _read(path: Path) -> tuple[PredictionLog | None, list[str]]:
@@ -185,7 +212,7 @@ def _read_file(file: LogParts, name: str) -> tuple[PredictionLog | None, list[st
     columns = {column: file.read([column]).column(0) for column in names}
     positions, problems = decode_positions(columns["position"])
     logprobs, more = decode_logprobs(columns[value], positions, as_probability)
-    problems += more
+    problems += more or without_predictions(int(np.isnan(logprobs).sum()), len(logprobs))
     try:
         unit, codes = decode_symbols(columns["symbol"], "symbol")
         argmax = _argmax(columns.get("argmax"), columns["symbol"], logprobs, unit)
@@ -210,13 +237,15 @@ def decode_positions(column: Any) -> tuple[NDArray[np.int64], list[str]]:
     if column.null_count:
         return np.zeros(len(column), np.int64), ["column 'position' has nulls; each row needs its position"]
     positions = numpy_of(column).astype(np.int64)
-    steps = np.diff(positions)
+    falls = positions[1:] <= positions[:-1]
     if positions[0] < 0:
         return positions, [f"the first position is {positions[0]}; positions count from 0"]
-    if (steps <= 0).any():
-        row = int(np.argmax(steps <= 0)) + 1
+    if falls.any():
+        row = int(np.argmax(falls)) + 1
         found = f"row {row} has position {positions[row]} after {positions[row - 1]}"
         return positions, [f"{found}; positions must increase strictly (sort the log by position, without repeats)"]
+    if positions[-1] > _LAST:
+        return positions, [f"the last position is {positions[-1]}; positions go up to 2^62"]
     return positions, []
 
 

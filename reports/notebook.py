@@ -205,7 +205,10 @@ class PeelView:
         """Model, errors and layers, in a line."""
         summary = self.summary
         layers = ", ".join(f"{layer.title} {100 * layer.share:.1f} %" for layer in summary.layers)
-        return f"<peel of {summary.model}: {summary.errors:,} errors of {summary.positions:,} positions; {layers}>"
+        positions = f"{summary.positions:,} positions"
+        if summary.unpredicted > 1:
+            positions += f", {summary.unpredicted:,} more not predicted"
+        return f"<peel of {summary.model}: {summary.errors:,} errors of {positions}; {layers}>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the finding, the pie, the table, the signature."""

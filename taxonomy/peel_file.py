@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.prediction_log import (
     PredictionLog,
+    announce_unpredicted,
     bytes_of,
     decode_logprobs,
     decode_positions,
@@ -21,6 +22,7 @@ from errtax.lm.prediction_log import (
     document_column,
     encode_symbols,
     number_documents,
+    without_predictions,
 )
 from errtax.lm.table import (
     Column,
@@ -202,40 +204,60 @@ def read_peel(path: Path) -> Peel:
 
 
 def peel_problems(path: Path) -> list[str]:
-    """What is wrong with a peel table, one line per problem."""
-    return _read(path)[1]
+    """What is wrong with a peel table, one line per problem.  Says how many positions are not predicted."""
+    peel, problems = _read(path)
+    if peel is not None and not problems:
+        announce_unpredicted(peel.log)
+    return problems
 
 
 def read_peel_parts(path: Path) -> Iterator[Peel]:
     """A peel as pieces, one a row group: memory does not grow with the file.  Raises `BadInput` like `read_peel`."""
     file, metadata, problems = _open(path)
-    last, digest = -1, hashlib.sha256()
+    rows = _Rows(metadata)
     for group in range(0 if problems else file.num_row_groups):
         peel, problems = _peel_of(path, file.read_row_group(group), metadata)
-        if peel is None or problems:
+        if peel is None or (problems := problems or rows.add(peel)):
             break
-        if peel.log.positions[0] <= last:
-            problems = [f"row group {group} begins at position {peel.log.positions[0]}, after {last}"]
-            break
-        last = int(peel.log.positions[-1])
-        digest.update(bytes_of(peel.log.codes, peel.log.unit))
         yield peel
-    problems = problems or _text_problems(metadata, digest.hexdigest())
+    problems = problems or rows.problems()
     if problems:
         raise BadInput(f"{path} is not a valid peel table: {problems[0]}.")
 
 
 def _read(path: Path) -> tuple[Peel | None, list[str]]:
     file, metadata, problems = _open(path)
-    peel, problems = (None, problems) if problems else _peel_of(path, file.read(), metadata)
-    return peel, problems if peel is None else [*problems, *_text_problems(metadata, peel.log.text_sha256)]
+    if problems:
+        return None, problems
+    peel, problems = _peel_of(path, file.read(), metadata)
+    if peel is None:
+        return None, problems
+    rows = _Rows(metadata)
+    return peel, [*problems, *rows.add(peel), *rows.problems()]
 
 
-def _text_problems(metadata: dict[str, str], text_sha256: str) -> list[str]:
-    """Whether all rows are there, and in their order."""
-    if metadata.get("text_sha256", text_sha256) == text_sha256:
-        return []
-    return ["its symbols are not those that its metadata name (text_sha256 differs): rows are missing or changed"]
+class _Rows:
+    """What is wrong with the rows of a peel that only all of them together tell."""
+
+    def __init__(self, metadata: Mapping[str, str]) -> None:
+        self._metadata, self._digest = metadata, hashlib.sha256()
+        self._rows, self._unpredicted, self._last = 0, 0, -1
+
+    def add(self, peel: Peel) -> list[str]:
+        """Take the next rows; a line where they do not follow those before."""
+        first, last = int(peel.log.positions[0]), self._last
+        self._rows += len(peel.log)
+        self._unpredicted += peel.log.unpredicted
+        self._last = int(peel.log.positions[-1])
+        self._digest.update(bytes_of(peel.log.codes, peel.log.unit))
+        return [] if first > last else [f"a row group begins at position {first}, after {last}"]
+
+    def problems(self) -> list[str]:
+        """Once all rows are there: whether any is predicted, and whether they are the text that the metadata name."""
+        due, text = self._digest.hexdigest(), "its symbols are not those that its metadata name (text_sha256 differs)"
+        lost = self._metadata.get("text_sha256", due) != due
+        rows = [f"{text}: rows are missing or changed"] if lost else []
+        return [*without_predictions(self._unpredicted, self._rows), *rows]
 
 
 def _open(path: Path) -> tuple[Any, dict[str, str], list[str]]:

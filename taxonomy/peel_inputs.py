@@ -11,7 +11,7 @@ from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.kenlm_tools import MANIFEST
 from errtax.lm.ngram.model import NgramModel, require_unit
 from errtax.lm.ngram.open_model import open_model_for_log
-from errtax.lm.prediction_log import PredictionLog, read_log
+from errtax.lm.prediction_log import PredictionLog, announce_unpredicted, read_log, without_predictions
 from errtax.lm.text import Text, read_text
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.rare import count_words
@@ -35,8 +35,15 @@ class PeelInputs:
 
 
 def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
-    """The peel of a prediction log.  Layers whose oracle is missing are left out, with a word about it."""
+    """The peel of a prediction log.
+
+    Says which layers are left out because their oracle is missing, and how many positions are not predicted; `BadInput`
+    where none is.
+    """
     log = read_log(inputs.preds) if isinstance(inputs.preds, Path) else inputs.preds
+    if problems := without_predictions(log.unpredicted, len(log)):
+        raise BadInput(f"{log.name}: {problems[0]}.")
+    announce_unpredicted(log)
     if inputs.text is not None:
         _require_text(log, inputs.text)
     train = None if inputs.train_text is None else read_text(inputs.train_text, log.unit)

@@ -42,6 +42,7 @@ class Summary:
     parameters: int | None
     signature: str
     positions: int  # with a prediction
+    unpredicted: int  # positions without one
     errors: int
     bits: float  # mean surprisal, bits per symbol
     correct_bits: float  # the part of it that falls on correct symbols
@@ -72,6 +73,7 @@ class Summary:
             "model": self.model,
             "parameters": self.parameters,
             "positions": self.positions,
+            "unpredicted": self.unpredicted,
             "errors": self.errors,
             "error_rate": self.error_rate,
             "bits": number(self.bits),
@@ -109,6 +111,7 @@ def summarise(peel: Peel) -> Summary:
         parameters=int(parameters) if parameters and parameters.isdigit() else None,
         signature=peel.signature,
         positions=positions,
+        unpredicted=len(peel.log) - positions,
         errors=errors,
         bits=float(surprisal[predicted].sum()) / max(positions, 1),
         correct_bits=float(surprisal[correct].sum()) / max(positions, 1),

@@ -77,7 +77,7 @@ def test_row_groups_out_of_order_are_refused(peel: Path) -> None:
     pq.write_table(pa.concat_tables([table.slice(20), table.slice(0, 20)]), peel, row_group_size=len(TEXT) - 20)
     with pytest.raises(BadInput, match="increase"):
         read_peel(peel)
-    with pytest.raises(BadInput, match="row group 1 begins at position 0, after 50"):
+    with pytest.raises(BadInput, match="a row group begins at position 0, after 50"):
         list(read_peel_parts(peel))
 
 
