@@ -92,10 +92,11 @@ def _push(stack, top, node, begin):
 
 
 @tight
-def list_ngrams(tree, smoothing, k, order, stack, p, out):  # noqa: PLR0912
+def list_ngrams(tree, smoothing, k, order, stack, p, out):  # noqa: PLR0912, PLR0915
     """Fill `out` with the n-grams of order k of the model of that order, and turn `p` into p_k; return how many.
 
-    p[i]: p_{k-1} at position i of S; for k = 1 it is p_1 already.
+    p[i]: p_{k-1} at position i of S; for k = 1 it is p_1 already.  More than `out` has room for means that the leaves
+    are not those of S.
     """
     discounts = smoothing.raw if k == order else smoothing.adjusted
     n = 0
@@ -129,6 +130,8 @@ def list_ngrams(tree, smoothing, k, order, stack, p, out):  # noqa: PLR0912
                             for leaf in range(begin, end):
                                 i = np.int64(tree.leaf_position[leaf]) + k - 1
                                 p[i] = (a - discount) / d + g * p[i]
+                        if n == len(out.position):
+                            return n + 1
                         out.position[n], out.p[n] = start, p[start + k - 1]
                         out.backoff[n] = _backoff(tree, smoothing, c, begin, start, k, order, bos)
                         n += 1
@@ -143,6 +146,8 @@ def list_ngrams(tree, smoothing, k, order, stack, p, out):  # noqa: PLR0912
                 if k > 1:
                     g, d = (discounts[k, 1], 1.0) if depth < k - 1 else (gamma, denominator)
                     p[i] = (1 - discounts[k, 1]) / d + g * p[i]
+                if n == len(out.position):
+                    return n + 1
                 out.position[n], out.p[n] = start, p[i]
                 out.backoff[n] = 1.0
                 if k < order and tree.symbols[i] != EOS and tree.symbols[i + 1] != END:

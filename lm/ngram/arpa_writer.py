@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from errtax.lm.errors import UsageError
+from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import replacing
 from errtax.lm.ngram.arpa_ngrams import Ngrams, count_ngrams, fill_lines, list_ngrams, ngram_room, stack_of
 from errtax.lm.ngram.index import NgramIndex
@@ -60,6 +60,10 @@ def _write_sections(index: NgramIndex, order: int, counts: NDArray[np.int64], na
     for k in range(1, order + 1):
         ngrams = ngram_room(int(counts[k]) + 1, tree.leaf_position.dtype)
         n = list_ngrams(tree, smoothing, k, order, stack, p, ngrams)
+        if n > len(ngrams.position):
+            raise BadInput(
+                f"{index.path or 'the index'} is damaged (its leaves are not those of its text); build it again."
+            )
         file.write(b"\n\\%d-grams:\n" % k)
         symbols = tree.symbols
         if k == 1:
@@ -84,8 +88,9 @@ def _unigrams(index: NgramIndex, found: Ngrams, n: int, order: int) -> tuple[Ngr
 
 def _lines(ngrams: Ngrams, symbols: NDArray[Any], k: int, with_backoff: bool, names: _Names) -> memoryview:
     """The lines of some n-grams: log10 p, the symbols' names, log10 of the back-off weight."""
-    p = _decimals(np.minimum(np.log10(ngrams.p.astype(np.float32)), 0))
-    backoff = _decimals(np.log10(ngrams.backoff.astype(np.float32)) if with_backoff else np.zeros(0, np.float32))
+    with np.errstate(divide="ignore"):  # 0 where a discount is 0: nothing is left for what was not seen
+        p = _decimals(np.minimum(np.log10(ngrams.p.astype(np.float32)), 0))
+        backoff = _decimals(np.log10(ngrams.backoff.astype(np.float32)) if with_backoff else np.zeros(0, np.float32))
     size = fill_lines(ngrams.position, symbols, k, names.content, names.ends, p, backoff, np.empty(0, np.uint8))
     out = np.empty(size, np.uint8)
     fill_lines(ngrams.position, symbols, k, names.content, names.ends, p, backoff, out)

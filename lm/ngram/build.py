@@ -13,7 +13,7 @@ from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import locked, require_absent, require_folder, target_of
 from errtax.lm.machine import free_memory, memory_in_use
 from errtax.lm.ngram.container import ContainerWriter
-from errtax.lm.ngram.index_file import MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, begin_index, end_index
+from errtax.lm.ngram.index_file import MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, begin_index, finish_index
 from errtax.lm.ngram.partitions import PartitionedBuild
 from errtax.lm.ngram.sequence import SPECIAL, occurrences, repeat_final_flush, tail_strings, training_sequence
 from errtax.lm.ngram.smoothing import Discounts, estimate_discounts
@@ -128,7 +128,7 @@ def build_file(
                 logger.info("Partition %d of %d is done.", k + 1, len(ranges))
         top, discounts = _finish(source, fallback, kenlm_compat)
         writer.append("nodes", top)
-        end_index(writer, _info(source, kenlm_compat, discounts), discounts)
+        finish_index(writer, _info(source, kenlm_compat, discounts), discounts)
         os.fsync(file.fileno())
         journal.forget()
         os.replace(partial, path)

@@ -26,7 +26,7 @@ MAGIC = b"errtax\x00\x02"
 _PREFIX = struct.Struct("<8sQQI")
 _START = 64
 _PIECE = 1 << 24
-_SMALL = 1 << 28
+SMALL = 1 << 28
 
 
 @dataclass
@@ -123,8 +123,8 @@ def read_container(path: Path, kind: str, verify: bool | None = None) -> tuple[d
     for: all in a file of at most 256 MB, and of a larger one the small arrays.
     """
     header, extents, mapped = _open(path, kind)
-    small = {name: extent for name, extent in extents.items() if verify is None and _n_bytes(extent) <= _SMALL // 64}
-    chosen = extents if verify or (verify is None and len(mapped) <= _SMALL) else small
+    small = {name: extent for name, extent in extents.items() if verify is None and _n_bytes(extent) <= SMALL // 64}
+    chosen = extents if verify or (verify is None and len(mapped) <= SMALL) else small
     if damaged := _damaged(chosen, mapped):
         raise BadInput(f"{path} is damaged (the checksum of {', '.join(damaged)} is wrong); build it again.")
     return header, {
@@ -151,8 +151,23 @@ def _open(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, _Extent], mm
         if zlib.crc32(content) != checksum:
             raise BadInput(f"{path} is damaged (its header's checksum is wrong); build it again.")
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    header = json.loads(content)
-    return header, {name: _Extent(**entry) for name, entry in header.pop("arrays").items()}, mapped
+    try:
+        header = json.loads(content)
+        extents = {str(name): _extent_of(entry, offset) for name, entry in header.pop("arrays").items()}
+    except (ValueError, TypeError, KeyError, AttributeError, SyntaxError, RecursionError):
+        raise BadInput(f"{path} is damaged (its header is not what errtax writes); build it again.") from None
+    return header, extents, mapped
+
+
+def _extent_of(entry: Any, limit: int) -> _Extent:
+    """The extent that a header describes, once it is known to lie between the first bytes and `limit`."""
+    extent = _Extent(**entry)
+    numbers, dtype = (extent.offset, extent.length, extent.crc32), _dtype(extent)
+    if any(type(number) is not int or number < 0 for number in numbers) or dtype.hasobject or not dtype.itemsize:
+        raise ValueError("an array of no known type")
+    if extent.offset < _START or extent.offset + _n_bytes(extent) > limit:
+        raise ValueError("an array outside the file")
+    return extent
 
 
 def damaged_arrays(path: Path, kind: str) -> list[str]:

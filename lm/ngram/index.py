@@ -16,7 +16,16 @@ from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.kernels import n_threads, parallel_map
 from errtax.lm.ngram import build as build_index
 from errtax.lm.ngram.container import damaged_arrays
-from errtax.lm.ngram.index_file import KIND, MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, read_index, write_index
+from errtax.lm.ngram.index_file import (
+    KIND,
+    MAX_ORDER,
+    SCHEMA,
+    IndexArrays,
+    IndexInfo,
+    index_problem,
+    read_index,
+    write_index,
+)
 from errtax.lm.ngram.query import (
     NOWHERE,
     Smoothing,
@@ -139,8 +148,9 @@ class NgramIndex:
     def open(cls, path: Path, verify: bool | None = None) -> "NgramIndex":
         """The index in a file, memory-mapped: opening takes no time, pages are read when they are needed.
 
-        `verify`: whether to compare all checksums first, which reads the whole file; None: if it has at most 256 MB,
-        and of a larger file those of the small arrays.
+        `verify`: whether to compare all checksums first and to check that no walk can leave the arrays, which reads the
+        whole file; None: if it has at most 256 MB, and of a larger file the checksums of the small arrays alone.
+        What somebody else made may crash the process where it is not verified.
         Raises `BadInput` for a file that is no index, cut, damaged, or of another version.
         """
         return cls(*read_index(Path(path), verify), Path(path))
@@ -148,7 +158,10 @@ class NgramIndex:
     @staticmethod
     def problems(path: Path) -> list[str]:
         """What is wrong with an index file, one line per problem (reads all of it)."""
-        return [f"array {name!r}: its checksum is wrong" for name in damaged_arrays(Path(path), KIND)]
+        if damaged := damaged_arrays(Path(path), KIND):
+            return [f"array {name!r}: its checksum is wrong" for name in damaged]
+        problem = index_problem(*read_index(Path(path), verify=False))
+        return [problem] if problem else []
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (NgramIndex.open, (self.path.absolute(),)) if self.path else (NgramIndex, (self.info, self.arrays))

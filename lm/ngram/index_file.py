@@ -4,9 +4,10 @@ The nodes come last, because their number is known only when all are made; every
 start, and can be filled partition by partition.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, get_type_hints
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +15,12 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
 from errtax.lm.files import replacing
-from errtax.lm.ngram.container import ContainerWriter, read_container
+from errtax.lm.ngram.container import SMALL, ContainerWriter, read_container
+from errtax.lm.ngram.sequence import SPECIAL, id_dtype
 from errtax.lm.ngram.smoothing import Discounts
-from errtax.lm.ngram.suffix_tree import Tree
-from errtax.lm.text import Alphabet
+from errtax.lm.ngram.suffix_tree import Tree, node_dtype
+from errtax.lm.ngram.tree_check import tree_problem
+from errtax.lm.text import UNKNOWN, Alphabet, Sentences, Unit
 
 SCHEMA = "errtax.ngram/2"
 MAX_ORDER = 32
@@ -67,7 +70,7 @@ def begin_index(
     return writer
 
 
-def end_index(writer: ContainerWriter, info: IndexInfo, discounts: Discounts) -> None:
+def finish_index(writer: ContainerWriter, info: IndexInfo, discounts: Discounts) -> None:
     """Write what is known last, and make the file whole."""
     writer.append("discounts_adjusted", discounts.adjusted.reshape(-1))
     writer.append("discounts_raw", discounts.raw.reshape(-1))
@@ -82,23 +85,80 @@ def write_index(path: Path, info: IndexInfo, arrays: IndexArrays, force: bool) -
         writer.append("leaf_position", tree.leaf_position)
         writer.append("leaf_label", tree.leaf_label)
         writer.append("nodes", tree.nodes)
-        end_index(writer, info, arrays.discounts)
+        finish_index(writer, info, arrays.discounts)
 
 
 def read_index(path: Path, verify: bool | None = None) -> tuple[IndexInfo, IndexArrays]:
     """An index in a file, memory-mapped; `BadInput` for a file that is none, cut, damaged, or of another version.
 
-    `verify`: see `container.read_container`.
+    `verify`: see `container.read_container`.  Where all checksums are compared, it is also checked that no walk can
+    leave the arrays (`tree_check`): a file may have been made by somebody else.
     """
     header, arrays = read_container(path, KIND, verify)
     if header.get("schema") != SCHEMA:
-        raise BadInput(f"{path} is not {KIND} of this version ({header.get('schema')}); build it again.")
-    info = IndexInfo(**header["info"])
-    adjusted, raw = (arrays[f"discounts_{name}"].reshape(-1, 4) for name in ("adjusted", "raw"))
+        raise BadInput(f"{path} is not {KIND} of this version ({header.get('schema')!r:.40}); build it again.")
+    try:
+        info = info_of(header.get("info"))
+        index = _arrays_of(info, arrays)
+    except (ValueError, TypeError, KeyError) as error:
+        raise BadInput(f"{path} is damaged ({error}); build it again.") from None
+    verified = path.stat().st_size <= SMALL if verify is None else verify
+    if verified and (problem := index_problem(info, index)):
+        raise BadInput(f"{path} is damaged ({problem}); build it again.")
+    return info, index
+
+
+def info_of(fields: Any) -> IndexInfo:
+    """What a header says of its index; `TypeError` or `ValueError` where that cannot be."""
+    info = IndexInfo(**fields)
+    for name, kind in get_type_hints(IndexInfo).items():
+        value = getattr(info, name)
+        items = value if kind == list[int] and isinstance(value, list) else [value]
+        if any(type(item) is not (int if kind == list[int] else kind) for item in items):
+            raise TypeError(f"{name} in its header has another type")
+    Unit(info.unit), Sentences(info.sentences)
+    orders = [info.order, *info.fallback_adjusted, *info.fallback_raw]
+    if not all(1 <= order <= MAX_ORDER for order in orders) or info.text_symbols < 0:
+        raise ValueError("its header has numbers that cannot be")
+    return info
+
+
+def _arrays_of(info: IndexInfo, arrays: Mapping[str, NDArray[Any]]) -> IndexArrays:
+    """The arrays by what they mean, once they are known to have the types and lengths of an index."""
     tree = Tree(*(arrays[name] for name in Tree._fields))
-    words = _words_of_arrays(arrays["word_bytes"], arrays["word_ends"]) if info.unit == "word" else None
-    discounts = Discounts(adjusted, raw, info.fallback_adjusted, info.fallback_raw)
-    return info, IndexArrays(Alphabet(arrays["alphabet"]), words, discounts, tree)
+    alphabet, discounts = arrays["alphabet"], [arrays[f"discounts_{name}"] for name in ("adjusted", "raw")]
+    content, ends = arrays["word_bytes"], arrays["word_ends"]
+    offset = tree.leaf_position.dtype
+    due = {"alphabet": np.uint32, "word_bytes": np.uint8, "word_ends": np.int64, "leaf_label": tree.symbols.dtype}
+    due |= {"symbols": id_dtype(len(alphabet) + SPECIAL), "nodes": node_dtype(tree.symbols.dtype, offset)}
+    due |= {"discounts_adjusted": np.float64, "discounts_raw": np.float64}
+    if any(arrays[name].dtype != dtype for name, dtype in due.items()) or offset not in (np.uint32, np.uint64):
+        raise ValueError("its arrays have other types than those of an index")
+    n_leaves = len(tree.symbols) - 1
+    if n_leaves < 1 or not len(tree.nodes) or not len(tree.leaf_position) == len(tree.leaf_label) == n_leaves:
+        raise ValueError("its arrays have other lengths than those of an index")
+    adjusted, raw = (table.reshape(info.order + 1, 4) for table in discounts)
+    words = _words_of_arrays(content, ends) if info.unit == Unit.WORD else None
+    return IndexArrays(
+        Alphabet(alphabet), words, Discounts(adjusted, raw, info.fallback_adjusted, info.fallback_raw), tree
+    )
+
+
+def index_problem(info: IndexInfo, index: IndexArrays) -> str | None:
+    """What the arrays of an index hold that no build puts there, or None: see `tree_check`; reads all of it."""
+    codes, largest = index.alphabet.codes, {Unit.BYTE: 0xFF, Unit.CHAR: 0x10FFFF}
+    if index.words is not None:
+        try:
+            index.words.validate(full=True)
+        except pa.ArrowInvalid:
+            return "its words are no UTF-8"
+        largest[Unit.WORD] = len(index.words) - 1
+    if not len(codes) or codes.max() > largest.get(Unit(info.unit), UNKNOWN - 1) or len(np.unique(codes)) < len(codes):
+        return f"its alphabet is none of units of {info.unit}"
+    for table in (index.discounts.adjusted, index.discounts.raw):
+        if not ((table >= 0) & (table <= np.arange(4))).all():  # NaN is neither
+            return "its discounts are none"
+    return tree_problem(index.tree, len(codes) + SPECIAL, info.order)
 
 
 def _arrays_of_words(words: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -64,7 +64,7 @@ def follow_training(
     require_each_once(inputs.networks)
     run = read_run(inputs.run)
     text, streams = read_for(run, inputs.text)
-    index = None if inputs.ngram is None else NgramIndex.open(inputs.ngram)
+    index = None if inputs.ngram is None else NgramIndex.open(inputs.ngram, verify=True)
     if index is not None:
         require_unit(index, run.unit, str(inputs.run))
         settings = replace(settings, ngram_max=min(settings.ngram_max, index.order - 1))
