@@ -22,7 +22,7 @@ def command(
     """Compare peels of the same text with BASELINE: which errors are gone, layer by layer, and might it be chance.
 
     fixed: errors of the baseline that are right now; kept: wrong in both; new: right before.  In brackets: 95 %
-    intervals by block bootstrap.  tied: a paired test over blocks of 1,000 symbols is not significant.
+    intervals by bootstrap.  tied: a paired test over documents, streams or blocks of symbols is not significant.
     """
     from errtax.lm.files import require_absent, write_text
     from errtax.reports.bars import difference_figure

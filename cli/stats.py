@@ -11,11 +11,15 @@ from errtax.cli.paths import FILE
 
 @declare("stats", "errtax stats preds.peel.parquet")
 @click.argument("peel", type=FILE)
-@click.option("--block", type=click.IntRange(1), default=1000, show_default=True, help="Symbols a block.")
+@click.option(
+    "--block",
+    type=click.IntRange(1),
+    help="Draw blocks of so many symbols [default: documents, else streams of a split, else blocks of 1000].",
+)
 @click.option("--replicates", type=click.IntRange(100), default=2000, show_default=True, help="Of the bootstrap.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 @click.option("--slices/--no-slices", default=True, show_default=True, help="Also the slices of each layer.")
-def command(peel: Path, block: int, replicates: int, seed: int, slices: bool) -> None:
+def command(peel: Path, block: int | None, replicates: int, seed: int, slices: bool) -> None:
     """Shares of a peel with 95 % intervals, and what each layer explains whatever the order.
 
     fair share: each error divided among the layers that claim it (Shapley value).  any order: the least and the most

@@ -156,3 +156,11 @@ def read_split(folder: Path) -> Split | None:
         return Split(**fields)
     except (ValueError, TypeError) as error:
         raise BadInput(f"{path} is not a split description ({error}); make it again with errtax split.") from None
+
+
+def streams_of_part(path: Path, sha256: str) -> int:
+    """The streams that a text is the pieces of, as the `split.json` beside it tells; 1 for any other text."""
+    split = read_split(path.parent)
+    if split is None or split.scheme != Scheme.STREAMS or not any(split.is_part(name, sha256) for name in split.parts):
+        return 1
+    return split.streams

@@ -35,8 +35,9 @@ from errtax.taxonomy.summary import Summary
 _CAVEATS = (
     "The layers are rules of thumb about the text. A layer holds errors that its oracle could have explained; it does "
     "not prove why the model made them. A layer's size depends on the layers before it: the fair share and “any order” "
-    "say by how much. Intervals are 95 % percentiles of the block bootstrap over blocks of 1,000 symbols; they tell "
-    "how much another text of the same kind would change the numbers, not another training of the model."
+    "say by how much. Intervals are 95 % percentiles of the bootstrap over documents, streams of a split, or "
+    "blocks of 1,000 symbols (the signature says which); they tell how much another text of the same kind would change "
+    "the numbers, not another training of the model."
 )
 
 

@@ -14,6 +14,7 @@ from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.statistics import Statistics, statistics
 from errtax.taxonomy.summary import Summary, summarise
 from errtax.taxonomy.trend import Trend, trend
+from errtax.taxonomy.units import share_units
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +55,7 @@ def results_of(peels: Sequence[Peel]) -> Results:
     """
     for other in peels[1:]:
         require_comparable(peels[0], other)
+    peels = share_units(peels)
     return Results(
         peels,
         [summarise(peel) for peel in peels],

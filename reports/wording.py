@@ -29,8 +29,8 @@ def findings(summary: Summary) -> list[str]:
 
 DIFFERENCE_HEADS = ("before", "after", "fixed", "kept", "new", "saved [95 %]", "of all saved [95 %]", "p (Holm)")
 HYPOTHESIS = (
-    "p: had either model made the other's errors in each block of symbols by the toss of a coin, a difference as large "
-    "would come up with this probability (whole blocks flipped, two-sided; Holm's adjustment over all rows of a kind). "
+    "p: had either model made the other's errors in each document, stream or block of symbols by the toss of a coin, a "
+    "difference as large would come up with this probability (two-sided; Holm's adjustment over all rows of a kind). "
     "tied: p of 0.05 or more."
 )
 

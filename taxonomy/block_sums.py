@@ -1,7 +1,8 @@
-"""Sufficient statistics of a peel: sums over blocks of neighbouring symbols, from which all else is re-summed.
+"""Sufficient statistics of a peel: sums over the units that are resampled, from which all else is re-summed.
 
-One row a block, one column a quantity: counts, bits, excess and recoverable bits by layer and slice, fair, unique and
-solo counts by layer, and totals.  Blocks of several peels of a text stand side by side.
+One row a unit (a document, stream or block of symbols, see `units`), one column a quantity: counts, bits, excess and
+recoverable bits by layer and slice, fair, unique and solo counts by layer, and totals.  Units of several peels of a
+text stand side by side.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
 from errtax.taxonomy.attribution import claims_of, fair_parts, players_of, unique_parts
+from errtax.taxonomy.bootstrap import Resampling
 from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.units import BLOCKS, Units, UnitTables
 
 Floats = NDArray[np.float64]
 LOG2 = float(np.log(2))
@@ -34,13 +37,14 @@ class Quantity(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class BlockSums:
-    """`sums[b, q]`: quantity q over block b."""
+    """`sums[b, q]`: quantity q over unit b.  `units`: what these are."""
 
     quantities: tuple[Quantity, ...]
     sums: Floats
+    units: Units = BLOCKS
 
     def column(self, *quantity: str) -> Floats:
-        """One quantity by block; zeros where there is none of it."""
+        """One quantity by unit; zeros where there is none of it."""
         key = Quantity(*quantity)
         if key not in self.quantities:
             return np.zeros(len(self.sums))
@@ -52,26 +56,21 @@ class BlockSums:
         return float(self.column(*quantity).sum())
 
 
-def block_sums(parts: Iterable[Peel], block: int) -> BlockSums:
-    """The sums of a peel that comes in pieces, by blocks of `block` positions of the text.
+def block_sums(parts: Iterable[Peel], resampling: Resampling) -> BlockSums:
+    """The sums of a peel that comes in pieces, by the units that are drawn.
 
-    Time O(rows x slices), memory O(rows of a piece + blocks).
+    Time O(rows x slices), memory O(rows of a piece + units).
     """
     quantities: tuple[Quantity, ...] = ()
-    sums: dict[int, Floats] = {}
+    tables = UnitTables(resampling)
     for peel in parts:
         columns = _columns(peel)
         if quantities and quantities != tuple(columns):
             raise BadInput("the parts of this peel were not made in the same way; peel the log again.")
         quantities = tuple(columns)
-        numbers = peel.log.positions // block
-        first = int(numbers[0]) if len(numbers) else 0
-        found = _sum_by(numbers - first, columns)
-        for k, row in enumerate(found):
-            number = first + k
-            sums[number] = sums[number] + row if number in sums else row
-    rows = [sums[number] for number in sorted(sums) if sums[number].any()]
-    return BlockSums(quantities, np.array(rows).reshape(-1, len(quantities)))
+        tables.add(_sum_by(tables.cut(peel.log), columns))
+    units, sums = tables.result()
+    return BlockSums(quantities, sums.reshape(-1, len(quantities)), units)
 
 
 class _Cells(NamedTuple):

@@ -1,7 +1,7 @@
-"""The block bootstrap: how much a mean over a text would vary with another text of the same kind.
+"""The bootstrap: how much a mean over a text would vary with another text of the same kind.
 
-Errors come in clusters, so whole blocks of neighbouring symbols are drawn, not single ones (Efron & Tibshirani 1993,
-section 8.6).
+Errors come in clusters, so whole units are drawn, not single symbols (Efron & Tibshirani 1993, section 8.6); what a
+unit is: `units`.
 """
 
 from dataclasses import dataclass
@@ -12,37 +12,22 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Resampling:
-    """How intervals are made; `block`: symbols a block."""
+    """How intervals are made.  `block`: draw blocks of so many symbols; None: the units that the text has."""
 
-    block: int = 1000
+    block: int | None = None
     replicates: int = 2000
     seed: int = 1
 
     @property
     def description(self) -> str:
-        """What a signature says of it: `block=1000,replicates=2000,seed=1`."""
-        return f"block={self.block},replicates={self.replicates},seed={self.seed}"
+        """What a signature says of the draws: `replicates=2000,seed=1`."""
+        return f"replicates={self.replicates},seed={self.seed}"
 
 
 STANDARD = Resampling()
 
 
 def draw_blocks(n_blocks: int, resampling: Resampling = STANDARD) -> NDArray[np.float64]:
-    """How often each block is drawn in each replicate; shape (replicates, n_blocks), each row sums to n_blocks."""
+    """How often each unit is drawn in each replicate; shape (replicates, n_blocks), each row sums to n_blocks."""
     rng = np.random.default_rng(resampling.seed)
     return rng.multinomial(n_blocks, np.full(n_blocks, 1 / n_blocks), resampling.replicates).astype(np.float64)
-
-
-def deviation_of_mean(values: NDArray[np.float64], resampling: Resampling = STANDARD) -> float | None:
-    """The bootstrap standard deviation of the mean of values in the order of the text; NaNs are left out.
-
-    None where it cannot be told: fewer than two blocks, or values that are not finite.
-    """
-    starts = np.arange(0, len(values), resampling.block)
-    if len(starts) < 2 or np.isinf(values).any():
-        return None
-    known = ~np.isnan(values)
-    sums = np.add.reduceat(np.where(known, values, 0.0), starts)
-    counts = np.add.reduceat(known.astype(np.float64), starts)
-    drawn = draw_blocks(len(starts), resampling)
-    return float(((drawn @ sums) / np.maximum(drawn @ counts, 1)).std())

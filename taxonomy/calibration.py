@@ -18,6 +18,7 @@ from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_blocks
 from errtax.taxonomy.layers import REST, find_layer
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.statistics import Interval, interval_of
+from errtax.taxonomy.units import UnitTables
 
 SCHEMA = "errtax.calibration/1"
 BINS = 10
@@ -52,10 +53,11 @@ class ClassCalibration:
 
 @dataclass(frozen=True)
 class Calibration:
-    """All positions first, then those of each layer, then the rest."""
+    """All positions first, then those of each layer, then the rest.  `unit`: what was drawn for the intervals."""
 
     model: str
     classes: tuple[ClassCalibration, ...]
+    unit: str
     signature: str
 
     def to_json(self) -> dict[str, Any]:
@@ -64,6 +66,7 @@ class Calibration:
             "schema": SCHEMA,
             "signature": self.signature,
             "model": self.model,
+            "unit": self.unit,
             "classes": [
                 {
                     "name": each.name,
@@ -81,17 +84,15 @@ def calibration(parts: Iterable[Peel], resampling: Resampling = STANDARD) -> Cal
 
     Raises `BadInput` where the peel has not the first-ranked symbols and their log-probabilities.
     """
-    sums: dict[int, Floats] = {}  # by block: (classes, BINS, 3) of n, confidence and right ones
+    tables = UnitTables(resampling)  # (classes, BINS, 3) of n, confidence and right ones
     names: list[str] = []
     last: Peel | None = None
     for peel in parts:
         last, names = peel, ["all", *players_of(peel.settings.layers), REST]
-        numbers = peel.log.positions // resampling.block
-        for number, table in _tables(peel, numbers, len(names)):
-            sums[number] = sums[number] + table if number in sums else table
+        tables.add(_tables(peel, tables.cut(peel.log), len(names)))
     if last is None:
         raise BadInput("this peel has no rows.")
-    blocks = np.array([sums[number] for number in sorted(sums)])
+    units, blocks = tables.result()
     drawn = draw_blocks(len(blocks), resampling) if len(blocks) > 1 else np.empty((0, len(blocks)))
     again = (drawn @ blocks.reshape(len(blocks), -1)).reshape(-1, *blocks.shape[1:])
     whole = blocks.sum(axis=0)
@@ -100,11 +101,12 @@ def calibration(parts: Iterable[Peel], resampling: Resampling = STANDARD) -> Cal
     classes = [
         _class(name, titles[name], whole[k], again[:, k]) for k, name in enumerate(names) if whole[k, :, 0].any()
     ]
-    signature = f"{last.signature}|calibration:bins={BINS}|bootstrap:{resampling.description}"
-    return Calibration(last.log.model, tuple(classes), signature)
+    signature = f"{last.signature}|calibration:bins={BINS}|bootstrap:{units.describe(resampling)}"
+    return Calibration(last.log.model, tuple(classes), units.kind, signature)
 
 
-def _tables(peel: Peel, numbers: NDArray[np.int64], n_classes: int) -> Iterable[tuple[int, Floats]]:
+def _tables(peel: Peel, cells: NDArray[np.int64], n_classes: int) -> Floats:
+    """The sums over the cells of a peel: (cells, classes, BINS, 3)."""
     log = peel.log
     if log.argmax_codes is None or log.argmax_logprobs is None:
         raise BadInput(
@@ -114,15 +116,12 @@ def _tables(peel: Peel, numbers: NDArray[np.int64], n_classes: int) -> Iterable[
     rows = np.flatnonzero(peel.predicted & ~np.isnan(log.argmax_logprobs))
     confidence = np.exp(np.minimum(log.argmax_logprobs[rows], 0))
     right = (log.argmax_codes[rows] == log.codes[rows]).astype(np.float64)
-    cell = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+    tables = np.zeros((int(cells[-1]) + 1, n_classes, BINS, 3))
     values = np.stack([np.ones(len(rows)), confidence, right], axis=1)
-    kinds = _kinds(peel)[rows]
-    for number in np.unique(numbers[rows]).tolist():
-        table = np.zeros((n_classes, BINS, 3))
-        chosen = slice(*np.searchsorted(numbers[rows], (number, number + 1)))
-        np.add.at(table, (kinds[chosen], cell[chosen]), values[chosen])
-        table[0] = table[1:].sum(axis=0)
-        yield number, table
+    np.add.at(tables, (cells[rows], _kinds(peel)[rows], bins), values)
+    tables[:, 0] = tables[:, 1:].sum(axis=1)
+    return tables
 
 
 def _kinds(peel: Peel) -> NDArray[np.int64]:

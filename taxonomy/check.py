@@ -15,6 +15,7 @@ from errtax.taxonomy.limits import Limit
 from errtax.taxonomy.paired import PairedBlocks, holm
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.statistics import Interval
+from errtax.taxonomy.units import share_units
 
 SCHEMA = "errtax.check/1"
 
@@ -25,6 +26,7 @@ class Verdict:
 
     `p`: of the test that the rise is no more than the limit, adjusted by Holm; None where no test is asked, since the
     limit is absolute, or a fall, or the numbers have no end.
+    `resampling`: how interval and p were made, as a signature says it; None without a baseline.
     """
 
     limit: Limit
@@ -34,12 +36,19 @@ class Verdict:
     p: float | None
     exceeded: bool
     broken: bool
+    resampling: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """One object, intervals as [value, low, high]; a number without end is null."""
         change = None if self.change is None else [_finite(number) for number in self.change]
         numbers = {"value": _finite(self.value), "baseline": _finite(self.baseline), "change": change, "p": self.p}
-        return {"limit": self.limit.text, **numbers, "exceeded": self.exceeded, "broken": self.broken}
+        return {
+            "limit": self.limit.text,
+            **numbers,
+            "exceeded": self.exceeded,
+            "broken": self.broken,
+            "resampling": self.resampling,
+        }
 
     @property
     def sentence(self) -> str:
@@ -83,6 +92,7 @@ def check(
         raise UsageError("limits with a sign, and --require-significant, need --baseline OLD.peel.parquet.")
     if baseline is not None:
         require_comparable(baseline, peel)
+        baseline, peel = share_units([baseline, peel])
     measured = _Measured(peel, baseline, resampling)
     verdicts = [measured.verdict(limit) for limit in limits]
     p_values = [verdict.p for verdict in verdicts if verdict.p is not None]
@@ -103,8 +113,9 @@ class _Measured:
 
     def __init__(self, peel: Peel, baseline: Peel | None, resampling: Resampling) -> None:
         self._peel = peel
-        self._after = block_sums([peel], resampling.block)
-        self._before = None if baseline is None else block_sums([baseline], resampling.block)
+        self._after = block_sums([peel], resampling)
+        self._before = None if baseline is None else block_sums([baseline], resampling)
+        self._resampling = None if baseline is None else self._after.units.describe(resampling)
         self._pair = None if self._before is None else PairedBlocks(self._before, self._after, resampling)
 
     def verdict(self, limit: Limit) -> Verdict:
@@ -122,7 +133,7 @@ class _Measured:
         if finite and limit.may_be_chance and self._pair is not None:
             p = self._pair.p_above(quantities, limit.value * size)
         exceeded = not finite or relevant > limit.value + 1e-12
-        return Verdict(limit, value, old, change, p, exceeded, exceeded)
+        return Verdict(limit, value, old, change, p, exceeded, exceeded, self._resampling)
 
 
 def _sum_of(sums: BlockSums, quantities: Sequence[Quantity]) -> float:

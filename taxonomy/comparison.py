@@ -16,6 +16,7 @@ from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.signature import parse_signature
 from errtax.taxonomy.statistics import Interval
 from errtax.taxonomy.summary import Summary, summarise
+from errtax.taxonomy.units import share_units
 
 SCHEMA = "errtax.compare/1"
 
@@ -25,7 +26,7 @@ class Comparison:
     """One model against the baseline, on the same positions.
 
     `total`: all errors.  `correct`: bits of the symbols that are no errors; with those of the layers they sum to the
-    bits of `total`, which are those of all symbols.
+    bits of `total`, which are those of all symbols.  `unit`: what was drawn and flipped, `doc`, `stream` or `block`.
     """
 
     baseline: Summary
@@ -33,6 +34,7 @@ class Comparison:
     total: Difference
     layers: tuple[Difference, ...]
     correct: BitsDifference
+    unit: str
     signature: str
 
     @property
@@ -88,6 +90,7 @@ class Comparison:
             "baseline": self.baseline.to_json(),
             "other": self.other.to_json(),
             "signature": self.signature,
+            "unit": self.unit,
             "finding": self.finding(),
             "total": self.total.to_json(),
             "layers": [
@@ -103,6 +106,7 @@ def compare(baseline: Peel, other: Peel, resampling: Resampling = STANDARD) -> C
     Raises `BadInput` unless both are peels of the same symbols at the same positions, by the same layers.
     """
     require_comparable(baseline, other)
+    baseline, other = share_units([baseline, other])
     pair = _Pair(baseline, other, resampling)
     before, after = summarise(baseline), summarise(other)
     present = {layer.name for layer in (*before.layers, *after.layers)}
@@ -112,14 +116,15 @@ def compare(baseline: Peel, other: Peel, resampling: Resampling = STANDARD) -> C
     }
     layers, correct = _adjusted([pair.difference(name, name) for name in names], [pair.bits([Quantity("correct")])])
     parts = iter(_adjusted([part for name in names for part in slices[name]])[0])
-    made = f"{baseline.signature}|bootstrap:{resampling.description}"
+    units = pair.before.units
     return Comparison(
         before,
         after,
         pair.difference("all errors"),
         tuple(replace(layer, slices=tuple(next(parts) for _ in slices[layer.name])) for layer in layers),
         correct[0],
-        made,
+        units.kind,
+        f"{baseline.signature}|bootstrap:{units.describe(resampling)}",
     )
 
 
@@ -140,7 +145,7 @@ class _Pair:
 
     def __init__(self, baseline: Peel, other: Peel, resampling: Resampling) -> None:
         self.baseline, self.other = baseline, other
-        self.before, self.after = (block_sums([peel], resampling.block) for peel in (baseline, other))
+        self.before, self.after = (block_sums([peel], resampling) for peel in (baseline, other))
         self.blocks = PairedBlocks(self.before, self.after, resampling)
 
     def difference(self, label: str, layer: str | None = None, part: int | None = None) -> Difference:

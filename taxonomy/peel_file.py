@@ -347,7 +347,16 @@ def _evidence_of(table: Any, metadata: dict[str, str], custom: Sequence[OracleRu
     )
 
 
-_SOURCES = ("parameters", "step", "text_sha256", "train_sha256", "preds_sha256", "ngram_sha256")
+_SOURCES = (
+    "parameters",
+    "step",
+    "streams",
+    "symbols",
+    "text_sha256",
+    "train_sha256",
+    "preds_sha256",
+    "ngram_sha256",
+)
 
 
 def _integers(column: Any, missing: int, dtype: type[np.integer[Any]] = np.int32) -> NDArray[Any]:

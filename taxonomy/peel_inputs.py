@@ -12,7 +12,8 @@ from errtax.lm.ngram.kenlm_tools import MANIFEST
 from errtax.lm.ngram.model import NgramModel, require_unit
 from errtax.lm.ngram.open_model import open_model_for_log
 from errtax.lm.prediction_log import PredictionLog, announce_unpredicted, read_log, without_predictions
-from errtax.lm.text import Text, read_text
+from errtax.lm.split import streams_of_part
+from errtax.lm.text import Text, Unit, read_text
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
@@ -45,7 +46,7 @@ def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
         raise BadInput(f"{log.name}: {problems[0]}.")
     announce_unpredicted(log)
     if inputs.text is not None:
-        _require_text(log, inputs.text)
+        log = _of_text(log, inputs.text)
     train = None if inputs.train_text is None else read_text(inputs.train_text, log.unit)
     _announce_missing(inputs, settings)
     logger.debug("Read %s rows of %s.", f"{len(log):,}", log.name)
@@ -66,7 +67,7 @@ def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
         **({"preds_sha256": preds_sha256} if preds_sha256 else {}),
         **({"train_sha256": train_sha256} if train_sha256 else {}),
         **({"ngram_sha256": _sha256_of_model(inputs.ngram)} if isinstance(inputs.ngram, Path) else {}),
-        **{key: log.metadata[key] for key in ("parameters", "step") if key in log.metadata},
+        **{key: log.metadata[key] for key in ("parameters", "step", "streams", "symbols") if key in log.metadata},
     }
     return replace(peel, signature=signature, sources=sources)
 
@@ -109,7 +110,8 @@ def _announce_missing(inputs: PeelInputs, settings: Settings) -> None:
         logger.warning("Layers left out: %s.", "; ".join(missing))
 
 
-def _require_text(log: PredictionLog, path: Path) -> None:
+def _of_text(log: PredictionLog, path: Path) -> PredictionLog:
+    """The log, with what the split beside the text tells of its streams.  Raises `BadInput` for another text's log."""
     text = read_text(path, log.unit)
     if log.positions[-1] >= len(text):
         found = f"{log.name} has position {log.positions[-1]}, {path} has {len(text)} symbols"
@@ -118,3 +120,6 @@ def _require_text(log: PredictionLog, path: Path) -> None:
     if differs.any():
         position = int(log.positions[differs.argmax()])
         raise BadInput(f"{log.name} is a log of another text than {path}: they differ first at position {position}.")
+    streams = streams_of_part(path, text.sha256) if text.unit is Unit.BYTE else 1
+    known = {"streams": str(streams), "symbols": str(len(text))} if streams > 1 else {}
+    return replace(log, metadata=known | log.metadata)

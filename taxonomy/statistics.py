@@ -1,7 +1,8 @@
-"""Every share of a peel with its interval and its order-free twin: all of it re-summed from the blocks of `block_sums`.
+"""Every share of a peel with its interval and its order-free twin: all of it re-summed from `block_sums`.
 
-Intervals are percentiles of the block bootstrap (Efron & Tibshirani 1993, sections 8.6 and 13.3): blocks of
-neighbouring symbols are drawn with replacement, as many as there are, 2,000 times; one matrix product sums them all.
+Intervals are percentiles of the bootstrap (Efron & Tibshirani 1993, sections 8.6 and 13.3): documents, streams, or
+blocks of neighbouring symbols are drawn with replacement, as many as there are, 2,000 times; one matrix product sums
+them all.
 """
 
 from collections import Counter
@@ -17,11 +18,12 @@ from errtax.taxonomy.block_sums import BlockSums, Quantity, block_sums
 from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_blocks
 from errtax.taxonomy.layers import REST, find_layer
 from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.units import Units
 
 SCHEMA = "errtax.stats/1"
 LEVEL = 0.95
 FEW_BLOCKS = 30
-"""Below so many blocks intervals are too narrow to be trusted."""
+"""Below so many units intervals are too narrow to be trusted."""
 _AT_A_TIME = 200  # replicates
 
 
@@ -97,7 +99,10 @@ class LayerStatistics(PartStatistics):
 
 @dataclass(frozen=True)
 class Statistics:
-    """All that a peel says, with intervals.  `overlaps`: errors by the set of layers that claim them."""
+    """All that a peel says, with intervals.  `overlaps`: errors by the set of layers that claim them.
+
+    `blocks`: how many units were drawn; `units`: what they are.
+    """
 
     model: str
     positions: int
@@ -107,6 +112,7 @@ class Statistics:
     layers: tuple[LayerStatistics, ...]
     overlaps: dict[tuple[str, ...], int]
     blocks: int
+    units: Units
     signature: str
 
     @property
@@ -114,7 +120,8 @@ class Statistics:
         """What to keep in mind of the intervals."""
         if self.blocks >= FEW_BLOCKS:
             return None
-        return f"Only {self.blocks} blocks: the intervals are too narrow; {FEW_BLOCKS} are needed for a fair estimate."
+        few = f"Only {self.blocks} {self.units.plural}"
+        return f"{few}: the intervals are too narrow; {FEW_BLOCKS} are needed for a fair estimate."
 
     def explained_by_both(self) -> dict[str, dict[str, float]]:
         """`[a][b]`: of the errors that layer a claims, the share that layer b claims, too."""
@@ -137,6 +144,7 @@ class Statistics:
             "error_rate": _json(self.error_rate),
             "bits": _json(self.bits),
             "blocks": self.blocks,
+            "unit": self.units.kind,
             "warning": self.warning,
             "layers": [
                 {
@@ -174,7 +182,7 @@ def statistics(parts: Iterable[Peel], resampling: Resampling = STANDARD) -> Stat
             seen[:] = [part]
             yield part
 
-    resampled = Resampled(block_sums(watched(), resampling.block), resampling)
+    resampled = Resampled(block_sums(watched(), resampling), resampling)
     peel, blocks = seen[0], resampled.blocks
     layers = [_layer(resampled, peel, name) for name in peel.layer_names]
     return Statistics(
@@ -186,7 +194,8 @@ def statistics(parts: Iterable[Peel], resampling: Resampling = STANDARD) -> Stat
         layers=tuple(layer for layer in layers if layer.name != REST or layer.count.value),
         overlaps=dict(sorted(claimed.items(), key=lambda item: (-item[1], item[0]))),
         blocks=len(blocks.sums),
-        signature=f"{peel.signature}|bootstrap:{resampling.description}",
+        units=blocks.units,
+        signature=f"{peel.signature}|bootstrap:{blocks.units.describe(resampling)}",
     )
 
 

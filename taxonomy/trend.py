@@ -1,6 +1,6 @@
 """Classes of errors along a scale: do they fall with parameters, or with training steps, and how fast?
 
-For each class the slope of its rate against log10 of the scale, by least squares, with an interval: the same blocks of
+For each class the slope of its rate against log10 of the scale, by least squares, with an interval: the same units of
 the text are drawn for all models, so what makes a passage hard for all of them cancels out.
 """
 
@@ -18,6 +18,7 @@ from errtax.taxonomy.comparison import require_comparable
 from errtax.taxonomy.layers import REST, find_layer
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.statistics import Interval, interval_of
+from errtax.taxonomy.units import share_units
 
 SCHEMA = "errtax.trend/1"
 
@@ -35,13 +36,14 @@ class ClassTrend:
 
 @dataclass(frozen=True)
 class Trend:
-    """Models in ascending order of their `scale`; `classes`: all errors, then the layers."""
+    """Models in ascending order of their `scale`; `classes`: all errors, then the layers; `unit`: what was drawn."""
 
     by: str
     scale: tuple[float, ...]
     models: tuple[str, ...]
     positions: int
     classes: tuple[ClassTrend, ...]
+    unit: str
     signature: str
 
     def to_json(self) -> dict[str, Any]:
@@ -50,6 +52,7 @@ class Trend:
             "schema": SCHEMA,
             "signature": self.signature,
             "by": self.by,
+            "unit": self.unit,
             "positions": self.positions,
             "models": [{"model": model, self.by: x} for model, x in zip(self.models, self.scale, strict=True)],
             "classes": [
@@ -74,11 +77,11 @@ def trend(peels: Sequence[Peel], by: str = "parameters", resampling: Resampling 
         raise UsageError(f"a trend needs three peels at least, got {len(peels)}; for two there is errtax compare.")
     for other in peels[1:]:
         require_comparable(peels[0], other)
-    ordered = sorted(peels, key=lambda peel: _scale_of(peel, by))
+    ordered = sorted(share_units(peels), key=lambda peel: _scale_of(peel, by))
     scale = tuple(_scale_of(peel, by) for peel in ordered)
     if len(set(scale)) < 2:
         raise UsageError(f"all these models have the same {by}; there is no trend along it.")
-    sums = [block_sums([peel], resampling.block) for peel in ordered]
+    sums = [block_sums([peel], resampling) for peel in ordered]
     drawn = draw_blocks(len(sums[0].sums), resampling) if len(sums[0].sums) > 1 else np.empty((0, len(sums[0].sums)))
     x = np.log10(np.array(scale))
 
@@ -104,10 +107,11 @@ def trend(peels: Sequence[Peel], by: str = "parameters", resampling: Resampling 
         )
         for name in names
     ]
-    signature = f"{ordered[0].signature}|trend:by={by}|bootstrap:{resampling.description}"
+    units = sums[0].units
+    signature = f"{ordered[0].signature}|trend:by={by}|bootstrap:{units.describe(resampling)}"
     models = tuple(peel.log.model for peel in ordered)
     whole = of("errors", "all errors", [Quantity("errors")])
-    return Trend(by, scale, models, round(sums[0].total("positions")), (whole, *layers), signature)
+    return Trend(by, scale, models, round(sums[0].total("positions")), (whole, *layers), units.kind, signature)
 
 
 def _scale_of(peel: Peel, by: str) -> float:

@@ -11,7 +11,7 @@ import pytest
 
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.prediction_log import log_problems, read_log
-from errtax.lm.split import Scheme, SplitOptions, split_file
+from errtax.lm.split import Scheme, SplitOptions, read_split, split_file
 
 torch = pytest.importorskip("torch")
 
@@ -83,7 +83,11 @@ def test_columns_agree_with_each_other(folder: Path, tmp_path: Path) -> None:
     assert (best >= logprob).all()
     assert np.array_equal(best[right], logprob[right])
     assert (table["entropy"].to_numpy() > 0).all()
-    assert table.schema.metadata[b"errtax.schema"] == b"errtax.log/1"
+    metadata = table.schema.metadata
+    assert metadata[b"errtax.schema"] == b"errtax.log/1"
+    streams = read_split(folder / "parts")
+    assert streams is not None
+    assert (int(metadata[b"streams"]), int(metadata[b"symbols"])) == (streams.streams, len(rank))
 
 
 def test_unknown_symbols_have_probability_zero(folder: Path, tmp_path: Path) -> None:

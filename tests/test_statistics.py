@@ -113,7 +113,7 @@ def test_sums_are_those_of_the_summary_however_the_peel_is_cut(
     peel = peel_of(log, wanted)
     cut = data.draw(st.integers(1, len(log)))
     parts = [part_of(peel, slice(0, cut)), part_of(peel, slice(cut, None))][: 1 if cut == len(log) else 2]
-    whole, pieces = block_sums([peel], block), block_sums(parts, block)
+    whole, pieces = block_sums([peel], Resampling(block)), block_sums(parts, Resampling(block))
     assert whole.quantities == pieces.quantities
     assert np.allclose(whole.sums, pieces.sums, atol=1e-9, equal_nan=True)
     summary = summarise(peel)
@@ -233,7 +233,7 @@ def test_the_command_prints_what_the_library_gives(tmp_path: Path) -> None:
     assert found == json.loads(done.stdout)["statistics"]
     assert found["schema"] == "errtax.stats/1"
     assert found["blocks"] == 4 and "Only 4 blocks" in found["warning"]
-    assert found["signature"].endswith("|bootstrap:block=1000,replicates=2000,seed=1")
+    assert found["signature"].endswith("|bootstrap:unit=block,block=1000,replicates=2000,seed=1")
     shown = CliRunner().invoke(cli, ["stats", str(tmp_path / "p.parquet"), "--block", "50"])
     assert "fair share" in shown.stdout and "block=50" in shown.stdout
 

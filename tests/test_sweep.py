@@ -27,7 +27,7 @@ from errtax.cli.main import cli  # noqa: E402
 from errtax.lm.neural.models import Shape  # noqa: E402
 from errtax.lm.neural.run import Epoch, Recipe, Run, checkpoints, read_run, write_run  # noqa: E402
 from errtax.reports.studies.sweep import agreement_figure, classes_figure, sweep_markdown  # noqa: E402
-from errtax.taxonomy.bootstrap import Resampling, deviation_of_mean, draw_blocks  # noqa: E402
+from errtax.taxonomy.bootstrap import Resampling, draw_blocks  # noqa: E402
 from errtax.taxonomy.studies.sweep import SweepStatus, _status  # noqa: E402
 from errtax.taxonomy.studies.sweep_results import agreement_map, paper_loss, read_results  # noqa: E402
 from errtax.taxonomy.studies.sweep_spec import SweepSpec, read_spec  # noqa: E402
@@ -326,15 +326,3 @@ def test_blocks_are_drawn_as_many_as_there_are() -> None:
     drawn = draw_blocks(7, Resampling(replicates=50))
     assert (drawn.sum(axis=1) == 7).all()
     assert np.array_equal(drawn, draw_blocks(7, Resampling(replicates=50)))
-
-
-def test_the_deviation_is_that_of_independent_blocks() -> None:
-    rng = np.random.default_rng(5)
-    values = rng.normal(size=400_000)
-    assert deviation_of_mean(values) == pytest.approx(1 / np.sqrt(400_000), rel=0.15)
-    clustered = np.repeat(rng.normal(size=400), 1000)
-    assert deviation_of_mean(clustered) == pytest.approx(1 / np.sqrt(400), rel=0.15)
-    values[::2] = np.nan
-    assert deviation_of_mean(values) == pytest.approx(1 / np.sqrt(200_000), rel=0.15)
-    assert deviation_of_mean(values[:1000]) is None
-    assert deviation_of_mean(np.append(values, np.inf)) is None

@@ -129,6 +129,8 @@ def log_metadata(run: Run, text: Text, rows: int, options: PredictOptions) -> di
         "parameters": str(run.config.parameters),
         "text_sha256": text.sha256,
         "train_sha256": run.train_sha256,
+        "streams": str(rows),
+        "symbols": str(len(text)),
         "signature": made,
         **({"step": str(step)} if step else {}),
     }

@@ -18,18 +18,22 @@ from errtax.lm.text import Text
 _BLOCK = 1 << 12  # positions whose distributions are held at a time
 
 
-def predict_orders(index: NgramIndex, text: Text, outputs: dict[int, Path], force: bool = False) -> dict[int, float]:
+def predict_orders(
+    index: NgramIndex, text: Text, outputs: dict[int, Path], force: bool = False, streams: int = 1
+) -> dict[int, float]:
     """Write the log of the model of each order in `outputs`; return their cross-entropies, in nats a symbol.
 
     `logprob` is KenLM's; the other columns are of the distribution over the index's alphabet.  Every symbol is
-    predicted, the first from `<s>`.
+    predicted, the first from `<s>`.  `streams`: those that the text is the pieces of; the logs say so, for statistics.
     """
     orders = sorted(outputs)
     distributions = TextDistributions(index, text.codes, index.alphabet.codes, normalised=False)
     totals, start = dict.fromkeys(orders, 0.0), 0
     with ExitStack() as stack:
         writers = {
-            order: stack.enter_context(table_writer(path, log_schema(text.unit), _metadata(index, text, order), force))
+            order: stack.enter_context(
+                table_writer(path, log_schema(text.unit), _metadata(index, text, order, streams), force)
+            )
             for order, path in outputs.items()
         }
         for scores in index.score_blocks(text.codes, block=_BLOCK):
@@ -43,7 +47,7 @@ def predict_orders(index: NgramIndex, text: Text, outputs: dict[int, Path], forc
     return {order: total / len(text) for order, total in totals.items()}
 
 
-def _metadata(index: NgramIndex, text: Text, order: int) -> dict[str, str]:
+def _metadata(index: NgramIndex, text: Text, order: int, streams: int) -> dict[str, str]:
     made = f"errtax:{errtax.__version__}|ngram:{index.description}|order:{order}"
     return {
         "errtax.schema": LOG.name,
@@ -51,6 +55,8 @@ def _metadata(index: NgramIndex, text: Text, order: int) -> dict[str, str]:
         "model": f"{order - 1}-gram",
         "text_sha256": text.sha256,
         "train_sha256": index.text_sha256,
+        "streams": str(streams),
+        "symbols": str(len(text)),
         "signature": f"{made}|text:{text.sha256[:8]}|train:{index.text_sha256[:8]}",
     }
 

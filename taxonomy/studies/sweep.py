@@ -26,6 +26,7 @@ from errtax.lm.neural.run import choose_device, open_run, read_run
 from errtax.lm.neural.training import CheckpointRule, Watch, train
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.predictions import predict_orders
+from errtax.lm.split import streams_of_part
 from errtax.lm.text import Unit, read_text
 from errtax.taxonomy.peel_file import write_peel
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
@@ -171,7 +172,8 @@ def _complete_ngrams(spec: SweepSpec, folder: Path) -> None:
     for path in missing.values():
         path.parent.mkdir(exist_ok=True)
     if missing:
-        predict_orders(index, read_text(Path(spec.text) / "test.txt", Unit.BYTE), missing, force=True)
+        text = read_text(test, Unit.BYTE)
+        predict_orders(index, text, missing, force=True, streams=streams_of_part(test, text.sha256))
     for n in spec.ngrams:
         _peel(spec, folder, f"{n}-gram")
 

@@ -12,12 +12,13 @@ from sklearn.manifold import TSNE
 
 from errtax.lm.neural.run import read_run
 from errtax.lm.prediction_log import PredictionLog, read_log
-from errtax.taxonomy.bootstrap import STANDARD, deviation_of_mean
+from errtax.taxonomy.bootstrap import STANDARD
 from errtax.taxonomy.peel_file import read_peel
 from errtax.taxonomy.settings import LAYER_NAMES
 from errtax.taxonomy.studies.sweep_file import SCHEMA
 from errtax.taxonomy.studies.sweep_spec import SweepSpec
 from errtax.taxonomy.summary import Summary, summarise
+from errtax.taxonomy.units import deviation_of_mean, units_of
 
 WAR_AND_PEACE = "20e2ba2460b703b3775c48b00d4446e44d7bae250efe0e6a1f234e43fb6526a8"
 """SHA-256 of the paper's test part (330,000 bytes, of a split by streams), for which its numbers hold."""
@@ -91,7 +92,7 @@ def read_results(spec: SweepSpec, folder: Path, failed: Container[str] = ()) -> 
         peel = read_peel(folder / name / "peel.parquet")
         results.append(_result(folder, name, log, summarise(peel)))
         best.append(log.codes if log.argmax_codes is None else log.argmax_codes)
-        signature = f"{peel.signature}|bootstrap:{STANDARD.description}"
+        signature = f"{peel.signature}|bootstrap:{units_of(log, STANDARD).describe(STANDARD)}"
     disagreement = np.array([[float((a != b).mean()) for b in best] for a in best]).reshape(len(best), len(best))
     return SweepResults(results, missing, disagreement, agreement_map(disagreement), signature)
 
@@ -118,7 +119,7 @@ def _result(folder: Path, name: str, log: PredictionLog, summary: Summary) -> Re
         best_epoch=run.best.epoch if run else None,
         val_loss=run.best.val_loss if run else None,
         test_loss=-float(np.nanmean(log.logprobs)),
-        deviation=deviation_of_mean(log.logprobs),
+        deviation=deviation_of_mean(log, STANDARD),
         paper=paper_loss(name) if log.text_sha256 == WAR_AND_PEACE else None,
         errors=summary.errors,
         positions=summary.positions,
