@@ -3,7 +3,6 @@
 import hashlib
 import mmap
 import os
-import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,12 +12,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-try:
-    import fcntl
-except ImportError:  # Windows: two builds of the same file are not kept apart there
-    fcntl = None  # type: ignore[assignment]
-
 from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.temporary import stands_at, temporary_beside, try_lock
 
 
 def require_input(path: Path) -> Path:
@@ -121,15 +116,13 @@ def require_output_folder(path: Path) -> Path:
 def locked(path: Path) -> Iterator[BinaryIO]:
     """Open `path` to read and write, made if need be, for this process alone; `UsageError` where another has it.
 
-    A file that still stands there after a failure is removed, unless `PATH.state` says that it can be gone on with.
+    A file that still stands there after a failure is removed, unless `PATH.state` says that it can be resumed.
     """
     require_absent(path, force=True)
     with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o666), "r+b") as file:
-        if fcntl is not None:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise UsageError(f"another process is writing {path}; wait for it, or give another name.") from None
+        # another process may have given the file its final name just before it was locked here
+        if not (try_lock(file.fileno()) and stands_at(file.fileno(), path)):
+            raise UsageError(f"another process is writing {path}; wait for it, or give another name.")
         try:
             yield file
         except BaseException:
@@ -144,13 +137,9 @@ def replacing(path: Path, force: bool = True) -> Iterator[Path]:
     require_absent(path, force)
     path = target_of(path)
     require_folder(path)
-    # the suffix stays last: plotting and Parquet libraries choose the format by it
-    temporary = path.with_name(f".{path.stem}.{secrets.token_hex(4)}.tmp{path.suffix}")
-    try:
+    with temporary_beside(path) as temporary:
         yield temporary
         os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_text(path: Path, content: str, force: bool = True) -> None:

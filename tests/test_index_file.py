@@ -142,6 +142,33 @@ def test_a_damaged_partial_build_is_not_gone_on_with(tmp_path: Path, monkeypatch
     assert path.read_bytes() == bytes_of(NgramIndex.build(zipf(60_000), 8), tmp_path / "y.ngram")
 
 
+def test_a_damaged_state_is_left_out_of_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Emptied, cut, of random bytes, and with single bits flipped: the build starts again and gives the same bytes."""
+    path, state = tmp_path / "x.ngram", tmp_path / "x.ngram.partial.state"
+    stop_at_the_end(path, monkeypatch)
+    partial, whole = (tmp_path / "x.ngram.partial").read_bytes(), state.read_bytes()
+    expected = bytes_of(NgramIndex.build(zipf(60_000), 8), tmp_path / "y.ngram")
+    rng = np.random.default_rng(1)
+    flipped = []
+    for _ in range(12):
+        damaged = bytearray(whole)
+        damaged[rng.integers(len(whole))] ^= 1 << rng.integers(8)
+        flipped.append(bytes(damaged))
+    for content in (b"", whole[:50], whole[:-30], rng.bytes(2000), b"{}", *flipped):
+        (tmp_path / "x.ngram.partial").write_bytes(partial)
+        state.write_bytes(content)
+        state.with_name(state.name + ".new").write_bytes(b"half")
+        NgramIndex.build_file(zipf(60_000), path, 8)
+        assert path.read_bytes() == expected
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["x.ngram", "y.ngram"]
+
+
+def test_a_damaged_state_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "x.ngram.partial.state").write_bytes(b"")
+    NgramIndex.build_file(zipf(100), tmp_path / "x.ngram", 3)
+    assert "x.ngram.partial.state is damaged, so the build starts again." in caplog.text
+
+
 def test_what_another_build_left_is_not_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.ngram"
     stop_at_the_end(path, monkeypatch)

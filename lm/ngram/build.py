@@ -14,7 +14,7 @@ from errtax.lm.files import locked, require_absent, require_folder, target_of
 from errtax.lm.machine import free_memory, memory_in_use
 from errtax.lm.ngram.container import ContainerWriter
 from errtax.lm.ngram.index_file import MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, begin_index, finish_index
-from errtax.lm.ngram.partitions import PartitionedBuild
+from errtax.lm.ngram.partitions import PartitionedBuild, Progress
 from errtax.lm.ngram.sequence import SPECIAL, occurrences, repeat_final_flush, tail_strings, training_sequence
 from errtax.lm.ngram.smoothing import Discounts, estimate_discounts
 from errtax.lm.ngram.suffix_tree import Counts, Tree
@@ -109,7 +109,7 @@ def build_file(
     require_folder(path)
     path = target_of(require_absent(path, force=True))
     partial = path.with_name(path.name + ".partial")
-    # with a journal beside it, an unfinished build stays to be gone on with
+    # with a journal beside it, an unfinished build stays to be resumed
     with locked(partial) as file:
         source = _prepare(text, order, fallback)
         journal = Journal(partial, file, source)
@@ -135,10 +135,11 @@ def build_file(
 
 
 class Journal:
-    """Keeps what an interrupted build needs to go on: beside `X.partial`, a file that says how far it is whole."""
+    """Keeps what resuming an interrupted build needs: beside `X.partial`, a file that says how far it is whole."""
 
     def __init__(self, partial: Path, file: BinaryIO, source: _Source) -> None:
         self.path = partial.with_name(partial.name + ".state")
+        self._new = self.path.with_name(self.path.name + ".new")
         self.file = file
         self.source = source
         text = source.text
@@ -160,33 +161,47 @@ class Journal:
         progress = self.source.tree.progress
         sizes = {"next_bucket": progress.next_bucket, "n_nodes": progress.n_nodes, "n_leaves": progress.n_leaves}
         header = json.dumps({"key": self.key, "sizes": sizes, "writer": writer.state()})
-        temporary = self.path.with_name(self.path.name + ".new")
-        with temporary.open("wb") as out:
+        with self._new.open("wb") as out:
             np.savez(out, header=np.array(header), roots=progress.roots, **progress.counts._asdict())
             out.flush()
             os.fsync(out.fileno())
-        os.replace(temporary, self.path)
+        os.replace(self._new, self.path)
 
     def resume(self) -> ContainerWriter | None:
-        """A writer that goes on after the last partition kept, if there is one of the same build."""
+        """A writer that continues after the last partition kept, if there is one of the same build.
+
+        A state that cannot be read, or does not fit this build, is left out of account.
+        """
         if not self.path.exists():
             return None
+        try:
+            writer = self._restored()
+        except Exception:  # zipfile, numpy and json raise many kinds for a file that is cut, empty or damaged
+            logger.warning("%s is damaged, so the build starts again.", self.path)
+            return None
+        if writer is not None:
+            done = 100 * self.source.tree.progress.n_leaves // len(self.source.tree.symbols)
+            logger.info("Resuming a build that was interrupted: %d%% is done.", done)
+        return writer
+
+    def _restored(self) -> ContainerWriter | None:
+        tree, writer = self.source.tree, ContainerWriter(self.file)
         with np.load(self.path) as state:
             header = json.loads(str(state["header"]))
-            writer = ContainerWriter(self.file)
             if header["key"] != self.key or not writer.restore(header["writer"]):
                 return None
-            progress = self.source.tree.progress
-            progress.roots = state["roots"]
-            progress.counts = Counts(*(state[name] for name in Counts._fields))
-        for name, value in header["sizes"].items():
-            setattr(progress, name, value)
-        logger.info(
-            "Going on with a build that was interrupted: %d%% is done.",
-            100 * progress.n_leaves // len(self.source.tree.symbols),
-        )
+            roots, counts = state["roots"], Counts(*(state[name] for name in Counts._fields))
+        sizes = {name: int(header["sizes"][name]) for name in ("next_bucket", "n_nodes", "n_leaves")}
+        known = tree.progress
+        for array, due in zip((roots, *counts), (known.roots, *known.counts), strict=True):
+            if (array.dtype, array.shape) != (due.dtype, due.shape):
+                raise ValueError("an array of another build")
+        if sizes["n_leaves"] != int(tree.sizes[: sizes["next_bucket"]].sum()):
+            raise ValueError("numbers that do not fit the text")
+        tree.progress = Progress(roots, counts, **sizes)
         return writer
 
     def forget(self) -> None:
-        """Nothing to go on with."""
-        self.path.unlink(missing_ok=True)
+        """Nothing to resume."""
+        for path in (self.path, self._new):
+            path.unlink(missing_ok=True)

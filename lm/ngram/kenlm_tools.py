@@ -7,7 +7,6 @@ and its queries know no model of order 1, so that one stays an ARPA file.
 import json
 import os
 import re
-import secrets
 import shutil
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from errtax.lm.files import require_absent, require_input, sha256_of_file, targe
 from errtax.lm.machine import free_memory
 from errtax.lm.ngram.smoothing import FALLBACK
 from errtax.lm.ngram.token_names import name_symbols
+from errtax.lm.temporary import leftovers, name_beside, temporary_beside
 from errtax.lm.text import Alphabet, Text, refuse_special_words
 
 SCHEMA = "errtax.kenlm/1"
@@ -230,15 +230,16 @@ def _replacing_folder(path: Path, force: bool) -> Iterator[Path]:
             raise UsageError(f"{path} has other files than KenLM models ({others[0]}); give another name with -o.")
     if not path.resolve().parent.is_dir():
         raise UsageError(f"the folder {path.parent} does not exist; make it first, or give another name with -o.")
-    temporary, old = (path.with_name(f".{path.name}.{secrets.token_hex(4)}.{end}") for end in ("tmp", "old"))
-    temporary.mkdir()
-    try:
-        yield temporary
-        if path.exists():
-            path.rename(old)
-        temporary.rename(path)
-    finally:
-        if old.exists() and not path.exists():
-            old.rename(path)
-        for folder in (temporary, old):
-            shutil.rmtree(folder, ignore_errors=True)
+    for left in leftovers(path, "old"):  # a run was killed between the two renamings below, or after them
+        shutil.rmtree(left, ignore_errors=True) if path.exists() else left.rename(path)
+    old = name_beside(path, "old")
+    with temporary_beside(path, folder=True) as temporary:
+        try:
+            yield temporary
+            if path.exists():
+                path.rename(old)
+            temporary.rename(path)
+        finally:
+            if old.exists() and not path.exists():
+                old.rename(path)
+            shutil.rmtree(old, ignore_errors=True)
