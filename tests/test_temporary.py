@@ -83,7 +83,7 @@ with replacing(Path(sys.argv[1])) as temporary:
 def test_what_another_machine_left_stays_for_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "out.txt"
     with monkeypatch.context() as patched:
-        patched.setattr(temporary.platform, "node", lambda: "elsewhere")
+        patched.setattr("platform.node", lambda: "elsewhere")
         left = leave(path)
     assert leftovers(path, "tmp") == []
     os.utime(left, (time.time() - 90_000,) * 2)
@@ -96,7 +96,7 @@ def test_without_locks_nothing_is_taken_for_left(tmp_path: Path, monkeypatch: py
 
     path = tmp_path / "out.txt"
     left = leave(path)
-    monkeypatch.setattr(temporary.fcntl, "flock", no_locks)
+    monkeypatch.setattr("fcntl.flock", no_locks)
     write_text(path, "whole")
     assert names(tmp_path) == sorted([left.name, "out.txt"])
     with locked(tmp_path / "x.partial") as file:  # two builds are then not kept apart, but one can run
