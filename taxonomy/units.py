@@ -87,6 +87,7 @@ class UnitTables:
 
     def add(self, tables: Floats) -> None:
         """The sums over the cells of the piece that was cut last; shape (cells, ...)."""
+        tables = tables.astype(np.float64)  # bincount of nothing is of integers
         if self._continues:
             self._tables[-1][-1] += tables[0]
             tables = tables[1:]

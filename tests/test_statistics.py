@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from errtax.cli.main import cli
 from errtax.lm.errors import UsageError
 from errtax.lm.prediction_log import PredictionLog
+from errtax.lm.text import Unit
 from errtax.taxonomy.attribution import OUTSIDE, claims_of, fair_parts, overlaps, players_of, unique_parts
 from errtax.taxonomy.block_sums import BlockSums, Quantity, block_sums
-from errtax.taxonomy.bootstrap import Resampling
+from errtax.taxonomy.bootstrap import STANDARD, Resampling
 from errtax.taxonomy.layers import claim_bits
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.peel_file import read_peel_parts, write_peel
@@ -29,6 +30,7 @@ from errtax.taxonomy.settings import LAYER_NAMES, Settings
 from errtax.taxonomy.signature import settings_of_signature
 from errtax.taxonomy.statistics import Resampled, statistics
 from errtax.taxonomy.summary import summarise
+from test_oracles import log_of
 from test_peel import evidence_of, logs, settings
 
 FEW = Resampling(block=4, replicates=150)
@@ -123,6 +125,12 @@ def test_sums_are_those_of_the_summary_however_the_peel_is_cut(
             assert whole.total("count", layer.name, part.name) == part.count
             bits = whole.total("bits", layer.name, part.name) / max(summary.positions, 1)
             assert bits == pytest.approx(part.bits, abs=1e-9)
+
+
+def test_a_piece_without_predictions_adds_nothing() -> None:
+    peel = peel_of(log_of(Unit.CHAR, b"abcd", [math.nan, math.nan, -1.0, -1.0]), Settings(layers=("word", "boost")))
+    pieces = block_sums([part_of(peel, slice(0, 1)), part_of(peel, slice(1, None))], STANDARD)
+    assert np.array_equal(pieces.sums, block_sums([peel], STANDARD).sums)
 
 
 @given(log=logs(), wanted=settings())
