@@ -1,17 +1,22 @@
 """The rare word oracle: how often the training text contained the word."""
 
+import re
 from collections import Counter
 
 import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.text import Text
-from errtax.oracle.text_view import WORD, TextView
+from errtax.oracle.text_view import TextView
+from errtax.oracle.word_rule import PATTERN, word_spans
 
 
-def count_words(text: Text) -> Counter[str]:
+def count_words(text: Text, word_rule: str = PATTERN) -> Counter[str]:
     """How often each word occurs in a training text."""
-    return Counter(WORD.findall(text.string))
+    string = text.string
+    if word_rule == PATTERN:  # several times as fast
+        return Counter(re.findall(PATTERN, string))
+    return Counter(string[start:stop] for start, stop in word_spans(string, word_rule).tolist())
 
 
 def counts_in_training(view: TextView, counts: Counter[str]) -> NDArray[np.int64]:

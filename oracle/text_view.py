@@ -17,10 +17,9 @@ from numpy.typing import NDArray
 from errtax.lm.prediction_log import PredictionLog, bytes_of
 from errtax.lm.text import Codes, Unit
 from errtax.oracle.quotes import APOSTROPHES, QUOTES
+from errtax.oracle.word_rule import PATTERN, word_spans
 
-WORD = re.compile(r"\w+")
-"""A word is a maximal match, over the whole text, case-sensitive; training words are counted with it too."""
-
+_WORD_CHARACTER = re.compile(r"\w")
 SPACE, QUOTE, NEWLINE = 1, 2, 3
 AFTER_NAMES = ("", "space", "quote", "newline")
 _GAP = {
@@ -61,7 +60,7 @@ def kinds_of(characters: list[str]) -> CharacterKinds:
     [[True, False], [False, False], [False, False], [False, False], [False, False]]
     """
     rules: list[Callable[[str], bool]] = [
-        lambda c: bool(WORD.match(c)),
+        lambda c: bool(_WORD_CHARACTER.match(c)),
         lambda c: c.isspace() and c not in "\r\n",
         lambda c: c in QUOTES,
         lambda c: c in APOSTROPHES,
@@ -73,7 +72,7 @@ def kinds_of(characters: list[str]) -> CharacterKinds:
 class CharacterClasses(NamedTuple):
     """What each character of the text is; all boolean, one entry a character."""
 
-    word: NDArray[np.bool_]
+    word: NDArray[np.bool_]  # in a word, by the view's rule
     space: NDArray[np.bool_]
     quote: NDArray[np.bool_]
     newline: NDArray[np.bool_]
@@ -87,7 +86,8 @@ class TextView:
     `codes[i]`: symbol i.  `positions[i]`: its index in the evaluated text.  `rows`: the symbols that are rows of the
     log; the others (`gaps`) are placeholders, one for each gap in the positions and each start of another document, so
     that no context and no word reaches across; a placeholder's position is that before the next row's.  `documents`:
-    where documents begin, 0 first: the first symbol, or the placeholder before it.
+    where documents begin, 0 first: the first symbol, or the placeholder before it.  `word_rule`: what a word is
+    (`word_rule`).
     """
 
     unit: Unit
@@ -96,21 +96,23 @@ class TextView:
     rows: NDArray[np.int64] | slice
     gaps: NDArray[np.int64]
     documents: NDArray[np.int64]
+    word_rule: str = PATTERN
 
     @classmethod
-    def of_log(cls, log: PredictionLog) -> "TextView":
+    def of_log(cls, log: PredictionLog, word_rule: str = PATTERN) -> "TextView":
         """The text that a log's rows spell."""
         is_break = np.diff(log.positions, prepend=-1) != 1
         starts = log.document_starts
         is_break[starts[1:]] = True  # the first document begins the text, or follows a gap in the positions
         breaks = np.flatnonzero(is_break)
         if not len(breaks):
-            return cls(log.unit, log.codes, log.positions, slice(None), breaks, starts)
+            return cls(log.unit, log.codes, log.positions, slice(None), breaks, starts, word_rule)
         codes: NDArray[Any] = np.insert(log.codes, breaks, _GAP[log.unit])
         positions = np.insert(log.positions, breaks, log.positions[breaks] - 1)
         gaps = breaks + np.arange(len(breaks))
         documents = starts + np.searchsorted(breaks, starts)  # as many placeholders stand before it
-        return cls(log.unit, codes, positions, np.delete(np.arange(len(codes)), gaps), gaps, documents)
+        rows = np.delete(np.arange(len(codes)), gaps)
+        return cls(log.unit, codes, positions, rows, gaps, documents, word_rule)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -148,10 +150,14 @@ class TextView:
         return np.repeat(per_character, np.diff(self.first_symbol))
 
     @cached_property
+    def _word_spans(self) -> NDArray[np.int64]:
+        """The first character of each word and the one after its last; shape (words, 2)."""
+        return word_spans(self.string, self.word_rule, self.gap_characters)
+
+    @cached_property
     def words(self) -> Words:
         """The words, with their places in symbols."""
-        string = self.string
-        spans = np.array([match.span() for match in WORD.finditer(string)], np.int64).reshape(-1, 2)
+        string, spans = self.string, self._word_spans
         ids: dict[str, int] = {}
         types = [ids.setdefault(string[a:b], len(ids)) for a, b in spans.tolist()]
         start, end = self.first_symbol[spans[:, 0]], self.first_symbol[spans[:, 1]]
@@ -175,7 +181,10 @@ class TextView:
         points = self.points
         distinct, which = np.unique(points, return_inverse=True)
         kinds = kinds_of([chr(point) for point in distinct])
-        word, space, quote, apostrophe, mark = (kind[which] for kind in kinds)
+        _, space, quote, apostrophe, mark = (kind[which] for kind in kinds)
+        edges = np.zeros((2, len(points) + 1), np.int64)
+        edges[0, self._word_spans[:, 0]], edges[1, self._word_spans[:, 1]] = 1, 1
+        word = np.cumsum(edges[0] - edges[1])[:-1] > 0
         before, after = np.roll(word, 1), np.roll(word, -1)
         before[:1] = after[-1:] = False
         line_feed, carriage_return = points == 0x0A, points == 0x0D

@@ -26,6 +26,7 @@ from errtax.lm.files import require_input, write_text
 from errtax.lm.ngram.model import NgramModel
 from errtax.lm.prediction_log import PredictionLog, log_of_frame
 from errtax.oracle.custom import find_oracles
+from errtax.oracle.word_rule import PATTERN
 from errtax.reports.bars import bars_figure, difference_figure
 from errtax.reports.excerpts import excerpt, worst_rows
 from errtax.reports.figure import save_figure, svg_of
@@ -54,6 +55,7 @@ def peel(
     train: StrPath | None = None,
     *,
     preset: str = "paper",
+    words: str = PATTERN,
     **settings: Any,
 ) -> "PeelView":
     """The peel of a prediction log: a file, or a frame with the columns position, symbol and logprob.
@@ -61,7 +63,8 @@ def peel(
     `ngram`: an index, or any model that `errtax build-ngram` or KenLM makes; without it one is built from `train`, the
     training text's file.  `settings`: thresholds in place of the preset's, by the names of `Settings`: `layers`,
     `criterion`, `ngram_max`, `memory_windows`, `memory_min_length`, `rare_counts`, `newline_reach`, `boosts`.  `layers`
-    may name oracles of your own, too.
+    may name oracles of your own, too.  `words`: what a word is, a regular expression or `icu` (`pip install
+    'errtax[icu]'`), for texts that put no spaces between words.
 
     Raises `BadInput` for a log, model or text that does not fit, `UsageError` for settings that do not.
     """
@@ -74,6 +77,7 @@ def peel(
         source,
         Path(ngram) if isinstance(ngram, str | PathLike) else ngram,
         None if train is None else require_input(Path(train)),
+        words=words,
     )
     return PeelView(peel_files(inputs, _changed(PRESETS[preset], settings)))
 

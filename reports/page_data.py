@@ -1,8 +1,9 @@
 """The columns that the page's script reads: the evidence of a peel in about two bytes a symbol and model.
 
-What follows from the text alone – words, spaces, quotes, newlines, punctuation – the script finds out by itself, from
-the kinds of the characters.  What is compared with a threshold is stored as coarsely as the positions of its slider
-allow: two values that no position tells apart have one code.  So the page counts exactly what the library counts.
+What follows from the text alone – words as runs of letters, spaces, quotes, newlines, punctuation – the script finds
+out by itself, from the kinds of the characters; other words have a column.  What is compared with a threshold is stored
+as coarsely as the positions of its slider allow: two values that no position tells apart have one code.  So the page
+counts exactly what the library counts.
 """
 
 import base64
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.prediction_log import bytes_of
+from errtax.oracle.evidence import Evidence
 from errtax.oracle.text_view import TextView, kinds_of
 from errtax.reports.palette import COLOURS, LETTERS
 from errtax.taxonomy.layers import find_layer
@@ -106,8 +108,12 @@ def _kinds(view: TextView) -> dict[str, int]:
 
 def _evidence(peel: Peel, view: TextView) -> dict[str, NDArray[Any]]:
     evidence, columns = peel.evidence, {}
-    rows = np.arange(len(view))[view.rows]
-    starts = np.searchsorted(rows, view.words.start)
+    starts = _word_starts(evidence, view)
+    inside = evidence.word_offset >= 0
+    found = np.searchsorted(np.arange(len(view))[view.rows], view.words.start)
+    if not np.array_equal(starts, found) or not np.array_equal(inside, (view.word_of >= 0)[view.rows]):
+        columns["words"] = np.where(inside, 2, 0).astype(np.uint8)  # other words than the script would find
+        columns["words"][starts] = 1
     distances = evidence.memory_distance[starts]
     codes = np.searchsorted(windows_of(peel.settings), distances)
     columns["memory"] = np.where(distances > 0, codes, _NEVER).astype(np.uint8)  # a code a word
@@ -123,6 +129,13 @@ def _evidence(peel: Peel, view: TextView) -> dict[str, NDArray[Any]]:
             values = np.where((values >= 0) & (found < len(rule.limits)), found + 1, 0)
         columns[f"own-{rule.name}"] = values.astype(np.uint8)
     return columns
+
+
+def _word_starts(evidence: Evidence, view: TextView) -> NDArray[np.int64]:
+    """The row at which each word begins, whatever rule found the words."""
+    begins = np.zeros(len(view), bool)
+    begins[view.first_symbol[:-1]] = True
+    return np.flatnonzero((evidence.word_offset == 0) & begins[view.rows])
 
 
 def _rare_type(settings: Settings) -> type[np.unsignedinteger[Any]]:

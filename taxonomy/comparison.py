@@ -206,7 +206,7 @@ def require_comparable(baseline: Peel, other: Peel) -> None:
 
 
 def _making(peel: Peel) -> tuple[str, ...]:
-    """How a peel was made, but for the model: rules, and the oracles' index and training text."""
+    """How a peel was made, but for the model: rules, what a word is, and the oracles' index and training text."""
     signed = parse_signature(peel.signature) if peel.signature else {}
-    oracles = (signed.get("ngram", ""), signed.get("train", ""))
+    oracles = (signed.get("ngram", ""), signed.get("train", ""), signed.get("words", ""))
     return str(peel.settings.criterion), peel.settings.description, *oracles

@@ -352,6 +352,7 @@ _SOURCES = (
     "step",
     "streams",
     "symbols",
+    "words",
     "text_sha256",
     "train_sha256",
     "preds_sha256",

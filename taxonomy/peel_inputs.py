@@ -17,11 +17,14 @@ from errtax.lm.text import Text, Unit, read_text
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
+from errtax.oracle.word_rule import PATTERN, describe_words, require_words, share_without_spaces
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.signature import make_signature
 
 logger = logging.getLogger("errtax")
+_MOSTLY = 0.5
+"""Of a text's letters: with more than that share of Chinese, Japanese, Thai, … a notice says what words are."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,10 @@ class PeelInputs:
     train_text: Path | None = None
     text: Path | None = None  # if given, the log must be a log of it
     engine: str | None = None  # for an ARPA file: native or kenlm
+    words: str = PATTERN  # what a word is: a regular expression, or icu (`word_rule`)
+
+    def __post_init__(self) -> None:
+        require_words(self.words)
 
 
 def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
@@ -51,19 +58,21 @@ def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
     _announce_missing(inputs, settings)
     logger.debug("Read %s rows of %s.", f"{len(log):,}", log.name)
     model = _model(inputs, train, log, settings)
-    view = TextView.of_log(log)
-    words = count_words(train) if train is not None and "rare" in settings.layers else None
+    view = TextView.of_log(log, inputs.words)
+    _announce_words(view)
+    words = count_words(train, inputs.words) if train is not None and "rare" in settings.layers else None
     peel = peel_log(log, collect_evidence(view, model, words, settings.custom), settings)
     logger.debug("Peeled: %s errors.", f"{int(peel.error.sum()):,}")
     train_sha256 = train.sha256 if train else model.text_sha256 if model else ""
     described = model.description if model else ""
-    documents = len(log.document_starts)
+    documents, word_rule = len(log.document_starts), describe_words(inputs.words)
     signature = make_signature(
-        str(log.unit), len(log), peel.settings, described, log.text_sha256, train_sha256, documents
+        str(log.unit), len(log), peel.settings, described, log.text_sha256, train_sha256, documents, word_rule
     )
     preds_sha256 = log_sha256(inputs.preds) if isinstance(inputs.preds, Path) else None
     sources: dict[str, str] = {
         "text_sha256": log.text_sha256,
+        **({"words": word_rule} if word_rule else {}),
         **({"preds_sha256": preds_sha256} if preds_sha256 else {}),
         **({"train_sha256": train_sha256} if train_sha256 else {}),
         **({"ngram_sha256": _sha256_of_model(inputs.ngram)} if isinstance(inputs.ngram, Path) else {}),
@@ -108,6 +117,13 @@ def _announce_missing(inputs: PeelInputs, settings: Settings) -> None:
         missing.append("rare (needs --train-text train.txt)")
     if missing:
         logger.warning("Layers left out: %s.", "; ".join(missing))
+
+
+def _announce_words(view: TextView) -> None:
+    share = share_without_spaces(view.points[view.classes.word]) if view.word_rule == PATTERN else 0.0
+    if share > _MOSTLY:
+        found = f"{100 * share:.0f} % of the text's letters are of scripts that put no spaces between words"
+        logger.warning("%s: a whole clause counts as one word here; --words icu finds the words in it.", found)
 
 
 def _of_text(log: PredictionLog, path: Path) -> PredictionLog:

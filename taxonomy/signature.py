@@ -11,17 +11,20 @@ ABSENT = "none"
 
 
 def make_signature(
-    unit: str, rows: int, settings: Settings, ngram: str, text_sha256: str, train_sha256: str, documents: int = 1
+    unit: str, rows: int, settings: Settings, ngram: str, text_sha256: str, train_sha256: str, documents: int = 1,
+    words: str = "",
 ) -> str:  # fmt: skip
     """For example `errtax:0.1.0|unit:byte|n:330000|err:p<0.5|layers:ngram(1-9),...|ngram:...|text:...|train:...`.
 
-    Of more than one document it says how many: `docs:40`.
+    Of more than one document it says how many, `docs:40`, and of words that are not the default's what they are,
+    `words:icu 78.1`.
     """
     fields = {
         "errtax": errtax.__version__,
         "unit": unit,
         "n": str(rows),
         **({"docs": str(documents)} if documents > 1 else {}),
+        **({"words": listed([words])} if words else {}),
         "err": str(settings.criterion),
         "layers": settings.description,
         "ngram": ngram or ABSENT,

@@ -195,11 +195,11 @@ def track_of(positions: Sequence[int], codes: Sequence[int]) -> str:
     return "".join(track)
 
 
-def facts_of(track: str, as_bytes: bool) -> dict[int, Fact]:
-    """The facts of each position of a track that is there."""
+def facts_of(track: str, as_bytes: bool, pattern: str = r"\w+") -> dict[int, Fact]:
+    """The facts of each position of a track that is there; `pattern`: of words."""
     facts: dict[int, Fact] = {}
     for run in re.finditer(f"[^{MISSING}]+", track):
-        facts |= _facts_of_run(track, run.start(), run.group(), as_bytes)
+        facts |= _facts_of_run(track, run.start(), run.group(), as_bytes, pattern)
     return facts
 
 
@@ -216,11 +216,11 @@ def facts_of_documents(
     return facts
 
 
-def _facts_of_run(track: str, start: int, run: str, as_bytes: bool) -> dict[int, Fact]:
+def _facts_of_run(track: str, start: int, run: str, as_bytes: bool, pattern: str) -> dict[int, Fact]:
     characters = run.encode("latin-1").decode("utf-8", "surrogateescape") if as_bytes else run
     widths = [len(c.encode("utf-8", "surrogateescape")) if as_bytes else 1 for c in characters]
     first = _sums(start, widths)
-    word_at = {m: match.span() for match in re.finditer(r"\w+", characters) for m in range(*match.span())}
+    word_at = {m: match.span() for match in re.finditer(pattern, characters) for m in range(*match.span())}
     newline: int | None = None  # character index of the latest newline
     facts = {}
     for m, c in enumerate(characters):
@@ -237,13 +237,13 @@ def _facts_of_run(track: str, start: int, run: str, as_bytes: bool) -> dict[int,
             word_length=length,
             word_offset=offset,
             word=word,
-            after=kind_of(characters, m - 1) if m else None,
+            after=kind_of(characters, m - 1, word_at) if m else None,
             newline_distance=None if newline is None else m - newline,
             punctuation=unicodedata.category(c).startswith(("P", "S")),
         )
         for position in range(first[m], first[m + 1]):
             facts[position] = fact
-        if kind_of(characters, m) == "newline":
+        if kind_of(characters, m, word_at) == "newline":
             newline = m
     return facts
 
@@ -255,7 +255,7 @@ def _sums(start: int, widths: Sequence[int]) -> list[int]:
     return sums
 
 
-def kind_of(characters: str, m: int) -> str | None:
+def kind_of(characters: str, m: int, word_at: Mapping[int, tuple[int, int]]) -> str | None:
     """What character m is to the symbol after it."""
     c = characters[m]
     if c == "\n" or (c == "\r" and characters[m + 1 : m + 2] != "\n"):
@@ -265,10 +265,7 @@ def kind_of(characters: str, m: int) -> str | None:
     if c in QUOTES:
         return "quote"
     if c in "'’＇":
-        between = (
-            0 < m < len(characters) - 1 and re.match(r"\w", characters[m - 1]) and re.match(r"\w", characters[m + 1])
-        )
-        return None if between else "quote"
+        return None if m - 1 in word_at and m + 1 in word_at else "quote"
     return None
 
 

@@ -22,9 +22,9 @@
   }
 
   const widths = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array };
-  const [utf8, ngram, memory, rare] = await Promise.all([
-    column("text"), column("ngram"), column("memory"), column("rare", widths[data.rare_bytes]),
-  ]);
+  const [utf8, ngram, memory, rare, cut] = await Promise.all([
+    column("text"), column("ngram"), column("memory"), column("rare", widths[data.rare_bytes]), column("words"),
+  ]); // cut: 1 where a word begins, 2 inside; null where words are runs of characters of words
   const many = 256 ** data.rare_bytes - 1; // a count of this, or more
   const own = {};
   for (const layer of data.layers) if (layer.own) own[layer.name] = await column("own-" + layer.name);
@@ -99,6 +99,7 @@
   const after = new Uint8Array(n), mark = new Uint8Array(n), newline = new Uint16Array(n);
   const wordOf = new Int32Array(n).fill(-1), offset = new Uint16Array(n), wordLength = [], wordStart = [];
   {
+    const inWord = (c) => (cut ? cut[first[c]] > 0 : (kindTable[points[c]] & WORD) > 0);
     let since = 0, inside = false; // characters since the last newline, 0 before one
     for (let c = 0; c < m; c++) {
       const from = first[c], to = first[c + 1], gap = c === 0 || gapBefore[from];
@@ -107,15 +108,14 @@
       const before = gap ? 0 : kindTable[points[c - 1]];
       let kind = 0;
       if (!gap) {
-        const twice = c > 1 && !gapBefore[first[c - 1]] ? kindTable[points[c - 2]] : 0;
-        const between = twice & WORD && kindTable[points[c]] & WORD;
+        const between = c > 1 && !gapBefore[first[c - 1]] && inWord(c - 2) && inWord(c);
         if (before & SPACE) kind = 1;
         if (before & QUOTE || (before & APOSTROPHE && !between)) kind = 2;
         if (points[c - 1] === 10 || (points[c - 1] === 13 && points[c] !== 10)) kind = 3;
       }
       const own = kindTable[points[c]];
-      if (own & WORD) {
-        if (!inside || gap) { wordStart.push(from); wordLength.push(0); }
+      if (inWord(c)) {
+        if (cut ? cut[from] === 1 : !inside || gap) { wordStart.push(from); wordLength.push(0); }
         inside = true;
       } else inside = false;
       const word = wordStart.length - 1, at = inside ? Math.min(wordLength[word]++, 65535) : 0;
