@@ -2,7 +2,6 @@
 
 import errno
 import os
-import signal
 import sys
 
 import click
@@ -10,6 +9,7 @@ import click
 import errtax
 from errtax.cli.commands import COMMANDS, load_command
 from errtax.cli.frame import fail
+from errtax.cli.signals import ending_on_signals
 from errtax.lm.errors import ErrtaxError
 
 
@@ -56,9 +56,9 @@ def main() -> None:
     Exit codes: 0 ok, 1 a check failed, 2 usage, 3 bad input, 4 internal error, 130 interrupted.
     """
     debug = "--debug" in sys.argv or os.environ.get("ERRTAX_DEBUG", "0") not in ("", "0")
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # so that files are tidied up
     try:
-        code = cli(standalone_mode=False)
+        with ending_on_signals():
+            code = cli(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.Abort:
         fail("interrupted.", 130)
