@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from errtax.lm.prediction_log import encode_symbols
+from errtax.lm.special import EOS_NAME
 from errtax.lm.table import arrow_of, arrow_of_names
 from errtax.lm.text import END_OF_LINE, Text, Unit
 
@@ -25,4 +26,4 @@ def symbol_column(text: Text, start: int = 0, stop: int | None = None) -> Any:
         return encode_symbols(codes, text.unit)
     numbers = arrow_of(codes, null=codes == END_OF_LINE)
     strings = text.words.take(numbers) if text.unit is Unit.WORD else numbers.cast(pa.string())
-    return pc.coalesce(strings, arrow_of_names(["</s>"])[0])
+    return pc.coalesce(strings, arrow_of_names([EOS_NAME])[0])

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
 from errtax.lm.files import files_below, map_bytes, require_input, sha256_of_file
+from errtax.lm.special import EOS_NAME, SPECIAL_NAMES, UNK_NAME
 from errtax.lm.table import arrow_of_names, numpy_of
 from errtax.lm.tokens import SUFFIXES, parse_tokens, read_token_files
 from errtax.lm.words import decode_utf8, split_words
@@ -30,7 +31,6 @@ END_OF_LINE = 0xFFFFFFFF
 """The code behind the last word or token of a line; a model scores it as `</s>`."""
 UNKNOWN = 0xFFFFFFFE
 """The code of a word that a model does not know."""
-SPECIAL_WORDS = ("<unk>", "<s>", "</s>")
 _NEWLINE = 10
 _SMALL_CODE = 1 << 21
 """Codes below it are counted in a table, of at most 16 MB; the distinct ones of larger codes are found by sorting."""
@@ -208,7 +208,7 @@ def refuse_special_words(text: Text) -> None:
 
 
 def _is_special(words: Any) -> NDArray[np.bool_]:
-    return numpy_of(pc.is_in(words, value_set=arrow_of_names(SPECIAL_WORDS)))
+    return numpy_of(pc.is_in(words, value_set=arrow_of_names(SPECIAL_NAMES)))
 
 
 def recode(text: Text, words: Any) -> NDArray[np.uint32]:
@@ -232,7 +232,7 @@ def recode(text: Text, words: Any) -> NDArray[np.uint32]:
 def symbol_name(code: int, unit: Unit, words: Any = None) -> str:
     """A visible name of a symbol for tables and messages: `a`, `0x0a`, `U+000A`, `word`, `17`, `</s>`."""
     if code in (END_OF_LINE, UNKNOWN):
-        return "</s>" if code == END_OF_LINE else "<unk>"
+        return EOS_NAME if code == END_OF_LINE else UNK_NAME
     if unit is Unit.WORD and words is not None:
         return str(words[code])
     if unit in (Unit.WORD, Unit.TOKEN):

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errtax.lm.ngram.suffix_sort import BOS, END, EOS, plan_of, scratch_of, sort_suffixes
+from errtax.lm.ngram.suffix_sort import plan_of, scratch_of, sort_suffixes
+from errtax.lm.special import BOS, END, EOS
 
 Suffix = tuple[int, ...]
 

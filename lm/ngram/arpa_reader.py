@@ -15,7 +15,8 @@ from errtax.lm.kernels import parallel_map
 from errtax.lm.ngram import arpa_kernels as kernels
 from errtax.lm.ngram.arpa_kernels import Trie, Vocabulary
 from errtax.lm.ngram.arpa_source import ArpaSource, Section, find_sections, open_source
-from errtax.lm.ngram.token_names import BOS, EOS, UNK, UNK_CAPITAL
+from errtax.lm.ngram.token_names import UNK_CAPITAL
+from errtax.lm.special import BOS_NAME, EOS_NAME, UNK_NAME
 from errtax.lm.table import arrow_of_names, numpy_of
 
 UNKNOWN_LOG10 = -100.0
@@ -66,7 +67,7 @@ def read_arpa(path: Path) -> ArpaTables:
     words = _strings(source, vocabulary.begin)
     unk, bos, eos = _find_special(source, words)
     if unk == len(words):
-        words = pa.concat_arrays([words, arrow_of_names([UNK])])
+        words = pa.concat_arrays([words, arrow_of_names([UNK_NAME])])
         unigrams = Grams(
             unigrams.words, np.append(unigrams.prob, np.float32(UNKNOWN_LOG10)), np.append(unigrams.backoff, [0])
         )
@@ -151,9 +152,9 @@ def _strings(source: ArpaSource, begins: NDArray[np.int64]) -> Any:
 
 def _find_special(source: ArpaSource, words: Any) -> tuple[int, int, int]:
     """The numbers of `<unk>` (of a word behind the last where there is none), `<s>` and `</s>`."""
-    found = pc.index_in(arrow_of_names([UNK, UNK_CAPITAL, BOS, EOS]), value_set=words)
+    found = pc.index_in(arrow_of_names([UNK_NAME, UNK_CAPITAL, BOS_NAME, EOS_NAME]), value_set=words)
     unk, capital, bos, eos = (int(number) for number in numpy_of(found, missing=-1))
-    for name, number in ((BOS, bos), (EOS, eos)):
+    for name, number in ((BOS_NAME, bos), (EOS_NAME, eos)):
         if number < 0:
             raise BadInput(f"{source.path} has no 1-gram {name}; a model of sentences is needed.")
     return (unk if unk >= 0 else capital if capital >= 0 else len(words)), bos, eos

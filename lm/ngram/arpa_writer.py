@@ -15,9 +15,8 @@ from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import replacing
 from errtax.lm.ngram.arpa_ngrams import Ngrams, count_ngrams, fill_lines, list_ngrams, ngram_room, stack_of
 from errtax.lm.ngram.index import NgramIndex
-from errtax.lm.ngram.sequence import SPECIAL
-from errtax.lm.ngram.suffix_sort import BOS, UNK
 from errtax.lm.ngram.token_names import name_symbols
+from errtax.lm.special import BOS, SPECIAL, SPECIAL_NAMES, UNK
 
 _BATCH = 1 << 18
 
@@ -35,7 +34,7 @@ def write_arpa(index: NgramIndex, path: Path, order: int | None = None, force: b
     counts = np.zeros(order + 1, np.int64)
     count_ngrams(tree, stack_of(tree, n_ids, order), counts)
     counts[1] += 1  # <unk>
-    names = ["<unk>", "<s>", "</s>", *name_symbols(index.alphabet.codes.tolist(), index.unit, index.words)]
+    names = [*SPECIAL_NAMES, *name_symbols(index.alphabet.codes.tolist(), index.unit, index.words)]
     with replacing(path, force) as temporary, temporary.open("wb") as file:
         file.write(b"\\data\\\n" + b"".join(b"ngram %d=%d\n" % (k, counts[k]) for k in range(1, order + 1)))
         _write_sections(index, order, counts, _Names(names), file)

@@ -15,9 +15,10 @@ from errtax.lm.machine import free_memory, memory_in_use
 from errtax.lm.ngram.container import ContainerWriter
 from errtax.lm.ngram.index_file import MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, begin_index, finish_index
 from errtax.lm.ngram.partitions import PartitionedBuild, Progress
-from errtax.lm.ngram.sequence import SPECIAL, occurrences, repeat_final_flush, tail_strings, training_sequence
+from errtax.lm.ngram.sequence import occurrences, repeat_final_flush, tail_strings, training_sequence
 from errtax.lm.ngram.smoothing import Discounts, estimate_discounts
 from errtax.lm.ngram.suffix_tree import Counts, Tree
+from errtax.lm.special import SPECIAL
 from errtax.lm.text import Alphabet, Text, refuse_special_words
 
 logger = logging.getLogger("errtax")

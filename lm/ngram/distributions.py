@@ -9,8 +9,9 @@ from errtax.lm.errors import UsageError
 from errtax.lm.kernels import kernel, n_threads, parallel_map
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.query import distribution_of
-from errtax.lm.ngram.sequence import SPECIAL, encode
-from errtax.lm.ngram.suffix_sort import UNK, Symbols
+from errtax.lm.ngram.sequence import encode
+from errtax.lm.ngram.suffix_sort import Symbols
+from errtax.lm.special import SPECIAL, UNK
 from errtax.lm.text import Codes
 
 

@@ -35,10 +35,11 @@ from errtax.lm.ngram.query import (
     find_occurrences,
     prepare_smoothing,
 )
-from errtax.lm.ngram.sequence import SPECIAL, encode
+from errtax.lm.ngram.sequence import encode
 from errtax.lm.ngram.smoothing import FALLBACK
 from errtax.lm.ngram.sorted_scores import score_span
-from errtax.lm.ngram.suffix_sort import BOS, END, EOS, UNK, plan_of
+from errtax.lm.ngram.suffix_sort import plan_of
+from errtax.lm.special import BOS, END, EOS, SPECIAL, SPECIAL_NAMES, UNK
 from errtax.lm.text import END_OF_LINE, UNKNOWN, Codes, Sentences, Text, Unit, recode, symbol_name
 
 __all__ = ["MAX_ORDER", "SCHEMA", "NgramIndex"]
@@ -212,7 +213,7 @@ class NgramIndex:
     def symbol_names(self) -> list[str]:
         """Visible names of the columns of `distribution`."""
         names = (symbol_name(int(code), self.unit, self.words) for code in self.alphabet.codes)
-        return ["<unk>", "<s>", "</s>", *names]
+        return [*SPECIAL_NAMES, *names]
 
     # --- scoring -----------------------------------------------------------------------------------------------------
 

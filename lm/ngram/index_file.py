@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from errtax.lm.errors import BadInput
 from errtax.lm.files import replacing
 from errtax.lm.ngram.container import SMALL, ContainerWriter, read_container
-from errtax.lm.ngram.sequence import SPECIAL, id_dtype
+from errtax.lm.ngram.sequence import id_dtype
 from errtax.lm.ngram.smoothing import Discounts
 from errtax.lm.ngram.suffix_tree import Tree, node_dtype
 from errtax.lm.ngram.tree_check import tree_problem
+from errtax.lm.special import SPECIAL
 from errtax.lm.text import UNKNOWN, Alphabet, Sentences, Unit
 
 SCHEMA = "errtax.ngram/2"

@@ -20,7 +20,8 @@ from errtax.lm.ngram.arpa import ArpaModel
 from errtax.lm.ngram.arpa_kernels import LN10
 from errtax.lm.ngram.kenlm_tools import MANIFEST, kenlm_problems, read_manifest
 from errtax.lm.ngram.model import require_unit
-from errtax.lm.ngram.token_names import EOS, UNK, end_of_line, name_symbols
+from errtax.lm.ngram.token_names import end_of_line, name_symbols
+from errtax.lm.special import EOS_NAME, UNK_NAME
 from errtax.lm.table import arrow_of_names
 from errtax.lm.text import Codes, Sentences, Text, Unit, default_sentences, recode
 
@@ -116,7 +117,7 @@ class KenlmModel:
             tokens = self._tokens(codes[start : start + block])
             if unknown is not None:
                 for position in unknown[(unknown >= start) & (unknown < start + len(tokens))] - start:
-                    tokens[position] = UNK
+                    tokens[position] = UNK_NAME
             scores = (scorer.score(tokens) * LN10).astype(np.float32)
             yield np.hstack([*itertools.islice(unigrams, 1), scores])
 
@@ -124,7 +125,7 @@ class KenlmModel:
         distinct, ranks = np.unique(codes, return_inverse=True)
         end = end_of_line(self.unit, self.sentences)
         names = name_symbols(distinct, self.unit, self.words)
-        names = [EOS if code == end else name for code, name in zip(distinct.tolist(), names, strict=True)]
+        names = [EOS_NAME if code == end else name for code, name in zip(distinct.tolist(), names, strict=True)]
         return [names[rank] for rank in ranks.tolist()]
 
 
@@ -141,7 +142,7 @@ class _WholeContext:
         for token in tokens:
             scores.append(ask(state, token, spare))
             state, spare = spare, state
-            if token == EOS:
+            if token == EOS_NAME:
                 self.model.BeginSentenceWrite(state)
         self.state, self.spare = state, spare
         return scores
@@ -180,7 +181,7 @@ class _CutContexts:
             for k in range(n_cut - 1, -1, -1):  # states[k + 1] has been asked and is free for what follows states[k]
                 row[k] = ask(states[k], token, states[k + 1])
             scores[i] = row
-            self.n_before = 0 if token == EOS else self.n_before + 1
+            self.n_before = 0 if token == EOS_NAME else self.n_before + 1
         return scores
 
 

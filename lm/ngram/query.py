@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from errtax.lm.kernels import inlined, kernel, tight
 from errtax.lm.ngram.smoothing import Discounts
-from errtax.lm.ngram.suffix_sort import BOS, END, EOS
 from errtax.lm.ngram.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING, Tree
+from errtax.lm.special import BOS, END, EOS
 
 NOWHERE, LEAF = -2, -1
 

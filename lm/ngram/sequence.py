@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.kernels import kernel
-from errtax.lm.ngram.suffix_sort import BOS, END, EOS, UNK, Symbols
+from errtax.lm.ngram.suffix_sort import Symbols
+from errtax.lm.special import BOS, END, EOS, SPECIAL, UNK
 from errtax.lm.text import Alphabet, Codes
 
 _PIECE = 1 << 24
-SPECIAL = 3  # <unk>, <s>, </s>; the alphabet follows
 
 
 def id_dtype(n_ids: int) -> Any:

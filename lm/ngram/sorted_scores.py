@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from errtax.lm.kernels import inlined, tight
 from errtax.lm.ngram.query import LEAF, NOWHERE, Smoothing, find_label, sum_up
-from errtax.lm.ngram.suffix_sort import BOS, END, EOS, UNK, Plan, scratch_of, sort_suffixes
+from errtax.lm.ngram.suffix_sort import Plan, scratch_of, sort_suffixes
 from errtax.lm.ngram.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING, Tree
+from errtax.lm.special import BOS, END, EOS, UNK
 
 
 class Walk(NamedTuple):

@@ -15,9 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.kernels import inlined, tight
-
-UNK, BOS, EOS = 0, 1, 2  # as KenLM numbers them; symbols of the text follow by first appearance
-END = UNK  # one stands after S: what follows the last symbol where the last line has no end
+from errtax.lm.special import END, EOS
 
 Symbols = NDArray[Any]
 _INSERTION = 24

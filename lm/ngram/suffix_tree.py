@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.kernels import inlined, tight
-from errtax.lm.ngram.suffix_sort import BOS, END, EOS, Plan, Scratch, Symbols, scratch_of, sort_suffixes
+from errtax.lm.ngram.suffix_sort import Plan, Scratch, Symbols, scratch_of, sort_suffixes
+from errtax.lm.special import BOS, END, EOS
 
 HAS_CHILDREN, LAST_SIBLING, DEPTH = 64, 128, 63
 """Bits of a node's `shape`; the lowest six are the length of its string."""

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from errtax.lm.special import BOS_NAME, EOS_NAME, UNK_NAME
 from errtax.lm.text import END_OF_LINE, UNKNOWN, Sentences, Unit
 
-UNK, BOS, EOS = "<unk>", "<s>", "</s>"
 UNK_CAPITAL = "<UNK>"
 """Another spelling of `<unk>`, to KenLM too."""
-RESERVED = frozenset({UNK, UNK_CAPITAL, BOS, EOS})
+RESERVED = frozenset({UNK_NAME, UNK_CAPITAL, BOS_NAME, EOS_NAME})
 """Names with a meaning of their own; a word of a text that looks like one is an unknown word."""
 
 NO_CODE = -1
@@ -49,9 +49,9 @@ def name_symbols(codes: Iterable[int], unit: Unit, words: Any = ()) -> list[str]
 
     def name_word(code: int) -> str:
         word = str(words[code])
-        return UNK if word in RESERVED else word
+        return UNK_NAME if word in RESERVED else word
 
-    special = {END_OF_LINE: EOS, UNKNOWN: UNK}
+    special = {END_OF_LINE: EOS_NAME, UNKNOWN: UNK_NAME}
     names: dict[Unit, Callable[[int], str]] = {
         Unit.BYTE: _BYTE_NAMES.__getitem__,
         Unit.CHAR: _name_character,

@@ -14,8 +14,8 @@ followed from its top, where its first leaf is known: the end of the sibling bef
 import numpy as np
 
 from errtax.lm.kernels import inlined, parallel_map, tight
-from errtax.lm.ngram.suffix_sort import BOS, END
 from errtax.lm.ngram.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING, Tree
+from errtax.lm.special import BOS, END
 
 _SPAN = 1 << 17
 _PIECE = 1 << 24

@@ -6,8 +6,8 @@ In: each bucket's prefix, size and top node, in order.  Out: these nodes and the
 import numpy as np
 
 from errtax.lm.kernels import inlined, kernel
-from errtax.lm.ngram.suffix_sort import BOS
 from errtax.lm.ngram.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING, count_edge
+from errtax.lm.special import BOS
 
 
 @kernel
