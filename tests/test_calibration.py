@@ -22,8 +22,8 @@ from errtax.taxonomy.calibration import BINS, calibration
 from errtax.taxonomy.layers import LAYER_BY_NAME
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.settings import Settings
-from test_oracles import log_of
-from test_peel import evidence_of, logs, settings
+from strategies import log_of, logs, settings
+from test_peel import evidence_of
 from test_statistics import part_of
 
 FEW = Resampling(block=4, replicates=120)

@@ -15,8 +15,8 @@ from errtax.lm.text import Unit
 from errtax.taxonomy.bootstrap import Resampling
 from errtax.taxonomy.comparison import Comparison, _adjusted, compare
 from errtax.taxonomy.settings import PRESETS, Settings
-from test_oracles import log_of
-from test_peel import logs, peel_of, verdict
+from strategies import log_of, logs
+from test_peel import peel_of, verdict
 
 
 @given(case=logs(), seed=st.integers(0, 2**32))

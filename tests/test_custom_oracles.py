@@ -30,7 +30,7 @@ from errtax.taxonomy.settings import LAYER_NAMES, Settings
 from errtax.taxonomy.signature import make_signature, settings_of_signature
 from errtax.taxonomy.statistics import statistics
 from errtax.taxonomy.summary import summarise
-from test_oracles import data, log_of
+from strategies import data, log_of
 
 DOCS = Path(__file__).parents[1] / "docs" / "oracles.md"
 EXAMPLES = [block for block in re.findall(r"```python\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)]

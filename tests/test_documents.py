@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 import errtax
 import naive
@@ -29,22 +28,9 @@ from errtax.taxonomy.peel_file import peel_problems, read_peel, write_peel
 from errtax.taxonomy.repeel import repeel
 from errtax.taxonomy.settings import PRESETS, Settings
 from errtax.taxonomy.studies.predictors import Sources, read_predictors
-from test_oracles import facts_of, log_of
-from test_peel import evidence_of, logs, peel_of
-
-
-def parted(log: PredictionLog, ids: list[int], cuts: set[int]) -> PredictionLog:
-    """The log with the next of `ids` (-1: null) from each cut on."""
-    which = np.searchsorted(sorted(cuts), np.arange(len(log)), "right") % len(ids)
-    return replace(log, docs=np.array(ids, np.int64)[which])
-
-
-@st.composite
-def parted_logs(draw: st.DrawFn) -> PredictionLog:
-    """Logs with documents whose borders lie anywhere, inside characters, too; ids return, and some are null."""
-    log = draw(logs())
-    cuts = draw(st.sets(st.integers(1, max(len(log) - 1, 1)), max_size=8))
-    return parted(log, draw(st.lists(st.integers(-1, 2), min_size=1, max_size=4)), cuts)
+from strategies import log_of, parted, parted_logs
+from test_oracles import facts_of
+from test_peel import evidence_of, peel_of
 
 
 def pieces(log: PredictionLog) -> list[PredictionLog]:

@@ -16,7 +16,8 @@ from errtax.lm.ngram import build as index_build
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.partitions import PartitionedBuild
 from errtax.lm.text import Unit, read_text, text_of_bytes
-from test_ngram_index import bytes_of, readable, text_of, texts, zipf
+from strategies import texts
+from test_ngram_index import bytes_of, readable, text_of, zipf
 
 # --- the file --------------------------------------------------------------------------------------------------------
 

@@ -19,18 +19,7 @@ from errtax.lm.ngram.sequence import occurrences, tail_strings
 from errtax.lm.ngram.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING
 from errtax.lm.text import END_OF_LINE, Codes, Sentences, Text, Unit, text_of_bytes
 from naive import BOS, EOS, UNK, KneserNey
-
-alphabets = st.sampled_from(["a", "ab", "abc", "abcd", "aé", "猫犬a", "\n a", "ab\n", "1 \n", "12 \n"])
-
-
-@st.composite
-def texts(draw: st.DrawFn) -> str:
-    """Short texts of few symbols: random, with repeats, or one symbol only."""
-    alphabet = draw(alphabets)
-    piece = draw(st.text(alphabet, min_size=1, max_size=40))
-    text = draw(st.sampled_from([piece, piece * 2, piece[:3] * 6, piece + piece[::-1]]))
-    assume(text.strip(" \n"))  # in lines, a text of line ends alone is none
-    return text
+from strategies import texts
 
 
 def text_of(string: str, unit: Unit, sentences: Sentences | None = None) -> Text:

@@ -1,7 +1,6 @@
 """The oracles' evidence against plain loops over the text."""
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,41 +15,7 @@ from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.evidence import Evidence, collect_evidence
 from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import AFTER_NAMES, TextView
-
-PIECES = ["the", "Natasha", "Natash", "don't", "x", "é", "naïve", "猫犬", "_1", "🙂", " ", " ", "\t", "\xa0", "\u3000"]
-PIECES += ["\n", "\r\n", "\r", "\n\r", '"', "“", "”", "’", "'", "`", "«", ".", ",", "$", "+", "-", "\u0301", "\x85"]
-PIECES += ["‹", "「", "』", "＇"]
-INVALID = [b"\x80", b"\xe7", b"\xe7\x8c", b"\xff", b"\xc3"]
-
-
-def strings(max_size: int = 40) -> st.SearchStrategy[str]:
-    return st.lists(st.sampled_from(PIECES), min_size=1, max_size=max_size).map("".join)
-
-
-def data(max_size: int = 40) -> st.SearchStrategy[bytes]:
-    pieces = [piece.encode() for piece in PIECES] + INVALID
-    return st.lists(st.sampled_from(pieces), min_size=1, max_size=max_size).map(b"".join)
-
-
-@st.composite
-def units_and_texts(draw: st.DrawFn) -> tuple[Unit, bytes]:
-    unit = draw(st.sampled_from([Unit.BYTE, Unit.CHAR]))
-    return unit, draw(data()) if unit is Unit.BYTE else draw(strings()).encode()
-
-
-def log_of(
-    unit: Unit,
-    content: bytes,
-    logprobs: Sequence[float] | None = None,
-    positions: Sequence[int] | None = None,
-    argmax: bytes | None = None,
-) -> PredictionLog:
-    """A log of a text, or of those of its symbols that have a position in `positions`."""
-    codes = text_of_bytes(content, unit).codes
-    kept = np.arange(len(codes)) if positions is None else np.array(positions, np.int64)
-    p = np.full(len(kept), -1.0) if logprobs is None else np.array(logprobs, np.float64)
-    best = None if argmax is None else text_of_bytes(argmax, unit).codes[kept]
-    return PredictionLog("log", unit, kept.astype(np.int64), codes[kept], p, best)
+from strategies import log_of, strings, units_and_texts
 
 
 def plain(value: Any, nothing: int) -> int | None:

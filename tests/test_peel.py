@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 import naive
@@ -22,30 +22,12 @@ from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
 from errtax.taxonomy.peel import Peel, find_errors, peel_log
-from errtax.taxonomy.settings import LAYER_NAMES, PRESETS, Criterion, Settings
+from errtax.taxonomy.settings import PRESETS, Criterion, Settings
 from errtax.taxonomy.signature import make_signature, parse_signature, settings_of_signature
 from errtax.taxonomy.summary import summarise
-from test_oracles import data, log_of, strings
+from strategies import log_of, logs, settings
 
 TRAIN = 'the Natasha, the naïve Natash. "Don\'t," x said.\r\nthe 猫犬 sat.\n' * 3
-PROBABILITIES = st.sampled_from([0.0, 1e-9, 0.05, 0.1, 0.2, 0.3, 0.4, 0.45, 0.4999, 0.5, 0.6, 1.0, None])
-increasing = st.sets(st.integers(0, 300), min_size=1, max_size=5).map(lambda values: tuple(sorted(values)))
-
-
-@st.composite
-def settings(draw: st.DrawFn) -> Settings:
-    layers = draw(st.permutations(LAYER_NAMES))
-    boosts = draw(st.sets(st.sampled_from([0.05, 0.1, 0.125, 0.2, 0.3, 0.4, 0.5, 1.0]), min_size=1))
-    return Settings(
-        layers=tuple(layers[: draw(st.integers(1, 6))]),
-        criterion=draw(st.sampled_from([Criterion.PROBABILITY, Criterion.ARGMAX, Criterion(0.3), Criterion(0.8)])),
-        ngram_max=draw(st.integers(1, 12)),
-        memory_windows=draw(increasing),
-        memory_min_length=draw(st.integers(1, 7)),
-        rare_counts=draw(increasing),
-        newline_reach=draw(st.integers(1, 5)),
-        boosts=tuple(sorted(boosts)),
-    )
 
 
 def chosen(settings: Settings) -> Settings:
@@ -74,25 +56,6 @@ def rules_of(settings: Settings) -> naive.Rules:
         reach=settings.newline_reach,
         boosts=settings.boosts,
     )
-
-
-def logprob(p: float | None) -> float:
-    return math.nan if p is None else math.log(p) if p else -math.inf
-
-
-@st.composite
-def logs(draw: st.DrawFn) -> PredictionLog:
-    unit = draw(st.sampled_from([Unit.BYTE, Unit.CHAR]))
-    content = draw(data(25)) if unit is Unit.BYTE else draw(strings(25)).encode()
-    n = len(text_of_bytes(content, unit))
-    gaps = draw(st.booleans())
-    kept = [k for k in range(n) if draw(st.integers(0, 4))] if gaps else list(range(n))
-    assume(kept)
-    p = draw(st.lists(PROBABILITIES, min_size=len(kept), max_size=len(kept)))
-    log = log_of(unit, content, [logprob(x) for x in p], kept)
-    best = log.codes.copy()
-    best[draw(st.lists(st.integers(0, len(kept) - 1)))] = ord("q")
-    return replace(log, argmax_codes=best)
 
 
 INDICES = {unit: NgramIndex.build(text_of_bytes(TRAIN.encode(), unit), 8) for unit in (Unit.BYTE, Unit.CHAR)}

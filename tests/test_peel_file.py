@@ -27,8 +27,8 @@ from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.signature import make_signature
 from errtax.taxonomy.summary import summarise
-from test_oracles import log_of
-from test_peel import INDICES, TRAIN, chosen, logs, peel_of, settings
+from strategies import log_of, logs, settings
+from test_peel import INDICES, TRAIN, chosen, peel_of
 
 
 def assert_same(first: Peel, second: Peel) -> None:

@@ -8,7 +8,7 @@ from errtax.lm.text import Unit
 from errtax.oracle.quotes import APOSTROPHES, PAIRS, QUOTES
 from errtax.oracle.text_view import QUOTE, TextView, kinds_of
 from errtax.oracle.word import kinds_before
-from test_oracles import log_of
+from strategies import log_of
 
 # PropList.txt of Unicode 16.0, property Quotation_Mark
 QUOTATION_MARK = [0x22, 0x27, 0xAB, 0xBB, *range(0x2018, 0x2020), 0x2039, 0x203A, 0x2E42, *range(0x300C, 0x3010)]

@@ -30,8 +30,8 @@ from errtax.taxonomy.settings import LAYER_NAMES, Settings
 from errtax.taxonomy.signature import settings_of_signature
 from errtax.taxonomy.statistics import Resampled, statistics
 from errtax.taxonomy.summary import summarise
-from test_oracles import log_of
-from test_peel import evidence_of, logs, settings
+from strategies import log_of, logs, settings
+from test_peel import evidence_of
 
 FEW = Resampling(block=4, replicates=150)
 

@@ -26,7 +26,8 @@ from errtax.taxonomy.peel import peel_log
 from errtax.taxonomy.peel_file import read_peel
 from errtax.taxonomy.settings import Settings
 from pages import make_peel
-from test_oracles import facts_of, log_of, units_and_texts
+from strategies import log_of, units_and_texts
+from test_oracles import facts_of
 from test_page_numbers import differences, due_rows
 
 PATTERNS = [r"\w+", r"[a-z]+", r"[\w']+", r"\w+(?:['’-]\w+)*", r"\S+", r"[^ ]+", r"(?i)NATASHA|.", r"\b\w", r".\b"]
