@@ -23,8 +23,9 @@ def distances_to_earlier(view: TextView) -> NDArray[np.int32]:
     if not len(words.start):
         return np.empty(0, np.int32)
     alphabet = Alphabet.sorted(view.codes)  # a narrow type sorts faster
-    dtype = np.uint8 if len(alphabet) <= 2**8 else np.uint16 if len(alphabet) <= 2**16 else np.uint32
+    dtype = np.uint8 if len(alphabet) < 2**8 else np.uint16 if len(alphabet) < 2**16 else np.uint32
     symbols = alphabet.encode(view.codes, dtype, unknown=0)
+    symbols[view.gaps] = len(alphabet)  # a symbol of no word, whatever code a placeholder shares
     ranks = pydivsufsort.divsufsort(symbols).astype(np.int64, copy=False)
     tokens = np.argsort(words.type, kind="stable")
     begin = np.flatnonzero(np.diff(words.type[tokens], prepend=-1))
@@ -44,13 +45,15 @@ def _latest_earlier(symbols, ranks, starts, lengths, tokens, begin, found):
     """
     for t in range(len(begin) - 1):
         first = tokens[begin[t]]
+        # a word at the very start that occurs once: nothing stands before it
         if begin[t + 1] - begin[t] == 1 and starts[first] == 0:
             found[first] = -1
             continue
+        # the suffixes that begin with the word are ranks[low:high]: all its occurrences, inside longer words, too
         low = _lower_bound(symbols, ranks, starts[first], lengths[first], False)
         high = _lower_bound(symbols, ranks, starts[first], lengths[first], True)
         occurrences = np.sort(ranks[low:high])
-        k = 0
+        k = 0  # occurrences[:k] end before w starts; as both ascend, k never goes back
         for w in tokens[begin[t] : begin[t + 1]]:
             while k < len(occurrences) and occurrences[k] + lengths[w] <= starts[w]:
                 k += 1
@@ -61,11 +64,12 @@ def _latest_earlier(symbols, ranks, starts, lengths, tokens, begin, found):
 def _lower_bound(symbols, ranks, start, length, after):
     """The first rank whose suffix is not before the word (`after`: is behind all suffixes that begin with it)."""
     low, high = 0, len(ranks)
-    while low < high:
+    while low < high:  # the suffixes of ranks[:low] are before the word, those of ranks[high:] are not
         middle = (low + high) // 2
         p, k = ranks[middle], 0
         while k < length and p + k < len(symbols) and symbols[p + k] == symbols[start + k]:
             k += 1
+        # a suffix that ends inside the word is before it, as in the order of the array
         before = after if k == length else p + k >= len(symbols) or symbols[p + k] < symbols[start + k]
         if before:
             low = middle + 1

@@ -152,7 +152,7 @@ def _scan_code(points, newline, breaks, roles):
             elif p == _SLASH and c + 1 < len(points) and points[c + 1] in (_SLASH, _STAR):
                 state, start = line if points[c + 1] == _SLASH else block, c
                 roles[c] = SKIPPED
-        elif state == literal:
+        elif state == literal:  # `escaped`: an odd number of backslashes stands just before c
             roles[c] = SKIPPED
             if escaped:
                 escaped = p == 0x0D and not newline[c]  # of CR LF: the backslash is for both
@@ -165,6 +165,7 @@ def _scan_code(points, newline, breaks, roles):
                 state = code
         else:
             roles[c] = SKIPPED
+            # the star of an opening `/*` does not close it: the `/` stands behind c = start + 2 at the earliest
             if (state == line and newline[c]) or (
                 state == block and p == _SLASH and c > start + 2 and points[c - 1] == _STAR
             ):
@@ -174,7 +175,7 @@ def _scan_code(points, newline, breaks, roles):
 @kernel
 def _alternate(points, quote, roles, newline, white, breaks, kinds):
     """kinds[c] of a mark that opens and closes in turn, anew after a blank line, not behind a backslash."""
-    is_open, escaped, blank = False, False, True
+    is_open, escaped, blank = False, False, True  # blank: nothing but white space since the line began
     for c in range(len(points)):
         if breaks[c]:
             is_open, escaped, blank = False, False, True
@@ -193,7 +194,7 @@ def _alternate(points, quote, roles, newline, white, breaks, kinds):
 def _match(kinds, sections, openers, closers):
     """Fill `openers` and `closers` with the events of each pair, in the order of the closers; return their number."""
     stack = np.empty(len(kinds), np.int64)
-    depth, found, section = 0, 0, -1
+    depth, found, section = 0, 0, -1  # stack[:depth]: the events that stand open in this section, the latest last
     for e in range(len(kinds)):
         if sections[e] != section:
             depth, section = 0, sections[e]

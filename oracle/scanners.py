@@ -88,18 +88,19 @@ def _scan(codes, state, code, wide, values):
         lexis = state[_LEXIS]
         if code:
             _follow_lexis(state, c)
+            # a slash is taken for the beginning of a comment until the symbol after it says otherwise
             if lexis == _SLASH and state[_LEXIS] == _CODE:  # it was a division
                 lexis = _CODE
         _follow_quotes(state, c, wide)
-        if c == _NEWLINE and not state[_FILLED]:
+        if c == _NEWLINE and not state[_FILLED]:  # a blank line ends: what is still open was not meant
             state[_QUOTE] = 0
             if not code:
                 state[_PAREN], state[_BRACKET], state[_BRACE] = 0, 0, 0
-        if lexis == _CODE and state[_LEXIS] == _CODE:
+        if lexis == _CODE and state[_LEXIS] == _CODE:  # neither c nor what it ends is comment or string
             _follow_brackets(state, c, code)
         else:
             state[_WORD] = 0
-        _follow_line(state, c)
+        _follow_line(state, c)  # after all that asks where in its line c stands
         state[_TAIL], state[_PREVIOUS] = (state[_TAIL] << 8 | c) & 0xFFFFFF, c
         _write(state, values, t)
 

@@ -67,6 +67,13 @@ def test_words_of_a_pattern_are_those_of_plain_loops(
         assert evidence.word_count[row] == (-1 if word is None else training.get(word, 0))
 
 
+@pytest.mark.parametrize(("unit", "text"), [(Unit.BYTE, b"a..a\xff"), (Unit.CHAR, "a..a\uffff".encode())])
+def test_a_symbol_that_is_a_placeholder_elsewhere_is_not_found_in_a_gap(unit: Unit, text: bytes) -> None:
+    log = log_of(unit, text, positions=[0, 3, 4])
+    evidence = collect_evidence(TextView.of_log(log, r"\S+"), None, None)
+    assert (evidence.word_length[1], evidence.memory_distance[1]) == (2, -1)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
