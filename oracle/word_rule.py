@@ -7,6 +7,7 @@ words.
 
 import importlib
 import re
+import warnings
 from collections.abc import Iterator
 from itertools import chain, pairwise
 from typing import Any
@@ -39,12 +40,15 @@ def require_words(words: str) -> None:
     if len(words) > _LONGEST_PATTERN or not words.isprintable():
         raise UsageError(f"{allowed}; got one of {len(words):,} characters, or with control characters.")
     try:
-        pattern = re.compile(words)
-    except (re.error, OverflowError, RecursionError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", FutureWarning)  # of what later versions will read in another way
+            pattern, parsed = re.compile(words), importlib.import_module("re._parser").parse(words)
+        loose = _has_loose_repeat(parsed)
+    except (re.error, OverflowError, RecursionError, FutureWarning) as error:
         raise UsageError(f"{allowed}; {words!r} is none ({error}).") from None
     if pattern.match(""):
         raise UsageError(f"{allowed}; {words!r} matches the empty string, which is no word.")
-    if _has_loose_repeat(importlib.import_module("re._parser").parse(words)):
+    if loose:
         raise UsageError(
             f"{allowed}; in {words!r} a repeated group consists of repeats alone, which may take for ever to match; "
             "put something fixed into it, as in \\w+(?:-\\w+)*."

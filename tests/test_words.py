@@ -86,6 +86,9 @@ def test_a_symbol_that_is_a_placeholder_elsewhere_is_not_found_in_a_gap(unit: Un
         (r"(?:[a-z]+[.]?)*x", "consists of repeats alone"),
         (r"((\w+)){1,99}y", "consists of repeats alone"),
         ("a\nb", "control characters"),
+        ("[[a]", "Possible nested set"),
+        ("a{99999999999}", "number is too large"),
+        ("(" * 490 + "a" + ")" * 490, "recursion"),
         ("a" * 2000, "2,000 characters"),
     ],
 )
