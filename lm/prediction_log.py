@@ -26,6 +26,7 @@ from errtax.lm.errors import BadInput
 from errtax.lm.log_files import LogParts, open_log
 from errtax.lm.table import Column, TableFile, TableSchema, arrow_of, metadata_of, numpy_of
 from errtax.lm.text import Codes, Unit
+from errtax.lm.visible import shown_name
 
 logger = logging.getLogger("errtax")
 _LOG_HALF = np.log(0.5)
@@ -103,8 +104,9 @@ class PredictionLog:
 
     @property
     def model(self) -> str:
-        """One line that names the model; the file's name where the log does not say."""
-        return self.metadata.get("model", Path(self.name).name.removesuffix(".parquet"))
+        """One line that names the model and is safe to show; the file's name where the log does not say."""
+        name = self.metadata.get("model", "").strip()
+        return shown_name(name or Path(self.name).name.removesuffix(".parquet"))
 
     @cached_property
     def document_starts(self) -> NDArray[np.int64]:

@@ -22,6 +22,7 @@ from errtax.lm.files import files_below, map_bytes, require_input, sha256_of_fil
 from errtax.lm.special import EOS_NAME, SPECIAL_NAMES, UNK_NAME
 from errtax.lm.table import arrow_of_names, numpy_of
 from errtax.lm.tokens import SUFFIXES, parse_tokens, read_token_files
+from errtax.lm.visible import visible, visible_symbol
 from errtax.lm.words import decode_utf8, split_words
 
 Codes = NDArray[np.uint8] | NDArray[np.uint32]
@@ -230,18 +231,14 @@ def recode(text: Text, words: Any) -> NDArray[np.uint32]:
 
 
 def symbol_name(code: int, unit: Unit, words: Any = None) -> str:
-    """A visible name of a symbol for tables and messages: `a`, `0x0a`, `U+000A`, `word`, `17`, `</s>`."""
+    """A visible name of a symbol for tables and messages: `a`, `·`, `↵`, `‹E9›` for a byte, `word`, `17`, `</s>`."""
     if code in (END_OF_LINE, UNKNOWN):
         return EOS_NAME if code == END_OF_LINE else UNK_NAME
     if unit is Unit.WORD and words is not None:
-        return str(words[code])
+        return visible(str(words[code]))
     if unit in (Unit.WORD, Unit.TOKEN):
         return str(code)
-    if 32 < code < 127:
-        return chr(code)
-    if unit is Unit.BYTE:
-        return f"0x{code:02x}"
-    return chr(code) if chr(code).isprintable() and code != 32 else f"U+{code:04X}"
+    return visible_symbol(chr(code + 0xDC00 if unit is Unit.BYTE and code >= 0x80 else code))
 
 
 @dataclass(frozen=True)

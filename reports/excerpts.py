@@ -8,11 +8,9 @@ from numpy.typing import NDArray
 from errtax.lm.errors import UsageError
 from errtax.lm.prediction_log import bytes_of
 from errtax.lm.text import Unit
+from errtax.lm.visible import visible
 from errtax.taxonomy.layers import REST
 from errtax.taxonomy.peel import Peel
-
-_PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡", 0xFEFF: "⟨BOM⟩"}
-_BIDI = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x2028, 0x2029}
 
 
 @dataclass(frozen=True)
@@ -27,24 +25,6 @@ class Excerpt:
     symbol: str
     after: str
     evidence: str
-
-
-def visible(text: str) -> str:
-    """`text` with control, bidirectional and undecodable characters shown as visible ones.
-
-    >>> visible("a\\n\\u202e")
-    'a␊⟨U+202E⟩'
-    """
-    return "".join(_visible_character(c) for c in text)
-
-
-def _visible_character(character: str) -> str:
-    code = ord(character)
-    if code in _PICTURES:
-        return _PICTURES[code]
-    if code in _BIDI or 0x80 <= code < 0xA0:
-        return f"⟨U+{code:04X}⟩"
-    return f"⟨{code - 0xDC00:02X}⟩" if 0xDC80 <= code <= 0xDCFF else character
 
 
 def worst_rows(peel: Peel, n: int, layer: str | None = None, part: str | None = None) -> NDArray[np.int64]:

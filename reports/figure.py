@@ -34,7 +34,7 @@ def new_figure(width: float, height: float) -> Figure:
 def drawable(text: str) -> str:
     """`text` with the code point in place of each character that the font of the house style cannot draw."""
     font = get_font(findfont(FontProperties(family=["sans-serif"])))
-    return "".join(c if c == "\n" or font.get_char_index(ord(c)) else f"U+{ord(c):04X}" for c in text)
+    return "".join(c if c == "\n" or font.get_char_index(ord(c)) else f"‹U+{ord(c):04X}›" for c in text)
 
 
 def wrap_name(name: str, width: int, lines: int = 2) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.prediction_log import bytes_of
+from errtax.lm.visible import visible
 from errtax.oracle.evidence import Evidence
 from errtax.oracle.text_view import TextView, kinds_of
 from errtax.reports.palette import COLOURS, LETTERS
@@ -65,6 +66,7 @@ def page_data(peels: Sequence[Peel]) -> dict[str, Any]:
         "breaks": _breaks(first.log.positions),
         "documents": first.log.document_starts[1:].tolist(),
         "kinds": _kinds(view),
+        "signs": _signs(view, models),
         "models": models,
         "settings": _settings(first),
         "layers": [_layer(name, first.settings) for name in _all_layers(first)],
@@ -104,6 +106,13 @@ def _kinds(view: TextView) -> dict[str, int]:
     points = np.unique(view.points).tolist()
     kinds = np.stack(kinds_of([chr(point) for point in points]), axis=1) @ (1 << np.arange(5))
     return {str(point): int(kind) for point, kind in zip(points, kinds, strict=True) if kind}
+
+
+def _signs(view: TextView, models: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Of each character of the text or of a guess that could not be seen: the sign that is shown for it."""
+    guessed = (code for model in models for code in model.get("guesses", ()))
+    shown = {point: visible(chr(point)) for point in sorted({*np.unique(view.points).tolist(), *guessed})}
+    return {str(point): sign for point, sign in shown.items() if sign != chr(point)}
 
 
 def _evidence(peel: Peel, view: TextView) -> dict[str, NDArray[Any]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from errtax.lm.visible import whole_number
 from errtax.reports.bars import bars_figure, difference_figure
 from errtax.reports.pie import pie_figure
 from errtax.reports.trend import trend_figure
@@ -68,7 +69,7 @@ def results_of(peels: Sequence[Peel]) -> Results:
 def _trend_of(peels: Sequence[Peel]) -> Trend | None:
     """The trend of three and more models, along what their logs say of them."""
     for by in ("parameters", "step") if len(peels) > 2 else ():
-        values = {peel.sources.get(by, peel.log.metadata.get(by, "")) for peel in peels}
-        if len(values) == len(peels) and all(value.isdigit() and int(value) for value in values):
+        values = {whole_number(peel.sources.get(by, peel.log.metadata.get(by))) for peel in peels}
+        if len(values) == len(peels) and all(values):
             return trend(peels, by)
     return None

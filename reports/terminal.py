@@ -95,6 +95,6 @@ def excerpt_table(excerpts: Sequence[Excerpt]) -> Table:
     table.add_column("context", overflow="fold")
     table.add_column("evidence", overflow="fold")
     for item in excerpts:
-        context = Text(item.before) + Text(f"⟦{item.symbol}⟧", f"bold {COLOURS[item.layer]}") + Text(item.after)
+        context = Text(item.before) + Text(f"‹{item.symbol}›", f"bold {COLOURS[item.layer]}") + Text(item.after)
         table.add_row(f"{item.position:,}", f"{item.p:.3g}", item.layer, item.slice, context, item.evidence)
     return table

@@ -8,7 +8,7 @@ import numpy as np
 
 from errtax.lm.prediction_log import bytes_of
 from errtax.lm.text import Unit
-from errtax.reports.excerpts import visible
+from errtax.lm.visible import visible
 from errtax.taxonomy.peel import Peel
 
 LENGTH = 300

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from errtax.lm.visible import whole_number
 from errtax.taxonomy.layers import REST, find_layer
 from errtax.taxonomy.peel import Peel
 
@@ -108,7 +109,7 @@ def summarise(peel: Peel) -> Summary:
     parameters = peel.sources.get("parameters", peel.log.metadata.get("parameters"))
     return Summary(
         model=peel.log.model,
-        parameters=int(parameters) if parameters and parameters.isdigit() else None,
+        parameters=whole_number(parameters),
         signature=peel.signature,
         positions=positions,
         unpredicted=len(peel.log) - positions,

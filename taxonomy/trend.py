@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.errors import UsageError
+from errtax.lm.visible import whole_number
 from errtax.taxonomy.block_sums import Quantity, block_sums
 from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_blocks
 from errtax.taxonomy.comparison import require_comparable
@@ -115,8 +116,8 @@ def trend(peels: Sequence[Peel], by: str = "parameters", resampling: Resampling 
 
 
 def _scale_of(peel: Peel, by: str) -> float:
-    value = peel.sources.get(by, peel.log.metadata.get(by, ""))
-    if not value.isdigit() or int(value) < 1:
+    value = whole_number(peel.sources.get(by, peel.log.metadata.get(by)))
+    if not value:
         raise UsageError(
             f"{peel.log.name} does not say its {by}; logs by errtax predict do, or set it in the metadata."
         )

@@ -379,4 +379,4 @@ def test_an_index_of_another_unit_is_refused() -> None:
 
 def test_symbol_names_are_visible() -> None:
     names = NgramIndex.build(text_of_bytes("a \né".encode(), Unit.CHAR), 2).symbol_names()
-    assert names == ["<unk>", "<s>", "</s>", "a", "U+0020", "U+000A", "é"]
+    assert names == ["<unk>", "<s>", "</s>", "a", "·", "↵", "é"]

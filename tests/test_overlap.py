@@ -18,10 +18,9 @@ from commands import Errtax
 from errtax.lm.errors import BadInput
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog
-from errtax.lm.text import Unit, text_of_bytes
+from errtax.lm.text import Unit, symbol_name, text_of_bytes
 from errtax.oracle.text_view import TextView
 from errtax.reports.figure import svg_of
-from errtax.reports.studies.analysis_tables import symbol_label
 from errtax.reports.studies.overlaps import overlap_figure
 from errtax.reports.studies.venn import Disc, lens_area, three_discs, two_discs
 from errtax.taxonomy.studies.overlap import Overlap, overlap
@@ -171,7 +170,7 @@ def test_pictures_have_titles_legends_and_every_number() -> None:
         for region in found.regions:
             assert f"{region.count:,}" in picture and f"{100 * region.share:.2f} %" in picture
         words = ["wrong by none", "Errors (p&lt;0.5)", "mean probability of the correct symbol", "Largest advantages"]
-        for word in [*words, "model 0", "model 1", "correct symbol", "errtax:", "␣", "↵", "⇥", "0xE2"]:
+        for word in [*words, "model 0", "model 1", "correct symbol", "errtax:", "·", "↵", "→", "‹E2›"]:
             assert word in picture, word
     assert "areas not to scale" in picture
 
@@ -182,9 +181,9 @@ def test_pictures_of_empty_and_equal_sets(p: tuple[float, float]) -> None:
 
 
 def test_symbols_can_be_read() -> None:
-    due = {0x20: "␣", 0x0A: "↵", 0x09: "⇥", 0x0D: "\\r", 0x41: "A", 0xE2: "0xE2", 0: "␀"}
-    assert {code: symbol_label(code, "byte") for code in due} == due
-    assert symbol_label(0xE2, "char") == "â"
+    due = {0x20: "·", 0x0A: "↵", 0x09: "→", 0x0D: "←", 0x41: "A", 0xE2: "‹E2›", 0: "‹U+0000›"}
+    assert {code: symbol_name(code, Unit.BYTE) for code in due} == due
+    assert symbol_name(0xE2, Unit.CHAR) == "â"
 
 
 # --- the command ----------------------------------------------------------------------------------------------------

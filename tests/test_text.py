@@ -46,7 +46,8 @@ def naive_words(string: str, sentences: Sentences) -> list[str]:
 
 
 def words_of(text: Text) -> list[str]:
-    return [symbol_name(int(code), text.unit, text.words) for code in text.codes]
+    words = [*map(str, text.words)]
+    return [words[code] if code < len(words) else symbol_name(int(code), text.unit) for code in text.codes.tolist()]
 
 
 def write(path: Path, data: bytes) -> Path:
@@ -126,13 +127,13 @@ def test_unknown_symbols_are_marked() -> None:
     ("code", "unit", "name"),
     [
         (97, Unit.BYTE, "a"),
-        (10, Unit.BYTE, "0x0a"),
-        (32, Unit.BYTE, "0x20"),
-        (0xE9, Unit.BYTE, "0xe9"),
+        (10, Unit.BYTE, "↵"),
+        (32, Unit.BYTE, "·"),
+        (0xE9, Unit.BYTE, "‹E9›"),
         (0xE9, Unit.CHAR, "é"),
-        (10, Unit.CHAR, "U+000A"),
-        (32, Unit.CHAR, "U+0020"),
-        (0x200B, Unit.CHAR, "U+200B"),
+        (10, Unit.CHAR, "↵"),
+        (32, Unit.CHAR, "·"),
+        (0x200B, Unit.CHAR, "‹U+200B›"),
     ],
 )
 def test_symbol_names_can_be_seen(code: int, unit: Unit, name: str) -> None:

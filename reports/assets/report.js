@@ -477,20 +477,12 @@
   const choose = { colour: $("#by"), layer: $("#f-layer"), slice: $("#f-slice"), claim: $("#f-claim"), change: $("#f-change"), bits: $("#f-bits"), regex: $("#f-regex") };
   const shownModel = () => (choose.colour.value === "change" ? 0 : +choose.colour.value);
 
-  function glyph(point) {
-    if (point === 10) return "↵";
-    if (point === 13) return "←";
-    if (point < 0x20) return String.fromCharCode(0x2400 + point);
-    if (point === 0x7f) return "␡";
-    if (point >= 0xdc80 && point <= 0xdcff) return `⟨${(point - 0xdc00).toString(16).toUpperCase()}⟩`;
-    const text = String.fromCodePoint(point);
-    return /[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/u.test(text) ? `⟨U+${point.toString(16).toUpperCase().padStart(4, "0")}⟩` : text;
-  }
+  const glyph = (point) => data.signs[point] ?? String.fromCodePoint(point); // what cannot be seen, as a visible sign
 
   const glyphWidths = new Map();
   function widthOf(point) { // in columns of a letter
     if (point > 0x20 && point < 0x7f) return 1;
-    if (!glyphWidths.has(point)) glyphWidths.set(point, glyph(point).startsWith("⟨") ? glyph(point).length : point < 0x20 || point >= 0x1100 ? 2 : 1);
+    if (!glyphWidths.has(point)) glyphWidths.set(point, point in data.signs ? glyph(point).length : point >= 0x1100 ? 2 : 1);
     return glyphWidths.get(point);
   }
 

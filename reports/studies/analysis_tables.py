@@ -5,23 +5,9 @@ from collections.abc import Iterable
 from rich.table import Table
 from rich.text import Text
 
-from errtax.lm.text import Unit
-from errtax.reports.excerpts import visible
+from errtax.lm.text import Unit, symbol_name
 from errtax.taxonomy.studies.distance import DistanceBin, PairDistances
 from errtax.taxonomy.studies.overlap import Overlap
-
-_BLANKS = {" ": "␣", "\n": "↵", "\t": "⇥", "\r": "\\r"}
-
-
-def symbol_label(code: int, unit: str) -> str:
-    """A symbol as it can be read: `␣`, `↵`, `0xE2` for a byte that is not ASCII.
-
-    >>> [symbol_label(code, "byte") for code in (32, 10, 65, 0xE2)]
-    ['␣', '↵', 'A', '0xE2']
-    """
-    if unit == Unit.BYTE and code >= 0x80:
-        return f"0x{code:02X}"
-    return _BLANKS.get(chr(code)) or visible(chr(code))
 
 
 def left_out_sentence(pair: PairDistances) -> str:
@@ -109,6 +95,6 @@ def advantages_table(overlap: Overlap) -> Table:
     ahead = [*by_symbol.advantages(overlap.min_count), *by_symbol.disadvantages(overlap.min_count)[::-1]]
     for s in ahead:
         a, b = by_symbol.mean[0, s], by_symbol.mean[1, s]
-        label = Text(symbol_label(int(by_symbol.codes[s]), overlap.unit))
+        label = Text(symbol_name(int(by_symbol.codes[s]), Unit(overlap.unit)))
         table.add_row(label, f"{by_symbol.n[s]:,}", f"{a:.4f}", f"{b:.4f}", f"{a - b:+.4f}")
     return table

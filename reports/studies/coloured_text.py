@@ -8,7 +8,6 @@ The text is untrusted: it is escaped, and controls, bidirectional marks, invisib
 UTF-8 are shown as visible ones, with their number.
 """
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from html import escape
 from itertools import groupby
@@ -18,13 +17,12 @@ from numpy.typing import NDArray
 
 from errtax.lm.prediction_log import bytes_of
 from errtax.lm.text import Codes, Unit
-from errtax.reports.excerpts import visible
+from errtax.lm.visible import SIGNS, visible
 
 CLASSES = 21
 _LIGHT = ("#f26b5b", "#ffffff", "#5a9bf5")
 _DARK = ("#9c2a1f", "#1c1c1c", "#1d55b0")
 _INK = {"light": "#111111", "dark": "#f4f4f4"}
-_INVISIBLE = ("Cf", "Cn", "Co", "Cs", "Zl", "Zp")
 _TAB_WIDTH = 8
 
 
@@ -72,7 +70,7 @@ def glyphs(codes: Codes, unit: Unit) -> list[tuple[str, int]]:
     a new line; a tab is `→` and blanks up to the next 8th column.
 
     >>> glyphs(np.frombuffer("né\\t\\x00\\u202e".encode() + b"\\xff", np.uint8), Unit.BYTE)
-    [('n', 0), ('é', 2), ('→     ', 3), ('␀', 4), ('⟨U+202E⟩', 7), ('⟨FF⟩', 8)]
+    [('n', 0), ('é', 2), ('→     ', 3), ('‹U+0000›', 4), ('‹U+202E›', 7), ('‹FF›', 8)]
     """
     found, last, column = [], -1, 0
     for character in bytes_of(codes, unit).decode("utf-8", "surrogateescape"):
@@ -86,13 +84,10 @@ def glyphs(codes: Codes, unit: Unit) -> list[tuple[str, int]]:
 
 def _glyph(character: str, column: int) -> str:
     if character == "\n":
-        return "↵\n"
+        return f"{SIGNS[character]}\n"
     if character == "\t":
-        return "→".ljust(_TAB_WIDTH - column % _TAB_WIDTH)
-    shown = visible(character)
-    if shown == character and unicodedata.category(character) in _INVISIBLE:
-        return f"⟨U+{ord(character):04X}⟩"
-    return shown
+        return SIGNS[character].ljust(_TAB_WIDTH - column % _TAB_WIDTH)
+    return visible(character)
 
 
 def coloured(codes: Codes, unit: Unit, values: NDArray[np.float32]) -> str:

@@ -3,9 +3,9 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from errtax.lm.text import Unit, symbol_name
 from errtax.reports.figure import drawable, new_figure, wrap_name
 from errtax.reports.palette import series
-from errtax.reports.studies.analysis_tables import symbol_label
 from errtax.reports.studies.venn import draw_venn
 from errtax.reports.wording import literal, wrap_signature
 from errtax.taxonomy.studies.overlap import Overlap
@@ -64,5 +64,4 @@ def _say_who_is_ahead(axes: Axes, overlap: Overlap, ahead: int, behind: int) -> 
 
 def _drawn(code: int, unit: str) -> str:
     """A symbol as the picture can show it; its code point where the font has no glyph for it."""
-    label = symbol_label(code, unit)
-    return literal(label) if drawable(label) == label else f"U+{code:04X}"
+    return literal(drawable(symbol_name(code, Unit(unit))))
