@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import click
 
 from errtax.cli.configuration import configured_defaults
 from errtax.cli.paths import input_files
+from errtax.lm.visible import shown_message, visible
 
 
 class Command(click.Command):
@@ -58,21 +60,30 @@ def force_option(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def fail(message: str, code: int) -> NoReturn:
-    """One line on stderr, and the exit code."""
-    click.echo(f"errtax: {message}", err=True)
+    """One line on stderr, whatever the message quotes, and the exit code."""
+    click.echo(f"errtax: {shown_message(message)}", err=True)
     sys.exit(code)
 
 
 def emit(document: dict[str, Any], *texts: Any) -> None:
     """The result on stdout: the JSON document with --json, else the texts and rich tables."""
     if click.get_current_context().obj["json"]:
-        click.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+        click.echo(_json(document))
         return
     for text in texts:
         if isinstance(text, str):
-            click.echo(text)
+            click.echo(visible(text))
         else:
             _print(text)
+
+
+def _json(document: dict[str, Any]) -> str:
+    """JSON in one line, in which what a terminal would not show is escaped."""
+
+    def escaped(found: re.Match[str]) -> str:
+        return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
+
+    return re.sub(r"[^\x00-\x7e]", escaped, json.dumps(document, ensure_ascii=False, allow_nan=False))
 
 
 def _print(item: Any) -> None:
@@ -101,11 +112,18 @@ def console(stream: Any) -> Any:
 # --- notices and progress -----------------------------------------------------------------------------------------
 
 
+class _Line(logging.Formatter):
+    """A record in one line, whatever its message quotes."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # the name that logging calls
+        return shown_message(super().formatMessage(record))
+
+
 def set_up_logging(quiet: bool, verbose: bool) -> None:
     """Send notices and warnings to stderr."""
     logger = logging.getLogger("errtax")
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(_Line("%(message)s"))
     logger.handlers[:] = [handler]
     logger.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO)
 

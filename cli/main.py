@@ -1,6 +1,7 @@
 """The command `errtax`: finds its subcommands, turns expected errors into one line and an exit code."""
 
 import errno
+import io
 import os
 import sys
 
@@ -11,6 +12,7 @@ from errtax.cli.commands import COMMANDS, load_command
 from errtax.cli.frame import fail
 from errtax.cli.signals import ending_on_signals
 from errtax.lm.errors import ErrtaxError
+from errtax.lm.visible import shown_message
 
 
 class _Commands(click.Group):
@@ -50,6 +52,14 @@ def cli() -> None:
     """
 
 
+def _show(error: click.ClickException) -> None:
+    """What click says of wrong usage, line by line, whatever it quotes."""
+    said = io.StringIO()
+    error.show(said)
+    for line in said.getvalue().splitlines():
+        click.echo(shown_message(line), err=True)
+
+
 def main() -> None:
     """Run the command line.
 
@@ -63,7 +73,7 @@ def main() -> None:
     except click.exceptions.Abort:
         fail("interrupted.", 130)
     except click.ClickException as error:
-        error.show()
+        _show(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         fail("interrupted.", 130)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
+from errtax.lm.visible import visible
 from errtax.taxonomy.check import Verdict
 
 
@@ -29,16 +30,18 @@ def _row(verdict: Verdict) -> str:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    return visible(text).replace("|", "\\|")
 
 
 def check_junit(verdicts: Sequence[Verdict], model: str) -> str:
     """A test suite with a case a limit; a broken one is a failure."""
     failures = str(sum(verdict.broken for verdict in verdicts))
-    suite = ElementTree.Element("testsuite", name=f"errtax check {model}", tests=str(len(verdicts)), failures=failures)
+    suite = ElementTree.Element(
+        "testsuite", name=visible(f"errtax check {model}"), tests=str(len(verdicts)), failures=failures
+    )
     for verdict in verdicts:
-        case = ElementTree.SubElement(suite, "testcase", classname="errtax.check", name=verdict.limit.text)
+        case = ElementTree.SubElement(suite, "testcase", classname="errtax.check", name=visible(verdict.limit.text))
         if verdict.broken:
-            ElementTree.SubElement(case, "failure", message=verdict.sentence)
+            ElementTree.SubElement(case, "failure", message=visible(verdict.sentence))
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"

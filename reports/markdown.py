@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from errtax.lm.visible import visible
 from errtax.reports.palette import LETTERS
 from errtax.reports.results import Results
 from errtax.reports.statistics import percent
@@ -34,12 +35,12 @@ def report_markdown(results: Results) -> str:
         rows = [[plain(comparison.titles[layer.name]), *difference_cells(layer)] for layer in comparison.layers]
         rows.append(["**all errors**", *difference_cells(comparison.total)])
         lines += [f"### {plain(comparison.finding())}", "", *_table(["layer", *DIFFERENCE_HEADS], rows)]
-    return "\n".join([*lines, *(f"`{' '.join(each.signature.replace('`', '').split())}`\n" for each in found)])
+    return "\n".join([*lines, *(f"`{visible(each.signature).replace('`', '')}`\n" for each in found)])
 
 
 def plain(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
-    return " ".join(text.translate(_SPECIAL).split())
+    return " ".join(visible(text).translate(_SPECIAL).split())
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

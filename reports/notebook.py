@@ -25,6 +25,7 @@ from errtax.lm.errors import UsageError
 from errtax.lm.files import require_input, write_text
 from errtax.lm.ngram.model import NgramModel
 from errtax.lm.prediction_log import PredictionLog, log_of_frame
+from errtax.lm.visible import visible
 from errtax.oracle.custom import find_oracles
 from errtax.oracle.word_rule import PATTERN
 from errtax.reports.bars import bars_figure, difference_figure
@@ -217,7 +218,7 @@ class PeelView:
     def _repr_html_(self) -> str:
         """What a notebook shows: the finding, the pie, the table, the signature."""
         found = escape(" ".join(findings(self.summary)))
-        signature = f'<p style="font-size:75%">{escape(self.signature)}</p>'
+        signature = f'<p style="font-size:75%">{escape(visible(self.signature))}</p>'
         return f"<p>{found}</p>{self.plot.pie().svg}{summary_html(self.summary)}{signature}"
 
 

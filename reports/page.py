@@ -8,6 +8,7 @@ policy forbids all requests and any script and style but its own.  The page name
 from collections.abc import Sequence
 from html import escape
 
+from errtax.lm.visible import visible
 from errtax.reports.bars import bars_figure
 from errtax.reports.document import STYLE, asset, document
 from errtax.reports.excerpts import Excerpt, excerpt, sample_rows
@@ -230,5 +231,5 @@ def _definitions(settings: Settings) -> str:
 
 
 def _signatures(made: Sequence[Statistics] | Sequence[Summary]) -> str:
-    lines = "".join(f'<p class="s">{escape(each.model)}: {escape(each.signature)}</p>' for each in made)
+    lines = "".join(f'<p class="s">{escape(each.model)}: {escape(visible(each.signature))}</p>' for each in made)
     return f"<h2>Signature</h2>{lines}"

@@ -2,6 +2,7 @@
 
 import re
 
+from errtax.lm.visible import visible
 from errtax.taxonomy.difference import Difference
 from errtax.taxonomy.summary import Summary
 
@@ -63,7 +64,7 @@ def short_number(value: float, _: object = None) -> str:
 def wrap_signature(signature: str, width: int = 110) -> str:
     """The signature in lines of at most `width` characters, broken behind `|` or `,`."""
     lines = [""]
-    for piece in re.split(r"(?<=[|,])", signature):
+    for piece in re.split(r"(?<=[|,])", visible(signature)):
         if len(lines[-1]) + len(piece) > width and lines[-1]:
             lines.append("")
         lines[-1] += piece

@@ -14,6 +14,7 @@ from errtax.lm.log_files import log_sha256
 from errtax.lm.ngram.model import NgramModel, require_unit
 from errtax.lm.ngram.open_model import open_model_for_log
 from errtax.lm.prediction_log import PredictionLog, read_log
+from errtax.lm.visible import shown_name
 from errtax.oracle.text_view import TextView
 
 _LOG_HALF = np.log(0.5)
@@ -144,6 +145,7 @@ def _exact_half(logprobs: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _distinct(logs: Sequence[PredictionLog]) -> list[str]:
     """The models' names, with the file's where two are alike, and all of its path where those are alike, too."""
-    named = [(log.model, f"{log.model} [{Path(log.name).stem}]", f"{log.model} [{log.name}]") for log in logs]
+    files = [(shown_name(Path(log.name).stem), shown_name(log.name)) for log in logs]
+    named = [(log.model, *(f"{log.model} [{file}]" for file in names)) for log, names in zip(logs, files, strict=True)]
     often = [Counter(names) for names in zip(*named, strict=True)]
     return [next((name for k, name in enumerate(names) if often[k][name] == 1), names[-1]) for names in named]
