@@ -10,13 +10,15 @@ blank line does.  A text that begins in the middle, or whose preprocessor branch
 rightly again after a few lines.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.kernels import inlined, tight
 from errtax.lm.text import Codes
 from errtax.oracle.feature_spec import Feature, FeatureKind, Scan
-from errtax.oracle.quotes import OWN_PAIRS
+from errtax.oracle.quotes import OWN_PAIRS, PAIRS
 from errtax.oracle.text_kind import Reading
 
 # The state, one integer each
@@ -36,7 +38,6 @@ _SIZE = 13
 _CODE, _SLASH, _LINE_COMMENT, _COMMENT, _COMMENT_STAR, _STRING, _LITERAL, _STRING_ESCAPE, _LITERAL_ESCAPE = range(9)
 _TAB, _NEWLINE, _RETURN, _BLANK = 9, 10, 13, 32
 _TAB_WIDTH = 8
-_OPENERS, _CLOSERS = (tuple(ord(pair[k]) for pair in OWN_PAIRS) for k in range(2))
 
 _RULES = (
     ("line-position", FeatureKind.NUMBER, "symbols since the newline"),
@@ -65,6 +66,21 @@ _RULES = (
 )
 
 
+class _Marks(NamedTuple):
+    """The quotation marks: an argument of the kernel, since its cache would not notice a change in another file.
+
+    `known[point]`: whether a character opens or closes a quotation; `openers[k]`, `closers[k]`: a pair of its own.
+    """
+
+    known: NDArray[np.bool_]
+    openers: NDArray[np.int64]
+    closers: NDArray[np.int64]
+
+
+_MARKS = _Marks(
+    np.isin(np.arange(0x10000), [ord(mark) for mark in '"' + "".join(PAIRS)]),
+    *(np.array([ord(pair[k]) for pair in OWN_PAIRS], np.int64) for k in range(2)),
+)
 FEATURES = tuple(Feature(*rule) for rule in _RULES)
 
 
@@ -74,14 +90,14 @@ def built_in(reading: Reading) -> Scan:
 
     def scan(codes: Codes) -> NDArray[np.float32]:
         values: NDArray[np.float32] = np.empty((len(codes), len(_RULES)), np.float32)
-        _scan(codes, state, reading is Reading.CODE, codes.dtype != np.uint8, values)
+        _scan(codes, state, reading is Reading.CODE, codes.dtype != np.uint8, _MARKS, values)
         return values
 
     return scan
 
 
 @tight
-def _scan(codes, state, code, wide, values):
+def _scan(codes, state, code, wide, marks, values):
     """values[t]: the features after symbol t; `state` goes on from where it was."""
     for t in range(len(codes)):
         c = np.int64(codes[t])
@@ -91,7 +107,7 @@ def _scan(codes, state, code, wide, values):
             # a slash is taken for the beginning of a comment until the symbol after it says otherwise
             if lexis == _SLASH and state[_LEXIS] == _CODE:  # it was a division
                 lexis = _CODE
-        _follow_quotes(state, c, wide)
+        _follow_quotes(state, c, wide, marks)
         if c == _NEWLINE and not state[_FILLED]:  # a blank line ends: what is still open was not meant
             state[_QUOTE] = 0
             if not code:
@@ -142,18 +158,18 @@ def _in_word(c):
 
 
 @inlined
-def _follow_quotes(state, c, wide):
+def _follow_quotes(state, c, wide, marks):
     """Whether quoted; `c` is a character, or a byte, and then a mark counts with the last byte of its UTF-8."""
-    mark = c
-    if not wide and c >= 0x80:
-        mark = _character(state[_TAIL], c)
+    mark = c if wide or c < 0x80 else _character(state[_TAIL], c)
+    if mark >= len(marks.known) or not marks.known[mark]:
+        return
     quote = state[_QUOTE]
     if mark > 0x7F and (quote == 0 or quote > 2):  # in a pair of its own, which nothing but its closer ends
-        for k in range(len(_OPENERS)):
-            if quote == _OPENERS[k] and mark == _CLOSERS[k]:
+        for k in range(len(marks.openers)):
+            if quote == marks.openers[k] and mark == marks.closers[k]:
                 state[_QUOTE] = 0
                 return
-            if quote == 0 and mark == _OPENERS[k]:
+            if quote == 0 and mark == marks.openers[k]:
                 state[_QUOTE] = mark
                 return
     if quote > 2:
