@@ -31,9 +31,7 @@ class Command(click.Command):
         from errtax.lm.files import guarding
 
         with guarding(lambda: input_files(self, ctx.params)):
-            result = super().invoke(ctx)
-        announce_compilation()
-        return result
+            return super().invoke(ctx)
 
 
 def command(name: str, example: str) -> Callable[[Callable[..., Any]], Command]:
@@ -131,14 +129,6 @@ def set_up_logging(quiet: bool, verbose: bool) -> None:
 def notice(message: str) -> None:
     """One line for the user on stderr."""
     logging.getLogger("errtax").info(message)
-
-
-def announce_compilation() -> None:
-    """Say how long the kernels took to compile, if they were compiled in this run."""
-    kernels = sys.modules.get("errtax.lm.kernels")
-    seconds = kernels.compilation_seconds() if kernels else 0.0
-    if seconds > 0.05:
-        notice(f"Compiling the kernels took {seconds:.1f} s (first run only).")
 
 
 def _no_update(done: float, total: float, text: str) -> None:

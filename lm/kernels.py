@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
@@ -57,7 +58,7 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> l
 
 
 class _CompilationNotice(event.Listener):  # type: ignore[misc]
-    """Logs once when compilation begins, and how long it took whenever the outermost compilation ends."""
+    """Measures compilation, and announces it the first time that an installation compiles anything."""
 
     def __init__(self) -> None:
         self.depth = 0
@@ -67,14 +68,33 @@ class _CompilationNotice(event.Listener):  # type: ignore[misc]
     def on_start(self, event: Any) -> None:
         if self.depth == 0:
             self.start = time.perf_counter()
-            if self.total == 0.0:
-                logger.info("Compiling the kernels; this happens once, later runs start at once.")
+            if self.total == 0.0 and _is_first_compilation():
+                logger.info(
+                    "Compiling kernels, which takes a minute or two in all: each command those that it needs, once; "
+                    "errtax info --compile compiles all of them ahead."
+                )
         self.depth += 1
 
     def on_end(self, event: Any) -> None:
         self.depth -= 1
         if self.depth == 0:
             self.total += time.perf_counter() - self.start
+
+
+@kernel
+def _kept_here() -> None:
+    """Never compiled: it tells where numba keeps the kernels of this installation."""
+
+
+def _is_first_compilation() -> bool:
+    """Whether nothing was compiled before where numba keeps kernels; then it leaves a mark there."""
+    mark = Path(_kept_here._cache.cache_path) / "errtax-compiles"  # type: ignore[attr-defined]
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch(exist_ok=False)
+    except OSError:  # it is there, or cannot be
+        return not mark.exists()
+    return True
 
 
 _notice = _CompilationNotice()

@@ -1,0 +1,122 @@
+"""All kernels compiled ahead: each part of errtax that has some is used once, on tiny texts of every kind.
+
+A kernel is compiled for the types of what it is given: for alphabets of up to 253 symbols, of up to 65,533 and of more,
+for bytes and other codes, for arrays in memory and in files.  Offsets of 64 bits, which texts of 4 GB have, are left
+to their first use.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from errtax.lm.kernels import compilation_seconds
+from errtax.lm.ngram.arpa import ArpaModel
+from errtax.lm.ngram.arpa_writer import write_arpa
+from errtax.lm.ngram.distributions import TextDistributions
+from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.text import Codes, Sentences, Text, Unit, read_text
+from errtax.oracle.features import FeatureReader, known_features
+from errtax.oracle.pairs import Pair, Skip
+from errtax.oracle.text_kind import Reading
+from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
+from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.studies.distance import DistanceSettings, measure_distances
+from errtax.taxonomy.studies.predictors import Sources, read_predictors
+from errtax.taxonomy.studies.tracking import Sums, add_values
+
+_PROSE = b"It was {a} dark \"and\" 'stormy' night;\nthe rain fell in torrents. Except at times, at times.\n" * 4
+_ORDER = 10  # what the n-gram layer needs by default
+
+Step = tuple[str, Callable[[], object]]
+
+
+def compile_kernels(on_step: Callable[[int, int, str], None] = lambda done, total, what: None) -> float:
+    """Compile all kernels that are not in numba's cache yet; return the seconds that it took.
+
+    `on_step`: called with the number of parts done and due, and the name of the next.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        steps = list(_steps(Path(folder)))
+        for done, (what, use) in enumerate(steps):
+            on_step(done, len(steps), what)
+            use()
+        on_step(len(steps), len(steps), "")
+    return compilation_seconds()
+
+
+def _steps(folder: Path) -> Iterator[Step]:
+    contents = {unit: _PROSE for unit in (Unit.BYTE, Unit.CHAR, Unit.WORD)}
+    contents[Unit.TOKEN] = b"1 2 3 1 2\n2 3 1 2\n" * 9
+    for unit, content in contents.items():
+        for sentences in Sentences:
+            yield _engine_step(folder, f"{unit}s, {sentences}", content, unit, sentences)
+    for n in (300, 70_000):
+        numbers = " ".join(map(str, range(n))).encode() + b"\n"
+        for unit in (Unit.WORD, Unit.TOKEN):
+            yield _engine_step(folder, f"{unit}s, {n:,} kinds", numbers, unit, Sentences.LINES)
+    every_character = "".join(map(chr, range(0x4E00, 0x4E00 + 300))).encode()
+    yield _engine_step(folder, "chars, 300 kinds", every_character, Unit.CHAR, Sentences.STREAM)
+    for unit in (Unit.BYTE, Unit.CHAR):
+        yield f"peel of {unit}s", lambda unit=unit: _use_peel(folder, unit)  # type: ignore[misc]
+    yield "features of cells", _use_features
+
+
+def _engine_step(folder: Path, what: str, content: bytes, unit: Unit, sentences: Sentences) -> Step:
+    path = folder / f"{unit}-{sentences}.txt"
+
+    def use() -> None:
+        path.write_bytes(content)
+        _use_engine(read_text(path, unit, sentences), path)
+
+    return f"n-gram models of {what}", use
+
+
+def _use_engine(text: Text, path: Path) -> None:
+    """All that the engine does: in memory, in a file, in the file again as ARPA."""
+    order = _ORDER if len(text) < 10_000 else 2
+    NgramIndex.build_file(text, path.with_suffix(".ngram"), order)
+    for index in (NgramIndex.build(text, order), NgramIndex.open(path.with_suffix(".ngram"), verify=True)):
+        codes = index.codes_of(text)[:200]
+        index.score(codes)
+        index.distribution(codes[:3])
+        index.count(codes[:2])
+        index.positions(codes[:2])
+        index.continuations(codes[:1])
+        write_arpa(index, path.with_suffix(".arpa"), force=True)
+        if text.sentences is Sentences.STREAM and len(text) < 10_000:
+            TextDistributions(index, codes, index.alphabet.codes).at(np.arange(3))
+    model = ArpaModel.open(path.with_suffix(".arpa"), text.unit, text.sentences)
+    for _ in model.score_blocks(model.codes_of(text)[:200]):
+        pass
+
+
+def _use_peel(folder: Path, unit: Unit) -> None:
+    """A peel of a log, with and without an index, and the distances of its pairs."""
+    train, log = folder / "train.txt", folder / "log.parquet"
+    train.write_bytes(_PROSE)
+    symbols = [_PROSE[i : i + 1] for i in range(len(_PROSE))] if unit is Unit.BYTE else list(_PROSE.decode())
+    columns = {"position": pa.array(range(len(symbols))), "symbol": pa.array(symbols)}
+    pq.write_table(pa.table({**columns, "logprob": pa.array([-1.0] * len(symbols), pa.float32())}), log)
+    index = folder / "train.ngram"
+    NgramIndex.build_file(read_text(train, unit), index, _ORDER)
+    for model in (None, index):
+        peel_files(PeelInputs(log, model, train), Settings())
+    for skip in (Skip.CODE, Skip.NONE):
+        pairs = (Pair("{", "}"), Pair('"', '"'))
+        measure_distances(read_predictors(Sources((log,), index, (2,))), DistanceSettings(pairs, skip=skip))
+
+
+def _use_features() -> None:
+    """The features that cells may track, of bytes and of characters, and the histograms of cells."""
+    octets = np.frombuffer(_PROSE, np.uint8).reshape(2, -1)
+    every_kind: tuple[Codes, ...] = (octets, octets.astype(np.uint32))
+    for codes in every_kind:
+        for reading in Reading:
+            values = FeatureReader(known_features(), reading, codes[:, :5]).read(codes)
+    features = values.reshape(-1, values.shape[2])
+    cells = np.zeros((len(features), 2), np.float32)
+    add_values(Sums.empty(2, features.shape[1]), [cells], features, moments=True)

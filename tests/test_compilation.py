@@ -1,0 +1,74 @@
+"""Kernels are compiled once: announced the first time, and ahead of their use by `errtax info --compile`."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import pytest
+
+from commands import Errtax
+
+pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
+
+RUN = """
+import sys
+from errtax.cli.main import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+from errtax.lm.kernels import compilation_seconds
+print("compiled for", compilation_seconds(), file=sys.stderr)
+"""
+
+
+def run(*line: str) -> str:
+    """Stderr of a command in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", RUN, *line], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def test_after_compiling_ahead_nothing_is_compiled(errtax: Errtax) -> None:
+    assert "All kernels are compiled" in run("info", "--compile")
+    text = Path("train.txt").read_text()
+    Path("words.txt").write_text(" ".join(f"{text[i : i + 20].split()[0]}{i % 600}" for i in range(700)))
+    for line in (
+        "info --compile",
+        "build-ngram train.txt --arpa train.arpa",
+        "build-ngram train.txt --unit char -o chars.ngram",
+        "build-ngram words.txt --unit word --order 3",
+        "score test.txt --ngram train.ngram",
+        "score words.txt --ngram words.ngram",
+        "score test.txt --ngram train.arpa --unit byte -o arpa.parquet",
+        "peel --preds preds.parquet --ngram train.ngram --train-text train.txt",
+        "peel --preds preds.parquet --train-text train.txt --force",
+        "distance --preds preds.parquet --pair {} --ngram train.ngram --orders 3",
+        "overlap preds.parquet --ngram train.ngram --orders 3",
+        "stats preds.peel.parquet",
+        "report preds.peel.parquet",
+    ):
+        assert "compiled for 0.0\n" in run(*line.split()), line
+
+
+def test_compilation_is_announced_once_per_installation(tmp_path: Path) -> None:
+    program = """
+import logging, sys
+logging.basicConfig(level=logging.INFO)
+import numpy as np
+from errtax.lm import words
+for name in sys.argv[1:]:
+    getattr(words, name)(*((np.uint8(32),) if name == "is_separator" else (np.zeros(3, np.uint8), -1)))
+"""
+
+    def notices(*kernels: str) -> int:
+        line = [sys.executable, "-c", program, *kernels]
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+        done = subprocess.run(line, env=environment, capture_output=True, text=True, check=True)
+        return done.stderr.count("errtax info --compile")
+
+    assert notices("is_separator") == 1
+    assert notices("is_separator") == 0
+    assert notices("count_items") == 0  # compiled here for the first time, but not the first kernel
