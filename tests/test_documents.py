@@ -159,9 +159,9 @@ def test_an_excerpt_keeps_to_its_document() -> None:
     peel = peel_of(parted(log_of(Unit.BYTE, "abc é".encode() + b"\xa9def"), [0, 1], {5, 7}), PRESETS["text"])
     shown = [excerpt(peel, row) for row in (4, 5, 6, 9)]
     assert [(item.before, item.symbol, item.after) for item in shown] == [
-        ("abc ", "⟨C3⟩", ""),
-        ("", "⟨A9⟩⟨A9⟩", ""),
-        ("", "⟨A9⟩⟨A9⟩", ""),
+        ("abc ", "‹C3›", ""),
+        ("", "‹A9›‹A9›", ""),
+        ("", "‹A9›‹A9›", ""),
         ("de", "f", ""),
     ]
 
@@ -171,5 +171,5 @@ def test_passages_mark_where_another_document_begins() -> None:
     log = parted(log_of(Unit.BYTE, text), [0, 1], {LENGTH + 7, LENGTH + 100})
     made = worst_windows(peel_of(log))
     assert made.count(DOCUMENT_MARK) == 2
-    assert f"⟨C3⟩</u>{DOCUMENT_MARK}" in made  # the two bytes of a character, in two documents
+    assert f"‹C3›</u>{DOCUMENT_MARK}" in made  # the two bytes of a character, in two documents
     assert DOCUMENT_MARK not in worst_windows(peel_of(log_of(Unit.BYTE, text)))
