@@ -1,5 +1,7 @@
 """`errtax train`: what is refused leaves the runs and files that are there."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,3 +53,23 @@ def test_resuming_with_other_texts_or_options_is_refused(small_run: Path) -> Non
         assert isinstance(done.exception, ErrtaxError), flags
     done = invoke("train", text, "-o", small_run, "--resume", "--epochs", "2")
     assert done.exit_code == 0, done.output
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits of files' sizes there")
+def test_a_full_disk_is_one_line_and_leaves_the_old_weights(small_run: Path) -> None:
+    """torch itself raises RuntimeError for it; a limit on the size of files stands for the full disk."""
+    program = """
+import resource, signal, sys
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2500, 2500))
+from errtax.cli.main import main
+main()
+"""
+    before = {path.name: path.read_bytes() for path in small_run.glob("*.pt")}
+    line = ["train", str(small_run.parent / "text.txt"), "-o", str(small_run), "--resume", "--epochs", "2"]
+    done = subprocess.run([sys.executable, "-c", program, *line], capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("errtax: ")
+    assert {path.name: path.read_bytes() for path in small_run.glob("*.pt")} == before
+    assert sorted(path.name for path in small_run.iterdir()) == ["best.pt", "last.pt", "run.json"]

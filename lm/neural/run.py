@@ -4,6 +4,7 @@
 the lowest validation loss.  `checkpoints/step-NNNNNNN.pt`: the weights after so many steps, if they were asked for.
 """
 
+import io
 import json
 import logging
 import math
@@ -17,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.files import release, require_absent, require_output_folder, write_text
+from errtax.lm.files import release, replacing, require_absent, require_output_folder, write_text
 from errtax.lm.neural.corpus import Corpus
 from errtax.lm.neural.models import Model, ModelConfig, build_model, config_of
 from errtax.lm.neural.streams import Streams, streams_of
@@ -246,6 +247,14 @@ def step_of(path: Path) -> int:
     """
     number = path.stem.removeprefix("step-")
     return int(number) if number.isdigit() else 0
+
+
+def save_file(state: Any, path: Path) -> None:
+    """`torch.save`, all or nothing; `OSError` on a full disk, where torch itself raises what looks like a bug."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def load_file(path: Path, device: torch.device) -> Any:

@@ -18,9 +18,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.files import replacing
 from errtax.lm.neural.models import Model, build_model
-from errtax.lm.neural.run import Epoch, Run, checkpoint_path, load_file, restore, write_run
+from errtax.lm.neural.run import Epoch, Run, checkpoint_path, load_file, restore, save_file, write_run
 from errtax.lm.neural.streams import Streams, lay_out
 from errtax.lm.text import Codes
 
@@ -208,8 +207,7 @@ def mean_loss(model: Model, text: Windows) -> float:
 def save_weights(model: Model, path: Path) -> None:
     """Write a model's weights, all or nothing."""
     path.parent.mkdir(exist_ok=True)
-    with replacing(path) as temporary:
-        torch.save(model.state_dict(), temporary)
+    save_file(model.state_dict(), path)
 
 
 def _save(folder: Path, run: Run, model: Model, optimizer: torch.optim.Optimizer) -> None:
@@ -218,7 +216,6 @@ def _save(folder: Path, run: Run, model: Model, optimizer: torch.optim.Optimizer
     if run.best is run.history[-1]:
         save_weights(model, folder / "best.pt")
     history: list[dict[str, Any]] = [asdict(epoch) for epoch in run.history]
-    with replacing(folder / "last.pt") as temporary:
-        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
-        torch.save(state, temporary)
+    state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": history}
+    save_file(state, folder / "last.pt")
     write_run(folder, run)
