@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from browser import Page, start_browser
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.peel_file import read_peel, write_peel
-from errtax.taxonomy.repeel import sign_again
+from errtax.taxonomy.signature import sign
 
 _PEELS = """
 const done = arguments[arguments.length - 1], found = [];
@@ -45,7 +45,8 @@ def repeated(peel: Peel, n: int) -> Peel:
     best_logprobs = None if log.argmax_logprobs is None else log.argmax_logprobs[rows]
     log = replace(log, argmax_codes=best, argmax_logprobs=best_logprobs)
     again = peel_log(log, peel.evidence.at(rows), peel.settings)
-    return replace(again, signature=sign_again(peel.signature, peel.settings), sources=peel.sources)
+    again = replace(again, sources=peel.sources)
+    return replace(again, signature=sign(again))
 
 
 def measure(peels: list[Path], folder: Path) -> None:

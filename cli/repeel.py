@@ -8,7 +8,7 @@ import click
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, force_option
 from errtax.cli.paths import FILE, OUTPUT
-from errtax.cli.settings import settings_of, settings_options
+from errtax.cli.settings import layers_and_oracles, settings_of, settings_options
 
 
 @declare("repeel", "errtax repeel preds.peel.parquet --layers rare,ngram,memory,word,punctuation,boost --ngram-max 5")
@@ -32,7 +32,7 @@ def command(peel: Path, output: Path | None, force: bool, **given: Any) -> None:
 
     require_outputs([output], force)
     found = read_peel(peel)
-    settings = settings_of(given, found.settings, found.settings.custom)
+    settings = settings_of(given, found.settings, layers_and_oracles(given, custom=found.settings.custom))
     if given["layers"] is None:
         settings = replace(settings, layers=found.settings.layers)
     again = repeel(found, settings)

@@ -6,6 +6,21 @@ from typing import Any
 import click
 
 from errtax.cli.types import FLOATS, INTEGERS, NAMES
+from errtax.taxonomy.layers.layer import Parameter, joined
+from errtax.taxonomy.layers.registry import LAYER_NAMES, PARAMETERS
+
+
+def _option(parameter: Parameter) -> Callable[..., Any]:
+    """The option of a layer's parameter, with its default in each preset."""
+    numbers = INTEGERS if parameter.kind is int else FLOATS
+    text = f"; text: {joined(parameter.text)}" if parameter.text is not None else ""
+    return click.option(
+        "--" + parameter.name.replace("_", "-"),
+        *parameter.flags,
+        type=numbers if parameter.listed else parameter.kind,
+        help=f"{parameter.help} [{joined(parameter.default)}{text}].",
+    )
+
 
 _OPTIONS = (
     click.option(
@@ -13,28 +28,15 @@ _OPTIONS = (
         type=click.Choice(["paper", "text"]),
         help="paper: reproduces the paper's counts; text: its words literally.",
     ),
-    click.option(
-        "--layers",
-        type=NAMES,
-        help="Which layers, in which order [default: ngram,memory,rare,word,punctuation,boost].",
-    ),
+    click.option("--layers", type=NAMES, help=f"Which layers, in which order [default: {','.join(LAYER_NAMES)}]."),
     click.option("--criterion", metavar="p<T|argmax", help="What an error is [default: p<0.5]."),
-    click.option("--ngram-max", type=int, help="Longest context of the n-gram layer [9]."),
-    click.option(
-        "--memory-windows", "--memory", type=INTEGERS, help="Windows of the memory layer [100,500,1000,5000]."
-    ),
-    click.option("--memory-min-length", type=int, help="Shortest word of the memory layer [5; text: 1]."),
-    click.option(
-        "--rare-counts", "--rare", type=INTEGERS, help="Training counts of the rare word layer [0,1,2,3,4,5]."
-    ),
-    click.option("--newline-reach", type=int, help="Characters after a newline that count [3; text: 1]."),
+    *map(_option, PARAMETERS.values()),
     click.option(
         "--limits",
         metavar="NAME=LIMITS",
         multiple=True,
         help="Limits of the slices of an oracle of your own, for example copied=10,100.",
     ),
-    click.option("--boosts", type=FLOATS, help="Steps of the boost layer [0.1,0.2,0.3,0.4,0.5]."),
 )
 
 
@@ -81,13 +83,20 @@ def _with_limits(custom: tuple[Any, ...], given: tuple[str, ...]) -> tuple[Any, 
     return tuple(rules.values())
 
 
-def layers_and_oracles(given: dict[str, Any], sources: tuple[str, ...]) -> tuple[Any, ...]:
-    """The rules of the oracles that `--oracles` loads and `--layers` names; the former join the layers before boost."""
-    from errtax.oracle.custom import find_oracles, load_oracles
-    from errtax.taxonomy.settings import LAYER_NAMES
+def layers_and_oracles(
+    given: dict[str, Any], sources: tuple[str, ...] = (), custom: tuple[Any, ...] = ()
+) -> tuple[Any, ...]:
+    """The rules of the oracles that `--oracles` loads and `--layers` names, beside those that there are.
 
-    loaded = dict.fromkeys(name for source in sources for name in load_oracles(source))
-    named = [name for name in given["layers"] or () if name not in LAYER_NAMES]
+    `given["layers"]` has the names of the layers afterwards; without `--layers` loaded oracles join those before boost.
+    """
+    from errtax.oracle.custom import load_oracles
+    from errtax.taxonomy.layers.registry import with_own
+    from errtax.taxonomy.naming import choose_layers
+
+    loaded = tuple(dict.fromkeys(name for source in sources for name in load_oracles(source)))
     if loaded and given["layers"] is None:
-        given["layers"] = (*LAYER_NAMES[:-1], *loaded, LAYER_NAMES[-1])
-    return find_oracles(list(dict.fromkeys([*named, *loaded])))
+        given["layers"] = with_own(loaded)
+    names, rules = choose_layers(given["layers"] or (), loaded, custom)
+    given["layers"] = names or None
+    return rules

@@ -38,9 +38,6 @@ from errtax.oracle.plug_ins import load_plug_ins, origin_of
 from errtax.oracle.text_view import TextView
 
 ENTRY_POINTS = "errtax.oracles"
-RESERVED = ("ngram", "memory", "rare", "word", "punctuation", "boost", "rest", "errors", "bits")
-MOST = 10
-"""Layers of one peel that are not built in: so many bits of the column `claims` are left."""
 
 Ask = Callable[[TextView], ArrayLike]
 """The text -> one value per symbol (n,), or per character (m,)."""
@@ -61,9 +58,8 @@ class OracleRule:
     parameters: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", self.name) or self.name in RESERVED:
-            allowed = "small letters, digits and hyphens, and none of errtax's own"
-            raise UsageError(f"an oracle's name is {allowed} ({', '.join(RESERVED)}); got {self.name!r}.")
+        if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", self.name):
+            raise UsageError(f"an oracle's name is small letters, digits and hyphens; got {self.name!r}.")
         if not isinstance(self.title, str) or not isinstance(self.rule, str):
             raise UsageError(f"title and rule of oracle {self.name!r} must be strings.")
         whole = all(math.isfinite(limit) and limit == int(limit) for limit in self.limits)
@@ -83,11 +79,11 @@ class OracleRule:
         return [f"{limit:.12g} {self.name}" for limit in self.limits] or [self.name]
 
     @property
-    def description(self) -> str:
-        """The oracle in a signature, for example `digits` or `copied(10,100;least=3)`."""
+    def inside(self) -> str:
+        """What a signature has in brackets behind the name, for example `10,100;least=3`."""
         parts = [",".join(f"{limit:.12g}" for limit in self.limits)] if self.limits else []
         parts += [f"{key}={value}" for key, value in self.parameters]
-        return f"{self.name}({';'.join(parts)})" if parts else self.name
+        return ";".join(parts)
 
 
 REGISTRY: dict[str, tuple[OracleRule, Ask]] = {}
@@ -119,22 +115,20 @@ def oracle(
     return register
 
 
-def find_oracles(names: Sequence[str]) -> tuple[OracleRule, ...]:
-    """The oracles of these names: registered here, or offered by a package.
-
-    Raises `UsageError` for a name that no oracle has, and for too many of them.
-    """
+def registered() -> dict[str, OracleRule]:
+    """All oracles by name: those registered here, and those that packages offer."""
     _register_packages()
+    return {name: rule for name, (rule, _) in REGISTRY.items()}
+
+
+def find_oracles(names: Sequence[str]) -> tuple[OracleRule, ...]:
+    """The oracles of these names.  Raises `UsageError` for a name that no oracle has."""
+    known = registered()
     for name in names:
-        if name not in REGISTRY:
-            there_are = (
-                f"own ones are {', '.join(sorted(REGISTRY))}" if REGISTRY else "load your own with --oracles FILE"
-            )
-            built_in = ", ".join(RESERVED[:6])
-            raise UsageError(f"there is no layer {name!r}; the built-in layers are {built_in}; {there_are}.")
-    if len(names) > MOST:
-        raise UsageError(f"a peel has room for {MOST} oracles of your own; got {len(names)}.")
-    return tuple(REGISTRY[name][0] for name in names)
+        if name not in known:
+            there_are = f"there are {', '.join(sorted(known))}" if known else "load your own with --oracles FILE"
+            raise UsageError(f"there is no oracle {name!r}; {there_are}.")
+    return tuple(known[name] for name in names)
 
 
 @cache

@@ -20,8 +20,6 @@ from errtax.oracle.quotes import APOSTROPHES, QUOTES
 from errtax.oracle.word_rule import PATTERN, word_spans
 
 _WORD_CHARACTER = re.compile(r"\w")
-SPACE, QUOTE, NEWLINE = 1, 2, 3
-AFTER_NAMES = ("", "space", "quote", "newline")
 _GAP = {
     Unit.BYTE: 0xFF,
     Unit.CHAR: 0xFFFF,

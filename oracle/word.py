@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.oracle.text_view import NEWLINE, QUOTE, SPACE, TextView
+from errtax.oracle.before import NEWLINE, QUOTE, SPACE
+from errtax.oracle.text_view import TextView
 
 
 def kinds_before(view: TextView) -> NDArray[np.uint8]:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.errors import UsageError
 from errtax.lm.prediction_log import bytes_of
 from errtax.lm.text import Unit
 from errtax.lm.visible import visible
-from errtax.taxonomy.layers import REST
+from errtax.taxonomy.layers.registry import REST, all_layers
+from errtax.taxonomy.naming import layer_in, slice_in
 from errtax.taxonomy.peel import Peel
 
 
@@ -28,25 +28,19 @@ class Excerpt:
 
 
 def worst_rows(peel: Peel, n: int, layer: str | None = None, part: str | None = None) -> NDArray[np.int64]:
-    """The rows of the n errors with the lowest probability, of one layer or slice if so asked."""
+    """The rows of the n errors with the lowest probability, of one layer or slice if so asked.
+
+    `layer`: its name, title or letter.  Raises `UsageError` for a layer or slice that this peel does not have.
+    """
     chosen = peel.error.copy()
     if layer is not None:
-        if layer not in peel.layer_names:
-            raise UsageError(f"there is no layer {layer!r} in this peel; it has {', '.join(peel.layer_names)}.")
-        chosen &= peel.layer == peel.layer_names.index(layer)
+        chosen &= peel.layer == peel.layer_names.index(layer_in(peel, layer))
     if part is not None:
-        chosen &= _rows_of_slice(peel, part)
+        owner, part = slice_in(peel, part)
+        chosen &= peel.layer == peel.layer_names.index(owner)
+        chosen &= peel.slice == peel.slice_names(owner).index(part)
     rows = np.flatnonzero(chosen)
     return rows[np.argsort(peel.log.logprobs[rows], kind="stable")[:n]]
-
-
-def _rows_of_slice(peel: Peel, part: str) -> NDArray[np.bool_]:
-    for number, name in enumerate(peel.layer_names):
-        if part in peel.slice_names(name):
-            taken: NDArray[np.bool_] = (peel.layer == number) & (peel.slice == peel.slice_names(name).index(part))
-            return taken
-    names = ", ".join(f"'{each}'" for name in peel.layer_names for each in peel.slice_names(name))
-    raise UsageError(f"there is no slice {part!r} in this peel; it has {names}.")
 
 
 def sample_rows(peel: Peel, layer: str, n: int) -> NDArray[np.int64]:
@@ -84,22 +78,6 @@ def _text(peel: Peel, start: int, stop: int) -> str:
 
 def evidence_in_words(peel: Peel, row: int) -> str:
     """What the oracles say about one row, for example `4-gram gave it; seen 312 symbols ago; 7 times in training`."""
-    evidence, said = peel.evidence, []
-    if evidence.ngram_context is not None and evidence.ngram_context[row]:
-        said.append(f"{evidence.ngram_context[row]}-gram gave it")
-    if evidence.memory_distance[row] > 0 and evidence.word_offset[row] > 0:
-        said.append(f"word seen {evidence.memory_distance[row]:,} symbols ago")
-    if evidence.word_count is not None and evidence.word_count[row] >= 0:
-        count = int(evidence.word_count[row])
-        said.append("word not in training" if not count else f"word {count:,} times in training")
-    if evidence.after[row]:
-        said.append(f"after a {('', 'space', 'quote', 'newline')[evidence.after[row]]}")
-    if evidence.punctuation[row]:
-        said.append("punctuation")
-    for rule in peel.settings.custom:
-        value = evidence.custom[rule.name][row]
-        if rule.limits and value >= 0:
-            said.append(f"{rule.title}: {value:,}")
-        elif value and not rule.limits:
-            said.append(rule.title)
-    return "; ".join(said) or ("nothing known" if peel.layer_names[peel.layer[row]] != REST else "no layer claims it")
+    said = [layer.in_words(peel.evidence, row) for layer in all_layers(peel.settings)]
+    known = "; ".join(filter(None, said))
+    return known or ("nothing known" if peel.layer_names[peel.layer[row]] != REST else "no layer claims it")

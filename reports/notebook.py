@@ -10,8 +10,8 @@
 10
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from os import PathLike
@@ -26,7 +26,6 @@ from errtax.lm.files import require_input, write_text
 from errtax.lm.ngram.model import NgramModel
 from errtax.lm.prediction_log import PredictionLog, log_of_frame
 from errtax.lm.visible import visible
-from errtax.oracle.custom import find_oracles
 from errtax.oracle.word_rule import PATTERN
 from errtax.reports.bars import bars_figure, difference_figure
 from errtax.reports.excerpts import excerpt, worst_rows
@@ -39,11 +38,12 @@ from errtax.reports.wording import findings
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
 from errtax.taxonomy.comparison import Comparison, compare
 from errtax.taxonomy.difference import Difference
+from errtax.taxonomy.naming import choose_layers
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.peel_file import frame_of_peel, read_peel, write_peel
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.repeel import repeel
-from errtax.taxonomy.settings import LAYER_NAMES, PRESETS, Criterion, Settings
+from errtax.taxonomy.settings import PRESETS, Criterion, Settings
 from errtax.taxonomy.statistics import Interval, PartStatistics, Statistics, statistics
 from errtax.taxonomy.summary import Summary, summarise
 
@@ -62,10 +62,10 @@ def peel(
     """The peel of a prediction log: a file, or a frame with the columns position, symbol and logprob.
 
     `ngram`: an index, or any model that `errtax build-ngram` or KenLM makes; without it one is built from `train`, the
-    training text's file.  `settings`: thresholds in place of the preset's, by the names of `Settings`: `layers`,
-    `criterion`, `ngram_max`, `memory_windows`, `memory_min_length`, `rare_counts`, `newline_reach`, `boosts`.  `layers`
-    may name oracles of your own, too.  `words`: what a word is, a regular expression or `icu` (`pip install
-    'errtax[icu]'`), for texts that put no spaces between words.
+    training text's file.  `settings`: in place of the preset's: `layers`, `criterion`, and thresholds of the layers by
+    the names of their flags (`ngram_max=5`, `memory_windows=[100, 500]`).  `layers` may name oracles of your own, too.
+    `words`: what a word is, a regular expression or `icu` (`pip install 'errtax[icu]'`), for texts that put no spaces
+    between words.
 
     Raises `BadInput` for a log, model or text that does not fit, `UsageError` for settings that do not.
     """
@@ -89,40 +89,14 @@ def read(path: StrPath) -> "PeelView":
 
 
 def _changed(base: Settings, given: dict[str, Any]) -> Settings:
-    """Settings with other values; lists will do for tuples."""
-    known = {name: value for name, value in vars(base).items() if name != "custom"}
-    for name in given:
-        if name not in known:
-            raise UsageError(f"there is no setting {name!r}; there are {', '.join(known)}.")
-    changes = {name: _as_setting(name, value, known[name]) for name, value in given.items()}
-    own = [name for name in changes.get("layers", ()) if name not in LAYER_NAMES]
-    rules = {rule.name: rule for rule in base.custom}
-    missing = find_oracles([name for name in own if name not in rules])
-    return replace(base, **changes, custom=(*rules.values(), *missing))
-
-
-def _as_setting(name: str, value: Any, known: Any) -> Any:
-    """A value of the kind that a setting has."""
-    if isinstance(known, Criterion):
-        return value if isinstance(value, Criterion) else Criterion.parse(str(value))
-    if isinstance(known, tuple):
-        if isinstance(value, str):
-            value = value.split(",")
-        if not isinstance(value, Iterable):
-            raise UsageError(f"the setting {name!r} is a list, as in {name}={list(known)}; got {value!r}.")
-        kind = type(known[0])
-        return tuple(_number(name, each, kind) for each in value)
-    return _number(name, value, int)
-
-
-def _number(name: str, value: Any, kind: type) -> Any:
-    try:
-        made = kind(value)
-    except (TypeError, ValueError):
-        made = None
-    if made is None or (kind is not str and made != float(value)):
-        raise UsageError(f"the setting {name!r} takes values of type {kind.__name__}; got {value!r}.")
-    return made
+    """Settings with other values; lists will do for tuples, and a string for a criterion."""
+    changes, custom = dict(given), base.custom
+    if "layers" in given:
+        asked = given["layers"].split(",") if isinstance(given["layers"], str) else list(map(str, given["layers"]))
+        changes["layers"], custom = choose_layers(asked, custom=custom)
+    if "criterion" in given and not isinstance(given["criterion"], Criterion):
+        changes["criterion"] = Criterion.parse(str(given["criterion"]))
+    return base.changed(**{**changes, "custom": custom})
 
 
 @dataclass(frozen=True, eq=False)

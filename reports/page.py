@@ -27,7 +27,7 @@ from errtax.reports.statistics import percent
 from errtax.reports.windows import worst_windows
 from errtax.reports.wording import findings, headline
 from errtax.taxonomy.comparison import Comparison
-from errtax.taxonomy.layers import find_layer
+from errtax.taxonomy.layers.registry import find_layer
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.statistics import Statistics
@@ -219,7 +219,7 @@ def _definitions(settings: Settings) -> str:
     error = "not ranked first" if threshold is None else f"with a probability below {threshold:g}"
     items = [
         f'<li class="k-{layer.name}"><b>{escape(layer.title)}</b>: {escape(layer.rule)}. '
-        f'<span class="s">{escape(settings.describe(layer.name))}</span></li>'
+        f'<span class="s">{escape(layer.describe(settings))}</span></li>'
         for layer in (find_layer(name, settings) for name in settings.layers)
     ]
     return (

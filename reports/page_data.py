@@ -19,25 +19,19 @@ from errtax.lm.prediction_log import bytes_of
 from errtax.lm.visible import visible
 from errtax.oracle.evidence import Evidence
 from errtax.oracle.text_view import TextView, kinds_of
-from errtax.reports.palette import COLOURS, LETTERS
-from errtax.taxonomy.layers import find_layer
-from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.layers.layer import Layer
+from errtax.taxonomy.layers.memory import windows_of
+from errtax.taxonomy.layers.registry import find_layer, with_own
+from errtax.taxonomy.peel import Peel, layers_without_evidence
 from errtax.taxonomy.repeel import longest_context
 from errtax.taxonomy.settings import Settings
 
 LIMIT = 2_000_000
 """Positions of a text that the page holds whole."""
-WINDOWS: tuple[int, ...] = (
-    *(10, 20, 50, 100, 150, 200, 300, 400, 500, 700, 1000, 1500, 2000, 3000, 4000, 5000, 7000),
-    *(10_000, 15_000, 20_000, 30_000, 50_000, 100_000),
-)
-"""Positions of the slider of the memory's window."""
 STEPS = tuple(k / 20 for k in range(1, 21))
 """Positions of the sliders of the threshold and of the boost."""
 _SHOWN: tuple[float, ...] = (*(2.0**-k for k in range(1, 61)), *(k / 50 for k in range(1, 25)))
 """Edges between which probabilities are shown as one; whole numbers of bits among them."""
-_NEVER = 255
-"""Code of a word that occurs nowhere before, or farther back than any position of the slider."""
 
 
 def page_data(peels: Sequence[Peel]) -> dict[str, Any]:
@@ -69,25 +63,20 @@ def page_data(peels: Sequence[Peel]) -> dict[str, Any]:
         "signs": _signs(view, models),
         "models": models,
         "settings": _settings(first),
-        "layers": [_layer(name, first.settings) for name in _all_layers(first)],
+        "layers": [_layer(layer, first.settings) for layer in _layers(first)],
         "longest": longest_of(first),
         "windows": windows_of(first.settings),
-        "rare_bytes": np.dtype(_rare_type(first.settings)).itemsize,
+        "rare_bytes": columns["rare"].itemsize if "rare" in columns else 1,
         "steps": list(STEPS),
         "columns": {name: _packed(column) for name, column in columns.items()},
     }
-
-
-def windows_of(settings: Settings) -> list[int]:
-    """The positions of the slider of the memory's window."""
-    return sorted({*WINDOWS, *settings.memory_windows})
 
 
 def longest_of(peel: Peel) -> int:
     """The longest context that the n-gram slider may choose."""
     if peel.evidence.ngram_context is None:
         return 0
-    return longest_context(peel.signature) or max(peel.settings.ngram_max, int(peel.evidence.ngram_context.max()))
+    return longest_context(peel) or max(peel.settings.ngram_max, int(peel.evidence.ngram_context.max()))
 
 
 def _packed(column: NDArray[Any]) -> str:
@@ -116,6 +105,7 @@ def _signs(view: TextView, models: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 
 def _evidence(peel: Peel, view: TextView) -> dict[str, NDArray[Any]]:
+    """What the script's rules for the layers need; of a layer without one, the slices, from 1, by the settings."""
     evidence, columns = peel.evidence, {}
     starts = _word_starts(evidence, view)
     inside = evidence.word_offset >= 0
@@ -123,20 +113,13 @@ def _evidence(peel: Peel, view: TextView) -> dict[str, NDArray[Any]]:
     if not np.array_equal(starts, found) or not np.array_equal(inside, (view.word_of >= 0)[view.rows]):
         columns["words"] = np.where(inside, 2, 0).astype(np.uint8)  # other words than the script would find
         columns["words"][starts] = 1
-    distances = evidence.memory_distance[starts]
-    codes = np.searchsorted(windows_of(peel.settings), distances)
-    columns["memory"] = np.where(distances > 0, codes, _NEVER).astype(np.uint8)  # a code a word
-    if evidence.ngram_context is not None:
-        columns["ngram"] = evidence.ngram_context
-    if evidence.word_count is not None:
-        kind = _rare_type(peel.settings)  # a count a word
-        columns["rare"] = np.minimum(evidence.word_count[starts], np.iinfo(kind).max).astype(kind)
-    for rule in peel.settings.custom:
-        values = evidence.custom[rule.name]
-        if rule.limits:
-            found = np.searchsorted(np.array(rule.limits), values)
-            values = np.where((values >= 0) & (found < len(rule.limits)), found + 1, 0)
-        columns[f"own-{rule.name}"] = values.astype(np.uint8)
+    p = np.exp(peel.log.logprobs, where=peel.predicted, out=np.zeros(len(peel.log)))
+    for layer in _layers(peel):
+        if layer.page_columns is None:
+            slices = layer.slice_of(evidence, p, peel.settings)
+            columns[f"own-{layer.name}"] = (slices + 1).astype(np.uint8)
+        else:
+            columns |= layer.page_columns(evidence, starts, peel.settings)
     return columns
 
 
@@ -145,12 +128,6 @@ def _word_starts(evidence: Evidence, view: TextView) -> NDArray[np.int64]:
     begins = np.zeros(len(view), bool)
     begins[view.first_symbol[:-1]] = True
     return np.flatnonzero((evidence.word_offset == 0) & begins[view.rows])
-
-
-def _rare_type(settings: Settings) -> type[np.unsignedinteger[Any]]:
-    """Wide enough for counts that the rare word layer tells apart; its slider goes to 20."""
-    largest = max(*settings.rare_counts, 20)
-    return np.uint8 if largest < 255 else np.uint16 if largest < 65535 else np.uint32
 
 
 def _levels(peel: Peel) -> tuple[NDArray[Any], list[float | None]]:
@@ -196,40 +173,31 @@ def _contradicts_itself(peel: Peel, values: NDArray[np.float64]) -> bool:
     return bool(((values > 0.5) & (peel.log.argmax_codes != peel.log.codes)).any())
 
 
-def _all_layers(peel: Peel) -> list[str]:
+def _layers(peel: Peel) -> list[Layer]:
     """The layers whose evidence there is: those of the settings first, in their order, then the others."""
-    evidence, own = peel.evidence, [rule.name for rule in peel.settings.custom]
-    there = {
-        "ngram": evidence.ngram_context is not None,
-        "rare": evidence.word_count is not None,
-    }
-    names = ["ngram", "memory", "rare", "word", "punctuation", *own, "boost"]
-    known = [name for name in names if there.get(name, True)]
-    return [*peel.settings.layers, *(name for name in known if name not in peel.settings.layers)]
+    settings, absent = peel.settings, layers_without_evidence(peel.settings, peel.evidence)
+    own = tuple(rule.name for rule in settings.custom)
+    known = [name for name in with_own(own) if name not in {layer.name for layer in absent}]
+    return [find_layer(name, settings) for name in dict.fromkeys([*settings.layers, *known])]
 
 
-def _layer(name: str, settings: Settings) -> dict[str, Any]:
-    layer = find_layer(name, settings)
-    rule = next((rule for rule in settings.custom if rule.name == name), None)
+def _layer(layer: Layer, settings: Settings) -> dict[str, Any]:
     return {
-        "name": name,
+        "name": layer.name,
         "title": layer.title,
         "rule": layer.rule,
-        "letter": LETTERS[name],
-        "colour": COLOURS[name],
-        "own": None if rule is None else rule.slices,
+        "letter": layer.letter,
+        "colour": layer.colour,
+        "own": layer.slices(settings) if layer.page_columns is None else None,
     }
 
 
 def _settings(peel: Peel) -> dict[str, Any]:
+    """The layers, the threshold of an error, and each parameter by its name."""
     settings, longest = peel.settings, longest_of(peel)
     return {
         "layers": list(settings.layers),
-        "ngram": min(settings.ngram_max, longest) if longest else settings.ngram_max,
-        "windows": list(settings.memory_windows),
-        "length": settings.memory_min_length,
-        "rare": list(settings.rare_counts),
-        "reach": settings.newline_reach,
         "threshold": settings.criterion.threshold,
-        "boosts": list(settings.boosts),
+        **settings.parameters,
+        "ngram_max": min(settings.ngram_max, longest) if longest else settings.ngram_max,
     }

@@ -1,38 +1,25 @@
 """A colour and a letter per layer, the same in every picture (Okabe & Ito's palette); never colour alone."""
 
-import zlib
-
-from errtax.taxonomy.layers import REST
-
-_MORE = ("#882255", "#117733", "#332288", "#AA4499", "#6B4E00", "#44708A")
+from errtax.taxonomy.layers.own import colour_of, letter_of
+from errtax.taxonomy.layers.registry import LAYERS, REST_LAYER
 
 
 class _Colours(dict[str, str]):
-    """Oracles that are not built in have one of `_MORE`, by their name."""
+    """Oracles that are not built in have a colour by their name."""
 
     def __missing__(self, name: str) -> str:
-        return _MORE[zlib.crc32(name.encode()) % len(_MORE)]
+        return colour_of(name)
 
 
 class _Letters(dict[str, str]):
     """Oracles that are not built in have two letters: `Di` for digits."""
 
     def __missing__(self, name: str) -> str:
-        return name[:2].capitalize()
+        return letter_of(name)
 
 
-COLOURS = _Colours(
-    {
-        "ngram": "#0072B2",
-        "memory": "#009E73",
-        "rare": "#CC79A7",
-        "word": "#E69F00",
-        "punctuation": "#56B4E9",
-        "boost": "#D55E00",
-        REST: "#8A8A8A",
-    }
-)
-LETTERS = _Letters({"ngram": "N", "memory": "M", "rare": "R", "word": "W", "punctuation": "P", "boost": "B", REST: "–"})
+COLOURS = _Colours({layer.name: layer.colour for layer in (*LAYERS, REST_LAYER)})
+LETTERS = _Letters({layer.name: layer.letter for layer in (*LAYERS, REST_LAYER)})
 _SERIES_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _SERIES_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _SERIES_LINES = ("-", "--", ":", "-.", "-", "--", ":")

@@ -5,7 +5,7 @@ coverage game, whose Shapley value (Shapley 1953) is, for each layer, the sum of
 with k the layers that claim the error.  In some order a layer takes all that it claims (`solo`), in some order only
 what no other claims (`unique`), and in every order something in between.
 
-Players are the layers before boost, each with all its slices; boost takes what is left, and so stands outside.
+Players are the layers with all their slices, but for those that take what is left, as boost does: they stand outside.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.taxonomy.layers import REST, claim_bits
+from errtax.taxonomy.layers.registry import OUTSIDE, claim_bits
 from errtax.taxonomy.settings import Settings
-
-OUTSIDE = ("boost", REST)
 
 
 def players_of(layers: Sequence[str]) -> list[str]:
@@ -24,10 +22,10 @@ def players_of(layers: Sequence[str]) -> list[str]:
     return [name for name in layers if name not in OUTSIDE]
 
 
-def claims_of(claims: NDArray[np.uint16], settings: Settings) -> NDArray[np.bool_]:
+def claims_of(claims: NDArray[np.uint32], settings: Settings) -> NDArray[np.bool_]:
     """`c[i, l]`: whether the player l of `players_of(settings.layers)` claims error i; shape (errors, players)."""
     known = claim_bits(settings)
-    bits = np.array([known[name] for name in players_of(settings.layers)], np.uint16)
+    bits = np.array([known[name] for name in players_of(settings.layers)], np.uint32)
     return (claims[:, None] & bits) > 0
 
 
@@ -48,7 +46,7 @@ def unique_parts(claimed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return claimed & alone
 
 
-def overlaps(claims: NDArray[np.uint16], settings: Settings) -> dict[tuple[str, ...], int]:
+def overlaps(claims: NDArray[np.uint32], settings: Settings) -> dict[tuple[str, ...], int]:
     """How many errors exactly these players claim, by the players' names; those that none claims under `()`."""
     players = players_of(settings.layers)
     codes = claims_of(claims, settings) @ (1 << np.arange(len(players)))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from errtax.lm.errors import BadInput
 from errtax.taxonomy.attribution import claims_of, fair_parts, players_of, unique_parts
 from errtax.taxonomy.bootstrap import Resampling
+from errtax.taxonomy.layers.registry import find_layer
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.units import BLOCKS, Units, UnitTables
 
@@ -107,14 +108,16 @@ def _by_slice(peel: Peel, errors: NDArray[np.int64], bits: Floats) -> dict[Quant
     layer, part = peel.layer[errors], peel.slice[errors]
     excess = np.maximum(bits - 1, 0)
     for number, name in enumerate(peel.layer_names):
+        logprob = find_layer(name, peel.settings).logprob
+        by_oracle = getattr(peel.evidence, logprob) if logprob else None
         for k, slice_name in enumerate(peel.slice_names(name)):
             chosen = np.flatnonzero((layer == number) & (part == k))
             rows = errors[chosen]
             columns[Quantity("count", name, slice_name)] = _Cells(rows, np.ones(len(rows)))
             columns[Quantity("bits", name, slice_name)] = _Cells(rows, bits[chosen])
             columns[Quantity("excess", name, slice_name)] = _Cells(rows, excess[chosen])
-            if name == "ngram" and peel.evidence.ngram_logprob is not None:
-                saved = bits[chosen] + peel.evidence.ngram_logprob[rows].astype(np.float64) / LOG2
+            if by_oracle is not None:
+                saved = bits[chosen] + by_oracle[rows].astype(np.float64) / LOG2
                 columns[Quantity("recoverable", name, slice_name)] = _Cells(rows, np.maximum(saved, 0))
     return columns
 

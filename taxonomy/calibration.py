@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from errtax.lm.errors import BadInput
 from errtax.taxonomy.attribution import players_of
 from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_blocks
-from errtax.taxonomy.layers import REST, find_layer
+from errtax.taxonomy.layers.registry import REST, find_layer
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.statistics import Interval, interval_of
 from errtax.taxonomy.units import UnitTables

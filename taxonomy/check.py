@@ -1,6 +1,5 @@
 """Whether a model keeps its limits, alone or against a baseline: the gate of a release."""
 
-import difflib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,12 +11,15 @@ from errtax.taxonomy.bootstrap import STANDARD, Resampling
 from errtax.taxonomy.comparison import require_comparable
 from errtax.taxonomy.difference import SIGNIFICANT
 from errtax.taxonomy.limits import Limit
+from errtax.taxonomy.naming import part_in
 from errtax.taxonomy.paired import PairedBlocks, holm
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.statistics import Interval
 from errtax.taxonomy.units import share_units
 
 SCHEMA = "errtax.check/1"
+_ALL = ("errors", "bits")
+"""Limits on all errors, or on the bits of all symbols."""
 
 
 @dataclass(frozen=True)
@@ -149,15 +151,7 @@ def _risen(saved: Interval, size: float) -> Interval:
 
 def _quantities(peel: Peel, limit: Limit) -> list[Quantity]:
     what = "bits" if limit.unit == "bits" else "count"
-    if limit.name in ("errors", "bits"):
+    layer, part = part_in(peel, limit.name, _ALL)
+    if layer in _ALL:
         return [Quantity("surprisal" if what == "bits" else "errors")]
-    slices = {name: peel.slice_names(name) for name in peel.layer_names}
-    if limit.name in slices:
-        return [Quantity(what, limit.name, name) for name in slices[limit.name]]
-    for layer, names in slices.items():
-        if limit.name in names:
-            return [Quantity(what, layer, limit.name)]
-    known = ["errors", "bits", *slices]
-    close = difflib.get_close_matches(limit.name, [*known, *(name for names in slices.values() for name in names)], 1)
-    meant = f"do you mean {close[0]!r}?" if close else f"there are {', '.join(known)}, and their slices."
-    raise UsageError(f"{limit.text!r}: there is no {limit.name!r} in this peel; {meant}")
+    return [Quantity(what, layer, name) for name in (peel.slice_names(layer) if part is None else [part])]

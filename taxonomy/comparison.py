@@ -13,7 +13,6 @@ from errtax.taxonomy.bootstrap import STANDARD, Resampling
 from errtax.taxonomy.difference import BitsDifference, Difference
 from errtax.taxonomy.paired import PairedBlocks, holm
 from errtax.taxonomy.peel import Peel
-from errtax.taxonomy.signature import parse_signature
 from errtax.taxonomy.statistics import Interval
 from errtax.taxonomy.summary import Summary, summarise
 from errtax.taxonomy.units import share_units
@@ -207,6 +206,5 @@ def require_comparable(baseline: Peel, other: Peel) -> None:
 
 def _making(peel: Peel) -> tuple[str, ...]:
     """How a peel was made, but for the model: rules, what a word is, and the oracles' index and training text."""
-    signed = parse_signature(peel.signature) if peel.signature else {}
-    oracles = (signed.get("ngram", ""), signed.get("train", ""), signed.get("words", ""))
+    oracles = (peel.sources.get(key, "") for key in ("ngram_model", "train_sha256", "words"))
     return str(peel.settings.criterion), peel.settings.description, *oracles

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.prediction_log import PredictionLog
 from errtax.oracle.evidence import Evidence
-from errtax.taxonomy.layers import REST, claim_bits, find_layer
+from errtax.taxonomy.layers.layer import Layer
+from errtax.taxonomy.layers.registry import REST, all_layers, claim_bits, find_layer
 from errtax.taxonomy.settings import Criterion, Settings
 
 
@@ -29,7 +30,7 @@ class Peel:
     evidence: Evidence
     settings: Settings
     error: NDArray[np.bool_]
-    claims: NDArray[np.uint16]
+    claims: NDArray[np.uint32]
     layer: NDArray[np.int8]
     slice: NDArray[np.int8]
     signature: str = ""
@@ -50,10 +51,14 @@ class Peel:
         return ~np.isnan(self.log.logprobs)
 
 
+def layers_without_evidence(settings: Settings, evidence: Evidence) -> list[Layer]:
+    """The layers, chosen or not, whose oracle could not be asked."""
+    return [layer for layer in all_layers(settings) if layer.source and not layer.source.given(evidence)]
+
+
 def available_layers(settings: Settings, evidence: Evidence) -> Settings:
     """The settings without the layers whose oracle could not be asked."""
-    absent = {"ngram"} if evidence.ngram_context is None else set()
-    absent |= {"rare"} if evidence.word_count is None else set()
+    absent = {layer.name for layer in layers_without_evidence(settings, evidence)}
     left = tuple(name for name in settings.layers if name not in absent)
     if not left:
         wanted = ",".join(settings.layers)
@@ -79,7 +84,7 @@ def peel_log(log: PredictionLog, evidence: Evidence, settings: Settings) -> Peel
     settings = available_layers(settings, evidence)
     error = find_errors(log, settings.criterion)
     p = np.exp(log.logprobs, where=error, out=np.ones(len(log)))
-    claims = np.zeros(len(log), np.uint16)
+    claims = np.zeros(len(log), np.uint32)
     layer = np.where(error, np.int8(len(settings.layers)), np.int8(-1))
     slices = np.where(error, np.int8(0), np.int8(-1))
     left, bits = error.copy(), claim_bits(settings)

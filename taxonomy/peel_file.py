@@ -1,9 +1,8 @@
 """The peel table (errtax.peel/1): evidence and verdicts, one row per position of the log."""
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.errors import BadInput
 from errtax.lm.prediction_log import (
     PredictionLog,
     announce_unpredicted,
@@ -35,12 +34,11 @@ from errtax.lm.table import (
     table_writer,
 )
 from errtax.lm.text import Unit
+from errtax.oracle.before import AFTER_NAMES
 from errtax.oracle.custom import OracleRule
 from errtax.oracle.evidence import NONE, Evidence
-from errtax.oracle.text_view import AFTER_NAMES
-from errtax.taxonomy.layers import claim_bits
 from errtax.taxonomy.peel import Peel, peel_log
-from errtax.taxonomy.signature import settings_of_signature
+from errtax.taxonomy.peel_metadata import PeelMetadata, read_metadata, require_metadata, write_metadata
 
 _NAME = pa.dictionary(pa.int16(), pa.string())
 
@@ -74,7 +72,7 @@ PEEL = TableSchema(
         Column("after", (_NAME,), "space, quote or newline just before", nullable=True),
         Column("newline_distance", (pa.int32(),), "characters since the last newline, from 1", nullable=True),
         Column("punctuation", (pa.bool_(),), "the correct symbol is punctuation"),
-        Column("claims", (pa.uint16(),), "one bit per layer that would take this error alone"),
+        Column("claims", (pa.uint32(),), "one bit per layer that would take this error alone"),
         Column("layer", (_NAME,), "the layer that took the error; null where correct", nullable=True),
         Column("slice", (_NAME,), "its slice", nullable=True),
     ),
@@ -110,17 +108,9 @@ def _schema_of(peel: Peel) -> tuple[Any, dict[str, str]]:
         schema = schema.append(pa.field(_column_of(rule), kind, nullable=True))
     metadata = {
         "errtax.schema": PEEL.name,
-        "signature": peel.signature,
-        "claims": json.dumps(claim_bits(peel.settings)),
-        "oracles": ",".join(
-            name
-            for name, column in (("ngram", peel.evidence.ngram_context), ("rare", peel.evidence.word_count))
-            if column is not None
-        ),
-        **({"custom_oracles": json.dumps([asdict(rule) for rule in custom])} if custom else {}),
         "unit": str(peel.log.unit),
         "model": peel.log.model,
-        **peel.sources,
+        **write_metadata(peel),
     }
     return schema, metadata
 
@@ -195,7 +185,7 @@ def read_peel(path: Path) -> Peel:
     """The peel in a file.
 
     Raises `BadInput` when the file is no peel table, or when its verdicts are not those that its evidence and its
-    signature give (a file edited by hand).
+    settings give (a file edited by hand).
     """
     peel, problems = _read(path)
     if problems or peel is None:
@@ -267,27 +257,14 @@ def _open(path: Path) -> tuple[Any, dict[str, str], list[str]]:
         found = metadata.get("errtax.schema", "no schema")
         wanted = f"{PEEL.name} is needed; make one with errtax peel --preds {path.name}"
         return file, metadata, [f"its metadata says {found}, {wanted}"]
+    require_metadata(path, metadata)
     problems = PEEL.mistyped(file.schema_arrow) or ([] if file.num_rows else ["it has no rows"])
     try:
-        columns = [_column_of(rule) for rule in _custom_of(metadata)]
-    except (ValueError, KeyError, TypeError, UsageError) as error:
-        return file, metadata, [*problems, f"its metadata do not say what its own oracles mean ({error})"]
+        columns = [_column_of(rule) for rule in read_metadata(metadata).settings.custom]
+    except BadInput as error:
+        return file, metadata, [str(error), *problems]
     missing = [name for name in columns if name not in file.schema_arrow.names]
     return file, metadata, [*problems, *(f"column {name!r} is missing" for name in missing)]
-
-
-def _custom_of(metadata: dict[str, str]) -> tuple[OracleRule, ...]:
-    found = json.loads(metadata.get("custom_oracles", "[]"))
-    return tuple(
-        OracleRule(
-            name=rule["name"],
-            title=rule["title"],
-            rule=rule["rule"],
-            limits=tuple(rule["limits"]),
-            parameters=tuple((key, value) for key, value in rule["parameters"]),
-        )
-        for rule in found
-    )
 
 
 def _peel_of(path: Path, table: Any, metadata: dict[str, str]) -> tuple[Peel | None, list[str]]:
@@ -307,57 +284,42 @@ def _peel_of(path: Path, table: Any, metadata: dict[str, str]) -> tuple[Peel | N
     if "doc" in table.column_names:
         docs, doc_ids = number_documents(table["doc"])
         log = replace(log, docs=docs, doc_ids=doc_ids)
-    custom = _custom_of(metadata)
-    settings = settings_of_signature(metadata.get("signature", ""), custom)
-    peel = peel_log(log, _evidence_of(table, metadata, custom), settings)
-    sources = {key: value for key, value in metadata.items() if key in _SOURCES}
-    peel = replace(peel, signature=metadata["signature"], sources=sources)
+    made = read_metadata(metadata)
+    peel = peel_log(log, _evidence_of(table, made), made.settings)
+    peel = replace(peel, signature=made.signature, sources=made.sources)
     names, slices = _slice_dictionary(peel, slice(None))
     stored = (
         ("error", peel.error, numpy_of(table["error"])),
-        ("claims", peel.claims, numpy_of(table["claims"])),
+        ("claims", peel.claims, made.claims(numpy_of(table["claims"]))),
         ("layer", peel.layer.astype(np.int64), _codes_of(table["layer"], peel.layer_names)),
         ("slice", slices.astype(np.int64), _codes_of(table["slice"], names)),
     )
     return peel, [
-        f"column {name!r}, row {int(np.argmax(due != value))}: not what the evidence and the signature give; "
+        f"column {name!r}, row {int(np.argmax(due != value))}: not what the evidence and the settings give; "
         "peel the log again"
         for name, due, value in stored
         if not np.array_equal(due, value)
     ]
 
 
-def _evidence_of(table: Any, metadata: dict[str, str], custom: Sequence[OracleRule]) -> Evidence:
-    oracles = metadata.get("oracles", "").split(",")
-    has_ngram = "ngram" in oracles
-    return Evidence(
-        ngram_context=_integers(table["ngram_context"], 0, np.uint8) if has_ngram else None,
-        ngram_logprob=numpy_of(table["ngram_logprob"], missing=np.nan).astype(np.float32) if has_ngram else None,
+def _evidence_of(table: Any, made: PeelMetadata) -> Evidence:
+    evidence = Evidence(
+        ngram_context=_integers(table["ngram_context"], 0, np.uint8),
+        ngram_logprob=numpy_of(table["ngram_logprob"], missing=np.nan).astype(np.float32),
         memory_distance=_integers(table["memory_distance"], NONE),
         word_length=_integers(table["word_length"], NONE),
         word_offset=_integers(table["word_offset"], NONE),
-        word_count=_integers(table["word_count"], NONE) if "rare" in oracles else None,
+        word_count=_integers(table["word_count"], NONE),
         after=(_codes_of(table["after"], AFTER_NAMES[1:]) + 1).astype(np.uint8),
         newline_distance=_integers(table["newline_distance"], 0),
         punctuation=numpy_of(table["punctuation"]),
         custom={
             rule.name: _integers(table[_column_of(rule)], NONE) if rule.limits else numpy_of(table[_column_of(rule)])
-            for rule in custom
+            for rule in made.settings.custom
         },
     )
-
-
-_SOURCES = (
-    "parameters",
-    "step",
-    "streams",
-    "symbols",
-    "words",
-    "text_sha256",
-    "train_sha256",
-    "preds_sha256",
-    "ngram_sha256",
-)
+    absent: dict[str, Any] = dict.fromkeys(made.absent)
+    return evidence._replace(**absent)
 
 
 def _integers(column: Any, missing: int, dtype: type[np.integer[Any]] = np.int32) -> NDArray[Any]:

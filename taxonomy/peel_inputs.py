@@ -18,9 +18,11 @@ from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
 from errtax.oracle.word_rule import PATTERN, describe_words, require_words, share_without_spaces
+from errtax.taxonomy.layers.layer import NGRAM_MODEL, TRAINING_WORDS, Source
+from errtax.taxonomy.layers.registry import find_layer
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.settings import Settings
-from errtax.taxonomy.signature import make_signature
+from errtax.taxonomy.signature import sign
 
 logger = logging.getLogger("errtax")
 _MOSTLY = 0.5
@@ -60,29 +62,32 @@ def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
     model = _model(inputs, train, log, settings)
     view = TextView.of_log(log, inputs.words)
     _announce_words(view)
-    words = count_words(train, inputs.words) if train is not None and "rare" in settings.layers else None
+    words = count_words(train, inputs.words) if train is not None and _needs(settings, TRAINING_WORDS) else None
     peel = peel_log(log, collect_evidence(view, model, words, settings.custom), settings)
     logger.debug("Peeled: %s errors.", f"{int(peel.error.sum()):,}")
     train_sha256 = train.sha256 if train else model.text_sha256 if model else ""
-    described = model.description if model else ""
-    documents, word_rule = len(log.document_starts), describe_words(inputs.words)
-    signature = make_signature(
-        str(log.unit), len(log), peel.settings, described, log.text_sha256, train_sha256, documents, word_rule
-    )
+    word_rule = describe_words(inputs.words)
     preds_sha256 = log_sha256(inputs.preds) if isinstance(inputs.preds, Path) else None
     sources: dict[str, str] = {
         "text_sha256": log.text_sha256,
         **({"words": word_rule} if word_rule else {}),
         **({"preds_sha256": preds_sha256} if preds_sha256 else {}),
         **({"train_sha256": train_sha256} if train_sha256 else {}),
+        **({"ngram_model": model.description, "ngram_order": str(model.order)} if model else {}),
         **({"ngram_sha256": _sha256_of_model(inputs.ngram)} if isinstance(inputs.ngram, Path) else {}),
         **{key: log.metadata[key] for key in ("parameters", "step", "streams", "symbols") if key in log.metadata},
     }
-    return replace(peel, signature=signature, sources=sources)
+    peel = replace(peel, sources=sources)
+    return replace(peel, signature=sign(peel))
+
+
+def _needs(settings: Settings, source: Source) -> bool:
+    """Whether a chosen layer needs this evidence."""
+    return any(find_layer(name, settings).source == source for name in settings.layers)
 
 
 def _model(inputs: PeelInputs, train: Text | None, log: PredictionLog, settings: Settings) -> NgramModel | None:
-    if "ngram" not in settings.layers:
+    if not _needs(settings, NGRAM_MODEL):
         return None
     if inputs.ngram is not None:
         model, name = inputs.ngram, "the model"
@@ -110,11 +115,12 @@ def _sha256_of_model(path: Path) -> str:
 
 
 def _announce_missing(inputs: PeelInputs, settings: Settings) -> None:
-    missing = []
-    if "ngram" in settings.layers and inputs.ngram is None and inputs.train_text is None:
-        missing.append("ngram (needs --ngram X.ngram or --train-text train.txt)")
-    if "rare" in settings.layers and inputs.train_text is None:
-        missing.append("rare (needs --train-text train.txt)")
+    chosen = [find_layer(name, settings) for name in settings.layers]
+    missing = [
+        f"{layer.name} (needs {layer.source.flags})"
+        for layer in chosen
+        if layer.source and all(getattr(inputs, name) is None for name in layer.source.inputs)
+    ]
     if missing:
         logger.warning("Layers left out: %s.", "; ".join(missing))
 

@@ -1,15 +1,17 @@
-"""Thresholds of the peel, its presets, and their short form for signatures."""
+"""Settings of the peel: which layers in which order, what an error is, and all thresholds; and their presets."""
 
-import math
+import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from errtax.lm.errors import UsageError
 from errtax.oracle.custom import OracleRule
-
-LAYER_NAMES = ("ngram", "memory", "rare", "word", "punctuation", "boost")
+from errtax.taxonomy.layers.layer import Threshold
+from errtax.taxonomy.layers.own import MOST
+from errtax.taxonomy.layers.registry import LAYER_NAMES, PARAMETERS, RESERVED, find_layer
 
 
 @dataclass(frozen=True)
@@ -41,91 +43,97 @@ Criterion.PROBABILITY = Criterion()
 Criterion.ARGMAX = Criterion(None)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Settings:
-    """All thresholds of the layers, and their order.  `custom`: oracles beside the six built-in ones.
+    """The chosen layers in their order, what an error is, and all thresholds, by the names of the layers' parameters.
 
-    The defaults are the paper's, with two details that it does not print and that its counts show: the memory
-    takes words of five characters and more only, and "after a newline" means the three characters after it.
+    A threshold is an attribute, too, and an argument; what is not given is as the paper has it.  `custom`: oracles
+    beside the built-in ones.
+
+    >>> settings = Settings(layers=("rare", "memory"), rare_counts=[0, 2])
+    >>> settings.rare_counts, settings.ngram_max
+    ((0, 2), 9)
+    >>> settings.description
+    'rare(0,2),memory(100,500,1000,5000;len>=5)'
+    >>> Settings.from_json(settings.to_json()) == settings
+    True
     """
 
-    layers: tuple[str, ...] = LAYER_NAMES
-    criterion: Criterion = Criterion.PROBABILITY
-    ngram_max: int = 9  # contexts 1 .. ngram_max
-    memory_windows: tuple[int, ...] = (100, 500, 1000, 5000)  # symbols before the word
-    memory_min_length: int = 5  # characters
-    rare_counts: tuple[int, ...] = (0, 1, 2, 3, 4, 5)  # occurrences in the training text
-    newline_reach: int = 3  # characters after a newline
-    boosts: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5)
-    custom: tuple[OracleRule, ...] = ()
+    layers: tuple[str, ...]
+    criterion: Criterion
+    custom: tuple[OracleRule, ...]
+    parameters: Mapping[str, Threshold]
 
-    def __post_init__(self) -> None:
-        known = (*LAYER_NAMES, *(rule.name for rule in self.custom))
-        unknown = [name for name in self.layers if name not in known]
-        if unknown or not self.layers or len(set(self.layers)) != len(self.layers):
+    def __init__(
+        self,
+        layers: Sequence[str] = LAYER_NAMES,
+        criterion: Criterion = Criterion.PROBABILITY,
+        custom: Sequence[OracleRule] = (),
+        parameters: Mapping[str, Any] = MappingProxyType({}),
+        **given: Any,
+    ) -> None:
+        """Raises `UsageError` for layers, thresholds or names of thresholds that there are not."""
+        changes = {**parameters, **given}
+        for name in changes:
+            _require_parameter(name)
+        values = {
+            name: parameter.checked(changes[name]) if name in changes else parameter.default
+            for name, parameter in PARAMETERS.items()
+        }
+        own = [rule.name for rule in custom]
+        for name in own:
+            if name in RESERVED:
+                raise UsageError(f"an oracle of yours is called {name!r}, a name of errtax's own; give it another one.")
+        if len(own) > MOST:
+            raise UsageError(f"a peel has room for {MOST} oracles of your own; got {len(own)}.")
+        known = (*LAYER_NAMES, *own)
+        if not layers or not {*layers} <= {*known} or len({*layers}) != len(layers):
             allowed = ",".join(known)
-            raise UsageError(f"layers must be some of {allowed}, each once, got {','.join(self.layers) or 'none'}.")
-        for name in ("memory_windows", "rare_counts", "boosts"):
-            values: tuple[float, ...] = getattr(self, name)
-            ordered = all(map(math.isfinite, values)) and list(values) == sorted(set(values))
-            if not values or not ordered or values[0] < 0 or len(values) > 100:
-                raise UsageError(f"{name} must be increasing numbers of at least 0, got {values}.")
-        if not 1 <= self.ngram_max <= 31 or self.memory_min_length < 1 or self.newline_reach < 1:
-            raise UsageError(
-                f"ngram_max must lie in 1..31, memory_min_length and newline_reach be at least 1; got {self}."
-            )
+            raise UsageError(f"layers must be some of {allowed}, each once, got {','.join(layers) or 'none'}.")
+        object.__setattr__(self, "layers", tuple(layers))
+        object.__setattr__(self, "criterion", criterion)
+        object.__setattr__(self, "custom", tuple(custom))
+        object.__setattr__(self, "parameters", values)
+
+    def __getattr__(self, name: str) -> Any:
+        """A threshold."""
+        try:
+            return self.__dict__["parameters"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def changed(self, **changes: Any) -> "Settings":
+        """These settings with other values, by the names that the constructor has."""
+        return replace(self, **changes)
 
     @property
     def description(self) -> str:
         """The chosen layers with their thresholds, in their order; what a signature says of them."""
-        return ",".join(self.describe(name) for name in self.layers)
+        return ",".join(find_layer(name, self).describe(self) for name in self.layers)
 
-    def describe(self, name: str) -> str:
-        """A layer and its thresholds in a signature, for example `memory(100,500,1000,5000;len>=5)`."""
-        text = {
-            "ngram": f"ngram(1-{self.ngram_max})",
-            "memory": f"memory({_join(self.memory_windows)};len>={self.memory_min_length})",
-            "rare": f"rare({_join(self.rare_counts)})",
-            "word": f"word(newline<={self.newline_reach})",
-            "punctuation": "punctuation",
-            "boost": f"boost({_join(self.boosts)})",
-            **{rule.name: rule.description for rule in self.custom},
-        }
-        return text[name]
+    def to_json(self) -> dict[str, Any]:
+        """The settings as a file keeps them; what own oracles mean stands beside it."""
+        return {"layers": list(self.layers), "criterion": str(self.criterion), "parameters": dict(self.parameters)}
 
     @classmethod
-    def parse_layers(cls, text: str, criterion: str, custom: Sequence[OracleRule] = ()) -> "Settings":
-        """The settings whose layers `describe` as in `text`, the layers of a signature.
-
-        `custom`: the oracles that are not built in; the text knows their names and limits, not what they mean.
-
-        >>> settings = Settings(layers=("rare", "memory"), rare_counts=(0, 2))
-        >>> ",".join(settings.describe(name) for name in settings.layers)
-        'rare(0,2),memory(100,500,1000,5000;len>=5)'
-        >>> Settings.parse_layers("rare(0,2),memory(100,500,1000,5000;len>=5)", "p<0.5") == settings
-        True
-        """
-        settings, names = cls(criterion=Criterion.parse(criterion), custom=tuple(custom)), []
-        for name, inside in re.findall(r"([^,()]+)(?:\(([^()]*)\))?(?:,|$)", text):
-            names.append(name)
-            values, _, extra = inside.partition(";")
-            if name == "ngram":
-                settings = replace(settings, ngram_max=int(values.partition("-")[2]))
-            elif name == "memory":
-                windows = tuple(map(int, values.split(",")))
-                settings = replace(settings, memory_windows=windows, memory_min_length=int(extra.partition(">=")[2]))
-            elif name == "rare":
-                settings = replace(settings, rare_counts=tuple(map(int, values.split(","))))
-            elif name == "word":
-                settings = replace(settings, newline_reach=int(values.partition("<=")[2]))
-            elif name == "boost":
-                settings = replace(settings, boosts=tuple(map(float, values.split(","))))
-        return replace(settings, layers=tuple(names))
+    def from_json(cls, document: Any, custom: Sequence[OracleRule] = ()) -> "Settings":
+        """The settings that `to_json` wrote.  Raises `UsageError`, `KeyError` or `TypeError` for any other document."""
+        return cls(document["layers"], Criterion.parse(document["criterion"]), custom, document["parameters"])
 
 
-PRESETS = {"paper": Settings(), "text": Settings(memory_min_length=1, newline_reach=1)}
-"""`paper` gives the paper's counts; `text` follows its words literally."""
+def _require_parameter(name: str) -> None:
+    if name in PARAMETERS:
+        return
+    known = ("layers", "criterion", *PARAMETERS)
+    close = difflib.get_close_matches(name, known, 1)
+    meant = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known)}."
+    raise UsageError(f"there is no setting {name!r}; {meant}")
 
 
-def _join(values: tuple[float, ...]) -> str:
-    return ",".join(repr(value).removesuffix(".0") for value in values)
+PRESETS = {
+    preset: Settings(parameters={name: parameter.in_preset(preset) for name, parameter in PARAMETERS.items()})
+    for preset in ("paper", "text")
+}
+"""`paper` gives the paper's counts: it has two details that the paper does not print and that its counts show – the
+memory takes words of five characters and more only, and "after a newline" means the three characters after it; `text`
+follows its words literally."""

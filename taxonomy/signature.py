@@ -1,10 +1,9 @@
-"""One string that says how the numbers of a peel were made, and parses back."""
+"""One string that says how the numbers of a peel were made: for people.  Nothing reads it; settings travel as data."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 
 import errtax
-from errtax.lm.errors import BadInput
-from errtax.oracle.custom import OracleRule
+from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.settings import Settings
 
 ABSENT = "none"
@@ -34,6 +33,14 @@ def make_signature(
     return "|".join(f"{key}:{value}" for key, value in fields.items())
 
 
+def sign(peel: Peel) -> str:
+    """The signature of a whole peel, from its settings and sources."""
+    ngram, train_sha256, words = (peel.sources.get(key, "") for key in ("ngram_model", "train_sha256", "words"))
+    text_sha256 = peel.sources.get("text_sha256") or peel.log.text_sha256
+    unit, documents = str(peel.log.unit), len(peel.log.document_starts)
+    return make_signature(unit, len(peel.log), peel.settings, ngram, text_sha256, train_sha256, documents, words)
+
+
 def listed(names: Iterable[str]) -> str:
     """Names within a field, parted by commas; `%`, `|`, `:` and `,` are written as in a URL.
 
@@ -42,24 +49,3 @@ def listed(names: Iterable[str]) -> str:
     """
     escapes = str.maketrans({sign: f"%{ord(sign):02X}" for sign in "%|:,"})
     return ",".join(name.translate(escapes) for name in names)
-
-
-def parse_signature(signature: str) -> Mapping[str, str]:
-    """The fields of a signature.
-
-    >>> parse_signature("errtax:0.1.0|unit:byte|n:3")["n"]
-    '3'
-    """
-    pairs = [field.partition(":") for field in signature.split("|")]
-    if not all(colon for _, colon, _ in pairs):
-        raise BadInput(f"{signature!r} is not a signature: each field is key:value, fields are parted by '|'.")
-    return {key: value for key, _, value in pairs}
-
-
-def settings_of_signature(signature: str, custom: Sequence[OracleRule] = ()) -> Settings:
-    """The settings that a peel's signature describes; `custom`: its oracles that are not built in."""
-    fields = parse_signature(signature)
-    try:
-        return Settings.parse_layers(fields["layers"], fields["err"], custom)
-    except (KeyError, ValueError) as error:
-        raise BadInput(f"{signature!r} does not say how the errors were peeled ({error}).") from None

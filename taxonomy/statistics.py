@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from errtax.taxonomy.attribution import overlaps, players_of
 from errtax.taxonomy.block_sums import BlockSums, Quantity, block_sums
 from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_blocks
-from errtax.taxonomy.layers import REST, find_layer
+from errtax.taxonomy.layers.registry import REST, find_layer
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.units import Units
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from errtax.lm.visible import whole_number
-from errtax.taxonomy.layers import REST, find_layer
+from errtax.taxonomy.layers.registry import REST, find_layer
 from errtax.taxonomy.peel import Peel
 
 SCHEMA = "errtax.peel-summary/1"

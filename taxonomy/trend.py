@@ -16,7 +16,7 @@ from errtax.lm.visible import whole_number
 from errtax.taxonomy.block_sums import Quantity, block_sums
 from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_blocks
 from errtax.taxonomy.comparison import require_comparable
-from errtax.taxonomy.layers import REST, find_layer
+from errtax.taxonomy.layers.registry import REST, find_layer
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.statistics import Interval, interval_of
 from errtax.taxonomy.units import share_units

@@ -21,6 +21,7 @@ from errtax.reports.page import report_page
 from errtax.reports.results import results_of
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.signature import sign
 
 WORDS = [
     "the",
@@ -99,8 +100,8 @@ def peel_with_all(log: PredictionLog, settings: Settings) -> Peel:
     """A peel with evidence of all oracles."""
     train = text_of_bytes(some_text(8, 3000).encode(), log.unit)
     evidence = collect_evidence(TextView.of_log(log), NgramIndex.build(train, 13), count_words(train), settings.custom)
-    signature = f"errtax:0|err:p<0.5|layers:{settings.description}|ngram:mkn,order=13"
-    return replace(peel_log(log, evidence, settings), signature=signature)
+    peel = replace(peel_log(log, evidence, settings), sources={"ngram_model": "mkn,order=13", "ngram_order": "13"})
+    return replace(peel, signature=sign(peel))
 
 
 def page_of(peels: list[Peel]) -> str:

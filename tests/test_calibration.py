@@ -19,7 +19,7 @@ from errtax.reports.calibration import calibration_figure
 from errtax.taxonomy.attribution import players_of
 from errtax.taxonomy.bootstrap import Resampling
 from errtax.taxonomy.calibration import BINS, calibration
-from errtax.taxonomy.layers import LAYER_BY_NAME
+from errtax.taxonomy.layers.registry import LAYER_BY_NAME
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.settings import Settings
 from strategies import log_of, logs, settings

@@ -130,7 +130,7 @@ def test_what_cannot_be_checked_is_refused(folder: Path) -> None:
     old = read_peel(folder / "old.peel.parquet")
     with pytest.raises(UsageError, match="--baseline"):
         check(old, [Limit.parse("word:+1")])
-    with pytest.raises(UsageError, match="no 'words' in this peel; do you mean 'word'"):
+    with pytest.raises(UsageError, match="no layer or slice 'words' in this peel; did you mean 'word'"):
         check(old, [Limit.parse("words:1")])
     with pytest.raises(UsageError, match="there are errors, bits, memory, word"):
         check(old, [Limit.parse("xyz:1")])

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,13 @@ from errtax.oracle.custom import REGISTRY, OracleRule, find_oracles, load_oracle
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.text_view import TextView
 from errtax.taxonomy.attribution import claims_of, fair_parts
+from errtax.taxonomy.layers.registry import LAYER_NAMES
+from errtax.taxonomy.naming import choose_layers
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.peel_file import peel_problems, read_peel, write_peel
 from errtax.taxonomy.repeel import repeel
-from errtax.taxonomy.settings import LAYER_NAMES, Settings
-from errtax.taxonomy.signature import make_signature, settings_of_signature
+from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.signature import sign
 from errtax.taxonomy.statistics import statistics
 from errtax.taxonomy.summary import summarise
 from strategies import data, log_of
@@ -160,8 +163,7 @@ def made(tmp_path: Path) -> tuple[Peel, Path]:
     oracle("has-a", rule="an a", title="letter a")(lambda view: view.codes == ord("a"))
     oracle("at", rule="early", limits=(1, 3), parameters={"from": 0, "unit": "byte"})(lambda view: view.positions - 1)
     peel = peel_with(b"banana", "at", "has-a", "boost")
-    signature = make_signature("byte", 6, peel.settings, "", "", "")
-    peel = Peel(**{**vars(peel), "signature": signature})
+    peel = replace(peel, signature=sign(peel))
     write_peel(tmp_path / "x.parquet", peel)
     return peel, tmp_path / "x.parquet"
 
@@ -169,7 +171,6 @@ def made(tmp_path: Path) -> tuple[Peel, Path]:
 def test_the_signature_names_limits_and_parameters(tmp_path: Path) -> None:
     peel, _ = made(tmp_path)
     assert "|layers:at(1,3;from=0;unit=byte),has-a,boost(0.1,0.2,0.3,0.4,0.5)|" in peel.signature
-    assert settings_of_signature(peel.signature, peel.settings.custom) == peel.settings
 
 
 def test_a_file_is_read_without_the_function(tmp_path: Path) -> None:
@@ -222,7 +223,6 @@ def test_a_file_that_lost_a_column_or_a_rule_is_told_so(tmp_path: Path) -> None:
     ("given", "said"),
     [
         ({"name": "Digits", "rule": ""}, "small letters, digits and hyphens"),
-        ({"name": "ngram", "rule": ""}, "none of errtax's own"),
         ({"name": "x", "rule": "", "limits": (3, 1)}, "whole numbers that increase"),
         ({"name": "x", "rule": "", "limits": (-1, 1)}, "from at least 0"),
         ({"name": "x", "rule": "", "limits": (0.5, 1)}, "must be whole numbers"),
@@ -272,13 +272,22 @@ def test_a_name_is_taken_once_but_may_be_registered_again() -> None:
         oracle("taken", rule="c")(second)
 
 
+def test_names_of_errtax_itself_are_refused() -> None:
+    rule = OracleRule("ngram", "mine", "")
+    with pytest.raises(UsageError, match="called 'ngram', a name of errtax's own"):
+        Settings(custom=[rule])
+    oracle("rest", rule="")(lambda view: view.codes == 0)
+    with pytest.raises(UsageError, match="called 'rest', a name of errtax's own"):
+        choose_layers(["boost"])
+
+
 def test_there_is_room_for_ten() -> None:
     for k in range(11):
         oracle(f"o{k}", rule="")(lambda view: view.codes == ord("a"))
     peel = peel_with(b"ab", *(f"o{k}" for k in range(10)))
     assert peel.claims.tolist() == [0b1111111111 << 6, 0]
     with pytest.raises(UsageError, match="room for 10 oracles of your own; got 11"):
-        find_oracles([f"o{k}" for k in range(11)])
+        peel_with(b"ab", *(f"o{k}" for k in range(11)))
 
 
 def test_packages_offer_oracles_and_broken_ones_are_left_out(
@@ -288,7 +297,7 @@ def test_packages_offer_oracles_and_broken_ones_are_left_out(
     monkeypatch.setattr(plug_ins, "entry_points", lambda group: points)
     custom._register_packages.cache_clear()
     with pytest.raises(UsageError, match="there is no layer 'digits'; the built-in layers are ngram, memory"):
-        find_oracles(["digits"])
+        choose_layers(["digits"])
     assert "no_such_module_anywhere are left out (ModuleNotFoundError" in caplog.text
 
 

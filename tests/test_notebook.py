@@ -144,7 +144,8 @@ def test_what_a_notebook_shows(view: PeelView, folder: Path) -> None:
     ("given", "error", "said"),
     [
         ({"preset": "mine"}, UsageError, "there is no preset 'mine'; there are paper, text"),
-        ({"memory": [1]}, UsageError, "there is no setting 'memory'; there are layers, criterion"),
+        ({"wrong": [1]}, UsageError, "there is no setting 'wrong'; there are layers, criterion"),
+        ({"memory": [1]}, UsageError, "there is no setting 'memory'; did you mean 'memory_windows'?"),
         ({"criterion": "p"}, UsageError, "a criterion is argmax, or p<T with 0 < T <= 1"),
         ({"criterion": None}, UsageError, "a criterion is argmax, or p<T"),
         ({"boosts": 0.5}, UsageError, "the setting 'boosts' is a list, as in boosts=.0.1, 0.2"),

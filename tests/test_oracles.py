@@ -12,9 +12,10 @@ import naive
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit, text_of_bytes
+from errtax.oracle.before import AFTER_NAMES
 from errtax.oracle.evidence import Evidence, collect_evidence
 from errtax.oracle.rare import count_words
-from errtax.oracle.text_view import AFTER_NAMES, TextView
+from errtax.oracle.text_view import TextView
 from strategies import log_of, strings, units_and_texts
 
 

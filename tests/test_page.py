@@ -246,8 +246,7 @@ def test_the_page_is_small(warpeace_parts: tuple[bytes, bytes, bytes], tmp_path:
     first = read_log(logs[3])
     evidence = collect_evidence(TextView.of_log(first), index, count_words(train))
     peels = [peel_log(log, evidence, Settings()) for log in (first, read_log(logs[5]))]
-    signature = f"errtax:0|err:p<0.5|layers:{Settings().description}|ngram:mkn,order=10"
-    peels = [replace(peel, signature=signature) for peel in peels]
+    peels = [replace(peel, sources={"ngram_order": "10"}) for peel in peels]
     sizes = []
     for count in (1, 2):
         columns = page_data(peels[:count])["columns"]

@@ -1,7 +1,6 @@
 """The report in a real browser: its script counts what the library counts, whatever the definitions are moved to."""
 
 import random
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -12,10 +11,11 @@ from errtax.lm.text import Unit
 from errtax.oracle.custom import REGISTRY, find_oracles, oracle
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.text_view import TextView
-from errtax.reports.page_data import STEPS, longest_of, windows_of
+from errtax.reports.page_data import STEPS, longest_of
 from errtax.reports.palette import LETTERS
 from errtax.taxonomy.attribution import players_of
-from errtax.taxonomy.layers import find_layer
+from errtax.taxonomy.layers.memory import windows_of
+from errtax.taxonomy.layers.registry import find_layer
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.repeel import repeel
 from errtax.taxonomy.settings import Criterion, Settings
@@ -41,8 +41,7 @@ def random_view(rng: random.Random, peel: Peel) -> tuple[str, Settings]:
     def ladder(values: tuple[Any, ...], most: Any) -> tuple[Any, ...]:
         return (*(value for value in values if value < most), most)
 
-    settings = replace(
-        base,
+    settings = base.changed(
         layers=layers,
         criterion=Criterion(threshold),
         ngram_max=n,
@@ -167,7 +166,7 @@ def test_the_page_begins_with_the_numbers_of_the_peel(show: Any, own_oracles: No
 def test_odd_thresholds_and_a_window_of_nothing(show: Any) -> None:
     peel = make_peel(Unit.BYTE)
     odd: Any = {"memory_windows": (0, 123), "memory_min_length": 20, "rare_counts": (0, 300), "newline_reach": 50}
-    again = repeel(peel, replace(peel.settings, **odd, boosts=(0.125,), criterion=Criterion(0.33)))
+    again = repeel(peel, peel.settings.changed(**odd, boosts=(0.125,), criterion=Criterion(0.33)))
     page = show([again])
     assert differences(due_rows([again]), page.rows()) == []
     assert page.messages() == []
@@ -200,7 +199,7 @@ def test_controls_move_by_keyboard_and_the_address_keeps_the_view(show: Any) -> 
     page.run('document.querySelector("[data-key=laterngram]").focus()')
     page.press(Keys.ENTER, Keys.ENTER)
     layers = ("rare", "word", "ngram", "punctuation", "boost")
-    due = due_rows([repeel(peel, replace(peel.settings, ngram_max=7, layers=layers))])
+    due = due_rows([repeel(peel, peel.settings.changed(ngram_max=7, layers=layers))])
     assert differences(due, page.rows()) == []
     assert page.run("return document.activeElement.dataset.key") == "laterngram"
     fragment = page.run("return location.hash")

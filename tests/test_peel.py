@@ -1,7 +1,9 @@
 """Verdicts against plain loops, the invariants of the peel, its settings and its signature."""
 
+import copy
 import json
 import math
+import pickle
 import re
 from collections import Counter
 from dataclasses import replace
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import errtax
 import naive
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.ngram.index import NgramIndex
@@ -23,25 +26,11 @@ from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
 from errtax.taxonomy.peel import Peel, find_errors, peel_log
 from errtax.taxonomy.settings import PRESETS, Criterion, Settings
-from errtax.taxonomy.signature import make_signature, parse_signature, settings_of_signature
+from errtax.taxonomy.signature import make_signature, sign
 from errtax.taxonomy.summary import summarise
 from strategies import log_of, logs, settings
 
 TRAIN = 'the Natasha, the naïve Natash. "Don\'t," x said.\r\nthe 猫犬 sat.\n' * 3
-
-
-def chosen(settings: Settings) -> Settings:
-    """The settings with the thresholds of absent layers as they are by default: a signature does not name them."""
-    default = Settings()
-    fields = {
-        "ngram": ("ngram_max",),
-        "memory": ("memory_windows", "memory_min_length"),
-        "rare": ("rare_counts",),
-        "word": ("newline_reach",),
-        "boost": ("boosts",),
-    }
-    absent = [name for layer, names in fields.items() if layer not in settings.layers for name in names]
-    return replace(settings, **{name: getattr(default, name) for name in absent})
 
 
 def rules_of(settings: Settings) -> naive.Rules:
@@ -68,9 +57,10 @@ def evidence_of(log: PredictionLog) -> Any:
 
 def peel_of(log: PredictionLog, settings: Settings = PRESETS["paper"]) -> Peel:
     peel = peel_log(log, evidence_of(log), settings)
+    made = {"ngram_model": "mkn,order=8,compat", "ngram_order": "8"}
     digest = log.text_sha256
-    signature = make_signature(str(log.unit), len(log), peel.settings, "mkn,order=8,compat", digest, digest)
-    return replace(peel, signature=signature, sources={"text_sha256": digest})
+    peel = replace(peel, sources={"text_sha256": digest, "train_sha256": digest, **made})
+    return replace(peel, signature=sign(peel))
 
 
 def verdict(peel: Peel, row: int) -> naive.Verdict:
@@ -161,26 +151,47 @@ def test_the_criterion_argmax_needs_its_column() -> None:
 # --- settings and signatures -----------------------------------------------------------------------------------------
 
 
-@given(settings=settings())
-def test_a_signature_parses_back(settings: Settings) -> None:
-    signature = make_signature("byte", 330_000, settings, "mkn,order=10,compat", "fb66ba99" * 8, "")
-    assert settings_of_signature(signature) == chosen(settings)
-    fields = parse_signature(signature)
-    assert (fields["unit"], fields["n"], fields["text"], fields["train"]) == ("byte", "330000", "fb66ba99", "none")
-
-
-@given(boosts=st.sets(st.floats(0, 1), min_size=1, max_size=4), windows=st.sets(st.integers(0, 10**8), min_size=1))
-def test_a_signature_parses_back_for_any_numbers(boosts: set[float], windows: set[int]) -> None:
-    settings = Settings(boosts=tuple(sorted(boosts)), memory_windows=tuple(sorted(windows)[:50]))
-    assert settings_of_signature(make_signature("byte", 1, settings, "", "", "")) == settings
-
-
-@pytest.mark.parametrize(
-    "signature", ["", "nonsense", "errtax:1|n:3", "layers:rare(x)|err:p<0.5", "layers:rare(0)|err:what"]
+@given(
+    settings=settings(),
+    boosts=st.sets(st.floats(0, 1), min_size=1, max_size=4),
+    windows=st.sets(st.integers(0, 10**8), min_size=1, max_size=50),
 )
-def test_a_broken_signature_is_refused(signature: str) -> None:
-    with pytest.raises(BadInput, match=r"signature|peeled"):
-        settings_of_signature(signature)
+def test_settings_are_read_as_they_were_written(settings: Settings, boosts: set[float], windows: set[int]) -> None:
+    for each in (settings, settings.changed(boosts=sorted(boosts), memory_windows=sorted(windows))):
+        again = Settings.from_json(json.loads(json.dumps(each.to_json())))
+        assert again == each
+        assert [type(value) for value in again.boosts + again.memory_windows] == [
+            type(value) for value in each.boosts + each.memory_windows
+        ]
+
+
+def test_what_a_signature_says_of_settings() -> None:
+    made = make_signature("byte", 330_000, Settings(), "mkn,order=10,compat", "fb66ba99" * 8, "")
+    assert made == (
+        f"errtax:{errtax.__version__}|unit:byte|n:330000|err:p<0.5|layers:ngram(1-9),"
+        "memory(100,500,1000,5000;len>=5),rare(0,1,2,3,4,5),word(newline<=3),punctuation,boost(0.1,0.2,0.3,0.4,0.5)"
+        "|ngram:mkn,order=10,compat|text:fb66ba99|train:none"
+    )
+    other = Settings(layers=("boost", "word"), newline_reach=1, boosts=(0.05, 1), criterion=Criterion.ARGMAX)
+    assert "|err:argmax|layers:boost(0.05,1),word(newline<=1)|" in make_signature("byte", 1, other, "", "", "")
+
+
+def test_the_presets_differ_in_two_details() -> None:
+    paper, text = (dict(PRESETS[name].parameters) for name in ("paper", "text"))
+    assert {name: (paper[name], text[name]) for name in paper if paper[name] != text[name]} == {
+        "memory_min_length": (5, 1),
+        "newline_reach": (3, 1),
+    }
+
+
+@given(settings=settings(), data=st.data())
+def test_settings_copy_and_change(settings: Settings, data: st.DataObject) -> None:
+    assert copy.deepcopy(settings) == pickle.loads(pickle.dumps(settings)) == settings
+    n = data.draw(st.integers(1, 31))
+    assert settings.changed(ngram_max=n).ngram_max == n
+    assert settings.changed(ngram_max=n).changed(ngram_max=settings.ngram_max) == settings
+    with pytest.raises(AttributeError):
+        settings.memory  # noqa: B018
 
 
 @pytest.mark.parametrize(
@@ -197,6 +208,10 @@ def test_a_broken_signature_is_refused(signature: str) -> None:
         {"ngram_max": 32},
         {"memory_min_length": 0},
         {"newline_reach": 0},
+        {"boosts": (0.1, math.inf)},
+        {"memory_windows": range(101)},
+        {"ngram_max": 2.5},
+        {"memory": (1, 2)},
     ],
 )
 def test_wrong_settings_are_usage_errors(wrong: dict[str, Any]) -> None:

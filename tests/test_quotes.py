@@ -5,8 +5,9 @@ import unicodedata
 import pytest
 
 from errtax.lm.text import Unit
+from errtax.oracle.before import QUOTE
 from errtax.oracle.quotes import APOSTROPHES, PAIRS, QUOTES
-from errtax.oracle.text_view import QUOTE, TextView, kinds_of
+from errtax.oracle.text_view import TextView, kinds_of
 from errtax.oracle.word import kinds_before
 from strategies import log_of
 

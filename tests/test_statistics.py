@@ -19,15 +19,14 @@ from errtax.cli.main import cli
 from errtax.lm.errors import UsageError
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit
-from errtax.taxonomy.attribution import OUTSIDE, claims_of, fair_parts, overlaps, players_of, unique_parts
+from errtax.taxonomy.attribution import claims_of, fair_parts, overlaps, players_of, unique_parts
 from errtax.taxonomy.block_sums import BlockSums, Quantity, block_sums
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
-from errtax.taxonomy.layers import claim_bits
+from errtax.taxonomy.layers.registry import LAYER_NAMES, OUTSIDE, claim_bits
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.peel_file import read_peel_parts, write_peel
 from errtax.taxonomy.repeel import repeel
-from errtax.taxonomy.settings import LAYER_NAMES, Settings
-from errtax.taxonomy.signature import settings_of_signature
+from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.statistics import Resampled, statistics
 from errtax.taxonomy.summary import summarise
 from strategies import log_of, logs, settings
@@ -94,8 +93,8 @@ def test_in_every_order_a_layer_lies_between_unique_and_solo(
     assert sum(layer.fair.value for layer in found.layers if layer.fair) == pytest.approx(explained / errors)
 
 
-@given(arrays(np.uint16, st.integers(0, 30), elements=st.integers(0, 63)))
-def test_overlaps_count_each_error_once(claims: NDArray[np.uint16]) -> None:
+@given(arrays(np.uint32, st.integers(0, 30), elements=st.integers(0, 63)))
+def test_overlaps_count_each_error_once(claims: NDArray[np.uint32]) -> None:
     found = overlaps(claims, Settings())
     assert sum(found.values()) == len(claims)
     for names, count in found.items():
@@ -207,12 +206,11 @@ def test_a_file_read_in_pieces_gives_the_same(log: PredictionLog, wanted: Settin
     import tempfile
 
     peel = peel_of(log, wanted)
-    signature = f"errtax:0|err:{peel.settings.criterion}|layers:{peel.settings.description}"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "p.parquet"
-        write_peel(path, replace(peel, signature=signature))
+        write_peel(path, peel)
         found = statistics(read_peel_parts(path), FEW).to_json()
-    due = statistics([replace(peel, signature=signature)], FEW).to_json()
+    due = statistics([peel], FEW).to_json()
     assert {**found, "model": ""} == {**due, "model": ""}
 
 
@@ -252,17 +250,19 @@ def test_the_command_prints_what_the_library_gives(tmp_path: Path) -> None:
 @given(log=logs(), first=settings(), second=settings())
 def test_peeling_again_is_peeling_anew(log: PredictionLog, first: Settings, second: Settings) -> None:
     peel = peel_of(log, first)
-    signature = f"errtax:0|err:{first.criterion}|layers:{first.description}|ngram:mkn,order=13|text:abc"
-    again, anew = repeel(replace(peel, signature=signature), second), peel_of(log, second)
+    peel = replace(peel, sources={"ngram_model": "mkn,order=13", "ngram_order": "13", "train_sha256": "abc"})
+    again, anew = repeel(peel, second), peel_of(log, second)
     for name in ("error", "claims", "layer", "slice"):
         assert np.array_equal(getattr(again, name), getattr(anew, name)), name
-    assert settings_of_signature(again.signature).layers == second.layers
-    assert again.signature.endswith("|ngram:mkn,order=13|text:abc")
+    assert again.settings == second
+    assert f"|err:{second.criterion}|layers:{second.description}|ngram:mkn,order=13|" in again.signature
+    assert again.signature.endswith("|train:abc")
+    assert again.sources == peel.sources
 
 
 @given(log=logs())
 def test_what_the_evidence_does_not_hold_is_refused(log: PredictionLog) -> None:
-    peel = replace(peel_of(log, Settings(ngram_max=4)), signature="errtax:0|ngram:mkn,order=8,compat")
+    peel = replace(peel_of(log, Settings(ngram_max=4)), sources={"ngram_order": "8"})
     with pytest.raises(UsageError, match="up to 7 symbols"):
         repeel(peel, Settings(ngram_max=8))
     bare = replace(peel, evidence=peel.evidence._replace(word_count=None))

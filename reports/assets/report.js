@@ -183,7 +183,7 @@
     const threshold = s.threshold || 0.5, levels = model.levels;
     const wrong = levels.map((p) => p !== null && p < threshold);
     const boost = levels.map((p) => s.boosts.findIndex((b) => p + b >= threshold));
-    const layer = new Int8Array(n).fill(-1), slice = new Int8Array(n).fill(-1), claims = new Uint16Array(n);
+    const layer = new Int8Array(n).fill(-1), slice = new Int8Array(n).fill(-1), claims = new Uint32Array(n);
     const counts = Array.from({ length: L + 1 }, () => new Uint32Array(128)), sets = new Uint32Array(1 << L);
     let errors = 0, positions = 0;
     for (let r = 0; r < n; r++) {
@@ -231,13 +231,13 @@
   const last = (values) => values[values.length - 1];
   const short = (value) => String(+value.toPrecision(12));
   const fresh = () => ({
-    layers: [...base.layers], ngram: base.ngram, window: last(base.windows), length: base.length, rare: last(base.rare),
-    reach: base.reach, threshold: base.threshold, boost: last(base.boosts), pos: null,
+    layers: [...base.layers], ngram: base.ngram_max, window: last(base.memory_windows), length: base.memory_min_length, rare: last(base.rare_counts),
+    reach: base.newline_reach, threshold: base.threshold, boost: last(base.boosts), pos: null,
   });
   let state = fresh();
 
   const settingsOf = (s) => ({
-    ...s, windows: ladder(base.windows, s.window), rare: ladder(base.rare, s.rare), boosts: ladder(base.boosts, s.boost),
+    ...s, windows: ladder(base.memory_windows, s.window), rare: ladder(base.rare_counts, s.rare), boosts: ladder(base.boosts, s.boost),
   });
 
   function writeAddress() {
@@ -258,9 +258,9 @@
       if (given.has(key) && Number.isInteger(value) && value >= low && value <= high) state[key] = value;
     };
     whole("ngram", 1, Math.max(data.longest, 1));
-    whole("length", 1, Math.max(12, base.length));
-    whole("rare", 0, Math.max(20, last(base.rare)));
-    whole("reach", 1, Math.max(10, base.reach));
+    whole("length", 1, Math.max(12, base.memory_min_length));
+    whole("rare", 0, Math.max(20, last(base.rare_counts)));
+    whole("reach", 1, Math.max(10, base.newline_reach));
     whole("pos", 0, Number.MAX_SAFE_INTEGER);
     const listed = (key, values) => {
       if (given.has(key) && values.includes(Number(given.get(key)))) state[key] = Number(given.get(key));
@@ -311,9 +311,9 @@
   const refresh = [];
   if (data.longest) refresh.push(slider("ngram", "n-grams: longest context", upTo(1, data.longest), (v) => `${v} symbols`));
   refresh.push(slider("window", "Memory: farthest earlier occurrence", data.windows, (v) => `${number(v)} symbols`));
-  refresh.push(slider("length", "Memory: shortest word", upTo(1, Math.max(12, base.length)), (v) => `${v} characters`));
-  if (rare) refresh.push(slider("rare", "Rare words: at most so often in training", upTo(0, Math.max(20, last(base.rare))), (v) => `${v} ×`));
-  refresh.push(slider("reach", "Word model: so far behind a newline", upTo(1, Math.max(10, base.reach)), (v) => `${v} characters`));
+  refresh.push(slider("length", "Memory: shortest word", upTo(1, Math.max(12, base.memory_min_length)), (v) => `${v} characters`));
+  if (rare) refresh.push(slider("rare", "Rare words: at most so often in training", upTo(0, Math.max(20, last(base.rare_counts))), (v) => `${v} ×`));
+  refresh.push(slider("reach", "Word model: so far behind a newline", upTo(1, Math.max(10, base.newline_reach)), (v) => `${v} characters`));
   const thresholds = [...new Set([...data.steps, ...(base.threshold ? [base.threshold] : [])])].sort((a, b) => a - b);
   if (data.models.every((model) => model.guess)) thresholds.push(null);
   refresh.push(slider("threshold", "An error is a symbol with", thresholds, (v) => (v === null ? "another one ranked first" : `p < ${short(v)}`)));

@@ -12,8 +12,7 @@ from rich.text import Text
 from errtax.reports.figure import new_figure
 from errtax.reports.palette import COLOURS, LETTERS
 from errtax.reports.wording import short_number, wrap_signature
-from errtax.taxonomy.layers import LAYER_BY_NAME
-from errtax.taxonomy.settings import LAYER_NAMES
+from errtax.taxonomy.layers.registry import LAYER_BY_NAME, LAYER_NAMES
 from errtax.taxonomy.studies.sweep_results import Result, SweepResults
 
 _KINDS = {

@@ -7,7 +7,7 @@ import logging
 import math
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +67,7 @@ def follow_training(
     index = None if inputs.ngram is None else NgramIndex.open(inputs.ngram, verify=True)
     if index is not None:
         require_unit(index, run.unit, str(inputs.run))
-        settings = replace(settings, ngram_max=min(settings.ngram_max, index.order - 1))
+        settings = settings.changed(ngram_max=min(settings.ngram_max, index.order - 1))
     train = None if inputs.train_text is None else read_text(inputs.train_text, run.unit)
     _warn_of_other_texts(run, index, train)
     shape = (len(chosen_checkpoints(inputs.run)), len(text))

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from errtax.lm.table import Column, TableSchema, arrow_of, arrow_of_names, table_writer
-from errtax.taxonomy.settings import LAYER_NAMES
+from errtax.taxonomy.layers.registry import LAYER_NAMES
 
 if TYPE_CHECKING:  # a table is checked without torch
     from errtax.taxonomy.studies.sweep_results import SweepResults

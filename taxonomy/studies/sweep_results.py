@@ -13,8 +13,8 @@ from sklearn.manifold import TSNE
 from errtax.lm.neural.run import read_run
 from errtax.lm.prediction_log import PredictionLog, read_log
 from errtax.taxonomy.bootstrap import STANDARD
+from errtax.taxonomy.layers.registry import LAYER_NAMES
 from errtax.taxonomy.peel_file import read_peel
-from errtax.taxonomy.settings import LAYER_NAMES
 from errtax.taxonomy.studies.sweep_file import SCHEMA
 from errtax.taxonomy.studies.sweep_spec import SweepSpec
 from errtax.taxonomy.summary import Summary, summarise

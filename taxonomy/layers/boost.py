@@ -1,0 +1,33 @@
+"""Boost: what is left, by how much more probability would have made it right."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errtax.taxonomy.layers.layer import Layer, Parameter, Slices, Values
+
+if TYPE_CHECKING:
+    from errtax.oracle.evidence import Evidence
+
+
+def _slice_of(evidence: "Evidence", p: NDArray[np.float64], settings: Values) -> Slices:
+    threshold = settings.criterion.threshold or 0.5
+    enough = [p + b >= threshold for b in settings.boosts]
+    found = np.argmax(enough, axis=0)
+    return np.where(np.any(enough, axis=0), found, -1).astype(np.int8)
+
+
+LAYER = Layer(
+    name="boost",
+    title="boost",
+    letter="B",
+    colour="#D55E00",
+    bit=32,
+    rule="the rest, by how much more probability would have made it right",
+    parameters=(Parameter("boosts", (0.1, 0.2, 0.3, 0.4, 0.5), "Steps of the boost layer"),),
+    slices=lambda s: [f"{b:.12g} boost" for b in s.boosts],
+    slice_of=_slice_of,
+    takes_rest=True,
+    page_columns=lambda evidence, starts, settings: {},  # the script has the probabilities
+)

@@ -1,0 +1,45 @@
+"""The n-gram layer: what an n-gram model of the training text would have had right."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errtax.taxonomy.layers.layer import NGRAM_MODEL, Layer, Parameter, Slices, Values, no_claims
+
+if TYPE_CHECKING:
+    from errtax.oracle.evidence import Evidence
+
+
+def _slice_of(evidence: "Evidence", p: NDArray[np.float64], settings: Values) -> Slices:
+    n = evidence.ngram_context
+    if n is None:
+        return no_claims(p)
+    return np.where((n > 0) & (n <= settings.ngram_max), n.astype(np.int16) - 1, -1).astype(np.int8)
+
+
+def _in_words(evidence: "Evidence", row: int) -> str:
+    n = evidence.ngram_context
+    return "" if n is None or not n[row] else f"{n[row]}-gram gave it"
+
+
+def _page_columns(evidence: "Evidence", starts: NDArray[np.int64], settings: Values) -> dict[str, NDArray[Any]]:
+    return {} if evidence.ngram_context is None else {"ngram": evidence.ngram_context}
+
+
+LAYER = Layer(
+    name="ngram",
+    title="n-gram",
+    letter="N",
+    colour="#0072B2",
+    bit=1,
+    rule="an n-gram model with n symbols of context gives the correct symbol p > 0.5",
+    source=NGRAM_MODEL,
+    parameters=(Parameter("ngram_max", 9, "Longest context of the n-gram layer", low=1, high=31),),
+    inside=lambda s: f"1-{s.ngram_max}",
+    slices=lambda s: [f"{n}-gram" for n in range(1, s.ngram_max + 1)],
+    slice_of=_slice_of,
+    in_words=_in_words,
+    logprob="ngram_logprob",
+    page_columns=_page_columns,
+)
