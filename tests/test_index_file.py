@@ -276,3 +276,17 @@ def test_a_flipped_byte_in_an_array_is_refused_and_reported(saved: Path) -> None
             NgramIndex.open(saved, verify=False)
     expected = {"alphabet", "discounts_adjusted", "discounts_raw", "symbols", "leaf_position", "leaf_label", "nodes"}
     assert names == expected
+
+
+def test_a_build_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(index_build, "memory_in_use", lambda: -index_build.RESERVE)
+    source = zipf(60_000)
+    NgramIndex.build_file(source, tmp_path / "x", 8, memory=2_000_000, on_suffixes=lambda *done: told.append(done))
+    assert len(told) > 2
+    assert max(told) == (len(source) + 2, len(source) + 2)  # with <s> and </s>
+    assert len({done for done, _ in told}) == len(told)
+    told.clear()
+    stop_at_the_end(tmp_path / "y", monkeypatch)
+    NgramIndex.build_file(source, tmp_path / "y", 8, on_suffixes=lambda *done: told.append(done))
+    assert told == []  # a resumed build, of which only the discounts were missing

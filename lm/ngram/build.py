@@ -14,7 +14,7 @@ from errtax.lm.files import locked, require_absent, require_folder, target_of
 from errtax.lm.machine import free_memory, memory_in_use
 from errtax.lm.ngram.container import ContainerWriter
 from errtax.lm.ngram.index_file import MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, begin_index, finish_index
-from errtax.lm.ngram.partitions import PartitionedBuild, Progress
+from errtax.lm.ngram.partitions import OnSuffixes, PartitionedBuild, Progress, tell_nobody
 from errtax.lm.ngram.sequence import occurrences, repeat_final_flush, tail_strings, training_sequence
 from errtax.lm.ngram.smoothing import Discounts, estimate_discounts
 from errtax.lm.ngram.suffix_tree import Counts, Tree
@@ -37,7 +37,7 @@ class _Source:
     tree: PartitionedBuild
 
 
-def _prepare(text: Text, order: int, fallback: Fallback) -> _Source:
+def _prepare(text: Text, order: int, fallback: Fallback, on_suffixes: OnSuffixes) -> _Source:
     if not 1 <= order <= MAX_ORDER:
         raise UsageError(f"order must lie in 1..{MAX_ORDER}, got {order}.")
     refuse_special_words(text)
@@ -49,14 +49,15 @@ def _prepare(text: Text, order: int, fallback: Fallback) -> _Source:
     if not len(alphabet):
         raise BadInput(f"{text.name} has no {text.unit} in it; a text of at least one is needed.")
     symbols = training_sequence(text.codes, alphabet, text.end_of_line)
-    return _Source(text, order, alphabet, PartitionedBuild(symbols, len(alphabet) + SPECIAL, order))
+    tree = PartitionedBuild(symbols, len(alphabet) + SPECIAL, order, on_suffixes=on_suffixes)
+    return _Source(text, order, alphabet, tree)
 
 
 def build(
     text: Text, order: int, fallback: Fallback, kenlm_compat: bool, n_partitions: int = 1
 ) -> tuple[IndexInfo, IndexArrays]:
     """The index of a text, in memory; see `NgramIndex.build`."""
-    source = _prepare(text, order, fallback)
+    source = _prepare(text, order, fallback, tell_nobody)
     tree = source.tree
     parts = [tree.grow(*ends) for ends in tree.even_ranges(n_partitions)]
     top, discounts = _finish(source, fallback, kenlm_compat)
@@ -104,7 +105,13 @@ def _info(source: _Source, kenlm_compat: bool, discounts: Discounts) -> IndexInf
 
 
 def build_file(
-    text: Text, path: Path, order: int, fallback: Fallback, kenlm_compat: bool, memory: int | None = None
+    text: Text,
+    path: Path,
+    order: int,
+    fallback: Fallback,
+    kenlm_compat: bool,
+    memory: int | None = None,
+    on_suffixes: OnSuffixes = tell_nobody,
 ) -> None:
     """Build the index of a text into `path`; see `NgramIndex.build_file`."""
     require_folder(path)
@@ -112,7 +119,7 @@ def build_file(
     partial = path.with_name(path.name + ".partial")
     # with a journal beside it, an unfinished build stays to be resumed
     with locked(partial) as file:
-        source = _prepare(text, order, fallback)
+        source = _prepare(text, order, fallback, on_suffixes)
         journal = Journal(partial, file, source)
         writer = journal.resume() or journal.begin()
         used = memory_in_use() + RESERVE
@@ -199,7 +206,7 @@ class Journal:
                 raise ValueError("an array of another build")
         if sizes["n_leaves"] != int(tree.sizes[: sizes["next_bucket"]].sum()):
             raise ValueError("numbers that do not fit the text")
-        tree.progress = Progress(roots, counts, **sizes)
+        tree.resume(Progress(roots, counts, **sizes))
         return writer
 
     def forget(self) -> None:

@@ -3,7 +3,7 @@
 `order` has KenLM's meaning everywhere: an n-gram model of order n has n - 1 symbols of context.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -26,6 +26,7 @@ from errtax.lm.ngram.index_file import (
     read_index,
     write_index,
 )
+from errtax.lm.ngram.partitions import tell_nobody
 from errtax.lm.ngram.query import (
     NOWHERE,
     Smoothing,
@@ -132,13 +133,15 @@ class NgramIndex:
         fallback: tuple[float, float, float] | None = FALLBACK,
         kenlm_compat: bool = True,
         memory: int | None = None,
+        on_suffixes: Callable[[int, int], None] = tell_nobody,
     ) -> "NgramIndex":
         """The index of a text, built into a file in partitions that keep this process below `memory` bytes.
 
         None: four fifths of what is free.  The bytes do not depend on the partitions.  A build that was interrupted
-        left `PATH.partial`, and goes on from there; nothing unfinished ever stands at `path`.
+        left `PATH.partial`, and is resumed; nothing unfinished ever stands at `path`.  `on_suffixes`: called with the
+        suffixes that are sorted and grown, and with all of them, from any thread.
         """
-        build_index.build_file(text, Path(path), int(order), fallback, kenlm_compat, memory)
+        build_index.build_file(text, Path(path), int(order), fallback, kenlm_compat, memory, on_suffixes)
         return cls.open(path, verify=False)
 
     def save(self, path: Path, force: bool = True) -> None:

@@ -6,8 +6,10 @@ their roots.  The tree and the counts are the same, bit for bit, whatever the pa
 """
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,13 @@ from errtax.lm.ngram.tree_top import close_top
 
 _NODES_A_SUFFIX = 0.7
 """Reckoned with where memory is planned; natural texts and source code have 0.35 to 0.55."""
+
+
+OnSuffixes = Callable[[int, int], None]
+
+
+def tell_nobody(done: int, total: int) -> None:
+    """Where nobody watches a build."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +67,15 @@ class PartitionedBuild:
     """Builds the tree of S, of depth N, one partition after another.
 
     symbols: S and the 0 after it.  n_ids: all ids are below it.  wide: 64-bit offsets even where 32 bits would do.
+    `on_suffixes`: called with the suffixes grown and due, from any thread.
     """
 
-    def __init__(self, symbols: Symbols, n_ids: int, order: int, wide: bool = False) -> None:
+    def __init__(
+        self, symbols: Symbols, n_ids: int, order: int, wide: bool = False, on_suffixes: OnSuffixes = tell_nobody
+    ) -> None:
         self.symbols = symbols
+        self._on_suffixes = on_suffixes
+        self._grown, self._counting = 0, Lock()
         self.n_ids = n_ids
         self.plan: Plan = plan_of(n_ids, order)
         n = len(symbols) - 1
@@ -76,6 +90,10 @@ class PartitionedBuild:
         wide = wide or n + 2 * len(self.sizes) >= 1 << 32
         self.node = node_dtype(symbols.dtype, np.dtype(np.uint64 if wide else np.uint32))
         self.progress = Progress(np.zeros(n_buckets, self.node), new_counts(order))
+
+    def resume(self, progress: Progress) -> None:
+        """Continue after the buckets that are done."""
+        self.progress, self._grown = progress, progress.n_leaves
 
     def bytes_of(self, sizes: list[int], total: int) -> int:
         """Peak memory, beside S itself, for a partition of `total` suffixes whose largest buckets have these sizes.
@@ -176,7 +194,14 @@ class PartitionedBuild:
         grown = grow_buckets(
             Task(self.symbols, self.plan, starts[low : high + 1], self.progress.n_leaves), work, growth
         )
+        self._tell(int(starts[high] - starts[low]))
         return counts, grown
+
+    def _tell(self, n_suffixes: int) -> None:
+        with self._counting:
+            self._grown += n_suffixes
+            done = self._grown
+        self._on_suffixes(done, len(self.symbols) - 1)
 
     def finish(self) -> tuple[NDArray[Any], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         """The nodes above the buckets, the root last, and the counts of counts: adjusted, raw, covered."""
