@@ -110,7 +110,8 @@ def _build_index(
 
     start = time.perf_counter()
     text = read()
-    index = NgramIndex.build_file(text, output, order, discount_fallback, kenlm_compat, memory)
+    with progress("sorting") as update:
+        index = NgramIndex.build_file(text, output, order, discount_fallback, kenlm_compat, memory, update)
     seconds = time.perf_counter() - start
     if sentence := index.describe_fallback():
         notice(sentence)

@@ -4,13 +4,13 @@ import json
 import logging
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import click
 
+from errtax.cli.bar import Bar
 from errtax.cli.configuration import configured_defaults
 from errtax.cli.paths import input_files
 from errtax.lm.visible import shown_message, visible
@@ -30,7 +30,7 @@ class Command(click.Command):
         ctx.obj = {"json": ctx.params.pop("json")}
         from errtax.lm.files import guarding
 
-        with guarding(lambda: input_files(self, ctx.params)):
+        with guarding(lambda: input_files(self, ctx.params)), _bar_of("working") as ctx.obj["bar"]:
             return super().invoke(ctx)
 
 
@@ -65,6 +65,8 @@ def fail(message: str, code: int) -> NoReturn:
 
 def emit(document: dict[str, Any], *texts: Any) -> None:
     """The result on stdout: the JSON document with --json, else the texts and rich tables."""
+    if bar := click.get_current_context().obj["bar"]:
+        bar.stop()
     if click.get_current_context().obj["json"]:
         click.echo(_json(document))
         return
@@ -117,10 +119,17 @@ class _Line(logging.Formatter):
         return shown_message(super().formatMessage(record))
 
 
+class _Stderr(logging.Handler):
+    """To what stderr is at the time: a bar that is drawn there puts itself in its place, and stays below."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr, flush=True)
+
+
 def set_up_logging(quiet: bool, verbose: bool) -> None:
     """Send notices and warnings to stderr."""
     logger = logging.getLogger("errtax")
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Stderr()
     handler.setFormatter(_Line("%(message)s"))
     logger.handlers[:] = [handler]
     logger.setLevel(logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO)
@@ -131,41 +140,35 @@ def notice(message: str) -> None:
     logging.getLogger("errtax").info(message)
 
 
-def _no_update(done: float, total: float, text: str) -> None:
+@contextmanager
+def _bar_of(label: str) -> Iterator[Bar | None]:
+    """The bar of a command; none without a terminal or with -q."""
+    quiet = logging.getLogger("errtax").level > logging.INFO
+    bar = None if quiet or not sys.stderr.isatty() else Bar(label, console(sys.stderr))
+    try:
+        yield bar
+    finally:
+        if bar is not None:
+            bar.stop()
+
+
+class Update(Protocol):
+    """What moves a bar: so much is done of so much; a text may stand beside it."""
+
+    def __call__(self, done: float, total: float, text: str = "") -> None: ...
+
+
+def _no_update(done: float, total: float, text: str = "") -> None:
     pass
 
 
 @contextmanager
-def progress(label: str) -> Iterator[Callable[[float, float, str], None]]:
-    """Yield `update(done, total, text)`, which draws a bar with rate and time left after two seconds.
-
-    Nothing is drawn without a terminal or with -q.
-    """
-    quiet = logging.getLogger("errtax").level > logging.INFO
-    if quiet or not sys.stderr.isatty():
+def progress(label: str) -> Iterator[Update]:
+    """Yield `update(done, total, text)`, which moves the command's bar (`Bar`) under this label."""
+    bar = click.get_current_context().obj["bar"]
+    if bar is None:
         yield _no_update
         return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.fields[text]}"),
-        TimeRemainingColumn(),
-    )
-    bar = Progress(*columns, console=console(sys.stderr), transient=True)
-    start, task = time.perf_counter(), bar.add_task(label, total=None, text="")
-    shown = False
-
-    def update(done: float, total: float, text: str) -> None:
-        nonlocal shown
-        if not shown and time.perf_counter() - start > 2:
-            bar.start()
-            shown = True
-        bar.update(task, completed=done, total=total, text=text)
-
-    try:
-        yield update
-    finally:
-        if shown:
-            bar.stop()
+    bar.label(label)
+    yield bar.update
+    bar.label("working")

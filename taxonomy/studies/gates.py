@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 import errtax
@@ -18,6 +17,9 @@ from errtax.lm.errors import UsageError
 from errtax.lm.neural.activations import GATES, read_layers
 from errtax.lm.neural.recurrent import RecurrentConfig
 from errtax.lm.neural.run import read_for, read_run
+
+# isort: split
+import torch  # after lm.neural, which says what to install where it is missing
 
 SCHEMA = "errtax.gates/1"
 

@@ -15,8 +15,6 @@ from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
-import torch
-
 from errtax.lm.errors import BadInput, ErrtaxError, UsageError
 from errtax.lm.files import locked, require_output_folder, write_text
 from errtax.lm.kernels import n_threads
@@ -33,6 +31,9 @@ from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.studies.sweep_file import SCHEMA
 from errtax.taxonomy.studies.sweep_spec import SweepSpec
+
+# isort: split
+import torch  # after lm.neural, which says what to install where it is missing
 
 _PATIENCE = 10.0  # seconds to wait for a run's lock: the workers of a killed sweep end within two
 
