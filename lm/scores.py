@@ -1,6 +1,5 @@
 """Scores of a text by all orders of an n-gram model (errtax.scores/1)."""
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,6 +58,7 @@ def score_text(
         "text_sha256": text.sha256,
         "train_sha256": model.text_sha256,
         "signature": scores_signature(text, model),
+        "symbols": str(len(text)),
     }
     total, start = np.zeros(len(orders)), 0
     with table_writer(output, schema, metadata, force) as writer:
@@ -92,9 +92,9 @@ def scores_problems(path: Path) -> list[str]:
         problems.append("there is no column logprob_N")
     if problems:
         return problems
-    stated = re.search(r"\|n:(\d+)\|", metadata_of(file.schema_arrow).get("signature", ""))
-    if stated and int(stated[1]) != file.num_rows:
-        problems.append(f"there are {file.num_rows} rows, the signature says {stated[1]}")
+    stated = metadata_of(file.schema_arrow).get("symbols")
+    if stated is not None and stated != str(file.num_rows):
+        problems.append(f"there are {file.num_rows} rows, the metadata say {stated[:20]!r}")
     for batch in file.iter_batches(columns=names):
         for name, column in zip(names, batch.columns, strict=True):
             values = numpy_of(column, missing=1.0)  # a null is no score

@@ -171,7 +171,7 @@ def test_scores_that_were_cut_are_reported(errtax: Errtax) -> None:
     pq.write_table(table.slice(0, 100), "cut.parquet")
     checked = errtax("validate", "cut.parquet")
     assert checked.code == 1
-    assert "there are 100 rows, the signature says 300" in checked.out
+    assert "there are 100 rows, the metadata say '300'" in checked.out
 
 
 def test_existing_output_needs_force(errtax: Errtax) -> None:

@@ -162,8 +162,12 @@ def test_streams_and_documents_part_the_text() -> None:
     log = replace(log, docs=np.array([0] * 4 + [-1] + [0] * 5))
     assert [pair.matched for pair in one(log, "()", "{}").pairs] == [1, 1]
     stated = log_of(b"({ )} { )}")
-    stated.metadata["signature"] = "errtax:0|streams:5"
+    stated.metadata["signature"] = "errtax:0|streams:2"  # for people
+    stated.metadata["streams"] = "5"
     assert "|streams:5|" in one(stated, "{}").signature
+    for nonsense in ("0", "3", "five", "9" * 5000):
+        stated.metadata["streams"] = nonsense
+        assert "|streams:1|" in one(stated, "{}").signature
     with pytest.raises(UsageError, match="10 rows"):
         one(log, "{}", streams=3)
 

@@ -1,7 +1,6 @@
 """The table of scores of a model's cells (errtax.cells/1): one row a cell and a feature."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from errtax.lm.table import (
     open_parquet,
     table_writer,
 )
+from errtax.lm.visible import whole_number
 from errtax.taxonomy.studies.cells import SCHEMA, CellStudy
 
 CELLS = TableSchema(
@@ -48,6 +48,7 @@ def write_cells(path: Path, study: CellStudy, force: bool = True) -> None:
         "model": study.model,
         "unit": str(study.unit),
         "unscored": json.dumps(tracking.unscored),
+        "cells": str(len(tracking.cells)),
         **study.sources,
     }
     schema = CELLS.arrow()
@@ -88,21 +89,20 @@ def cells_problems(path: Path) -> list[str]:
             problems.append(f"column {name!r} has values outside {low}..{high}, or NaN")
     if table["score"].null_count or table["r"].null_count:
         problems.append("columns 'score' and 'r' have nulls; features without scores have no rows")
-    return problems + _missing_cells(table, metadata_of(file.schema_arrow).get("signature", ""))
+    return problems + _missing_cells(table, whole_number(metadata_of(file.schema_arrow).get("cells")))
 
 
-def _missing_cells(table: Any, signature: str) -> list[str]:
+def _missing_cells(table: Any, due: int | None) -> list[str]:
     """Whether each feature has each cell once."""
     layers, units = numpy_of(table["layer"]).astype(np.int64), numpy_of(table["unit"])
     if len(layers) and min(layers.min(), units.min()) < 1:
         return ["layers and units count from 1; there is a lower number"]
-    stated = re.search(r"\|cells:(\d+)\|", signature)
-    if stated is None:
-        return ["its metadata has no signature with the number of cells"]
+    if due is None:
+        return ["its metadata does not have the number of cells"]
     cells = layers << 32 | units
     names = np.array(table["feature"].to_pylist(), object)
     return [
-        f"feature {name!r} does not have each of the {stated[1]} cells once"
+        f"feature {name!r} does not have each of the {due} cells once"
         for name in dict.fromkeys(names.tolist())
-        if len(np.unique(cells[names == name])) != int(stated[1]) or np.count_nonzero(names == name) != int(stated[1])
+        if len(np.unique(cells[names == name])) != due or np.count_nonzero(names == name) != due
     ]

@@ -4,7 +4,6 @@ Karpathy et al. 2015, "Case study: closing brace": the mean probability of `}` i
 an LSTM and an n-gram model.  Which symbols belong together is decided in `oracle.pairs`.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 import errtax
 from errtax.lm.errors import UsageError
 from errtax.lm.prediction_log import PredictionLog
+from errtax.lm.visible import whole_number
 from errtax.oracle.pairs import Matches, Pair, Skip, breaks_of, match_pair, roles_of
 from errtax.oracle.text_kind import CODE_SHARE, share_of_code_lines
 from errtax.oracle.text_view import TextView
@@ -32,7 +32,7 @@ class DistanceSettings:
     """Which pairs, which bins, and what is no bracket.
 
     `edges`: symbols, bin k is [edges[k], edges[k + 1]).  `streams`: the text is that many equal pieces, and no pair
-    reaches from one to the next; None takes it from the logs' signatures.
+    reaches from one to the next; None takes it from the logs' metadata.
     """
 
     pairs: tuple[Pair, ...]
@@ -198,13 +198,12 @@ def _document_starts(view: TextView, logs: Sequence[PredictionLog], streams: int
 
 
 def _stated_streams(logs: Sequence[PredictionLog]) -> int:
-    """The number of streams that the logs' signatures name, for example `streams:100`.
+    """The number of streams that the logs' metadata name.
 
-    1 where none does, or where rows are missing: then nobody can say where the seams are.
+    1 where none do, or where rows are missing: then nobody can say where the seams are.
     """
-    found = [re.search(r"\|streams:(\d+)(\||$)", log.metadata.get("signature", "")) for log in logs]
-    streams = max((int(each[1]) for each in found if each), default=1)
-    return streams if streams and _has_streams(logs[0], streams) else 1
+    streams = max(whole_number(log.metadata.get("streams")) or 1 for log in logs)
+    return streams if _has_streams(logs[0], streams) else 1
 
 
 def _require_streams(log: PredictionLog, streams: int) -> int:
