@@ -2,6 +2,8 @@
 
     python bench/intervals.py coverage      # 95 % intervals of the block bootstrap, and of the binomial formula
     python bench/intervals.py power         # the paired test, and the z-test of two proportions
+    python bench/intervals.py gate          # the test of a limit: alarms at it, and above it
+    python bench/intervals.py streams A.peel.parquet B.peel.parquet    # of a split's test part, its streams redrawn
     python bench/intervals.py speed         # errtax stats on 330,000 and on 10,000,000 positions
 
 The simulated text has easy and hard stretches, so that errors come in clusters: in a hard one the model is wrong on
@@ -20,13 +22,16 @@ from measure import time_process
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit
 from errtax.oracle.evidence import Evidence
+from errtax.taxonomy.block_sums import BlockSums, Quantity, block_sums
 from errtax.taxonomy.bootstrap import Resampling
 from errtax.taxonomy.comparison import compare
+from errtax.taxonomy.paired import PairedBlocks
 from errtax.taxonomy.peel import Peel, peel_log
-from errtax.taxonomy.peel_file import write_peel
+from errtax.taxonomy.peel_file import read_peel, write_peel
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.signature import make_signature
-from errtax.taxonomy.statistics import Interval, statistics
+from errtax.taxonomy.statistics import Interval, Resampled, statistics
+from errtax.taxonomy.units import units_of
 
 RATE, SHARE = 0.4, 0.25
 SETTINGS = Settings(layers=("punctuation", "boost"))
@@ -110,6 +115,86 @@ def power(count: int = 1000, n: int = 100_000) -> None:
         print(f"{100 * saved:>12.1f} % {100 * found[0] / count:>14.1f} {100 * found[1] / count:>10.1f}", flush=True)
 
 
+def gate(count: int = 1000, n: int = 100_000) -> None:
+    """How often a limit alarms where the true rise is just the limit, and where it is above."""
+    error = 100 * 0.00125  # about the standard error of the rise between these models, in points
+    print(f"alarms, %, {count} pairs of {n:,} symbols; limits and rises in standard errors, of {error:.3f} points")
+    print(f"{'limit':>6} {'true rise':>10} {'exceeded':>10} {'rise is not 0':>14} {'rise is above the limit':>24}")
+    for limit, above in ((0, 0), (1, 0), (3, 0), (3, 2), (3, 3), (3, 4)):
+        rng = np.random.default_rng(10 * limit + above)
+        alarms = np.zeros(3)
+        for seed in range(count):
+            chance = np.where(hardness(rng, n, 50), 0.6, 0.2)
+            both = rng.random(n) < 0.8 * chance
+            alone = 0.2 * chance / (1 - 0.8 * chance)
+            wrong = [both | (rng.random(n) < alone) for _ in range(2)]
+            wrong[1] |= rng.random(n) < (limit + above) * error / 100 / (1 - chance)  # on symbols that were right
+            sums = [block_sums([simulated(rng, each, np.zeros(n, bool))], Resampling(1000)) for each in wrong]
+            pair, errors = PairedBlocks(sums[0], sums[1], Resampling(1000, 1000, seed)), [Quantity("errors")]
+            allowed = limit * error / 100 * n
+            exceeded = -pair.net(errors).value > allowed
+            tests = (pair.p_value(errors), pair.p_above(errors, allowed))
+            alarms += [exceeded, *(exceeded and p < 0.05 for p in tests)]
+        shares = " ".join(f"{100 * k / count:>{w}.1f}" for k, w in zip(alarms, (10, 14, 24), strict=True))
+        print(f"{limit:>6} {limit + above:>10} {shares}", flush=True)
+
+
+STEP = 100  # symbols; streams and blocks are whole numbers of it
+
+
+class Redrawn:
+    """The test part of a split by streams, to be drawn anew from its own streams: `steps[s, t, q]`."""
+
+    def __init__(self, peel: Peel) -> None:
+        units = units_of(peel.log, Resampling())
+        if units.kind != "stream" or units.size is None or units.size % STEP:
+            raise SystemExit(f"{peel.log.name} does not tell its streams; give --text TEST when peeling.")
+        sums = block_sums([peel], Resampling(STEP))
+        columns = {
+            "positions": [Quantity("positions")],
+            "errors": [Quantity("errors")],
+            "bits": [Quantity("surprisal")],
+        }
+        for name in peel.layer_names[:-1]:
+            columns[name] = [Quantity("count", name, part) for part in peel.slice_names(name)]
+        self.names = tuple(Quantity(name) for name in columns)
+        values = [np.sum([sums.column(*each) for each in parts], axis=0) for parts in columns.values()]
+        self.steps = np.stack(values, axis=1).reshape(-1, units.size // STEP, len(values))
+
+    def sums(self, steps: np.ndarray, by: str) -> BlockSums:
+        """Some streams, summed over streams or over blocks of 1,000."""
+        if by == "streams":
+            return BlockSums(self.names, steps.sum(axis=1))
+        flat = steps.reshape(-1, len(self.names))
+        return BlockSums(self.names, np.add.reduceat(flat, np.arange(0, len(flat), 1000 // STEP)))
+
+
+def streams(first: Path, second: Path, count: int = 2000) -> None:
+    """Coverage of the intervals where a text's streams are redrawn, and rejections of the paired test under the null.
+
+    Under the null: of differences from whose every step the mean over the text is taken.
+    """
+    before, after = (Redrawn(read_peel(path)) for path in (first, second))
+    totals = before.steps.sum(axis=(0, 1))
+    difference = before.steps - after.steps
+    null = difference - difference.mean(axis=(0, 1))  # of which neither model is the better one
+    rng, found = np.random.default_rng(1), {by: np.zeros((2, len(before.names))) for by in ("streams", "blocks")}
+    for seed in range(count):
+        chosen = rng.integers(0, len(null), len(null))
+        for by, hits in found.items():
+            resampling = Resampling(replicates=500, seed=seed)
+            drawn = Resampled(before.sums(before.steps[chosen], by), resampling)
+            pair = PairedBlocks(before.sums(null[chosen], by), before.sums(0 * null, by), resampling)
+            for k, name in enumerate(before.names):
+                hits[0, k] += covers(drawn.of([name], before.names[0]), totals[k] / totals[0])
+                hits[1, k] += pair.p_value([name]) < 0.05
+    print(f"{count} texts of {len(null)} streams, drawn from those of {first.name}; paired test against {second.name}")
+    print(f"{'':>14} {'covered, %: blocks':>20} {'streams':>10} {'rejected, %: blocks':>22} {'streams':>10}")
+    for k, name in enumerate(before.names[1:], 1):
+        numbers = [100 * found[by][row, k] / count for row in (0, 1) for by in ("blocks", "streams")]
+        print(f"{name.what:>14} " + " ".join(f"{x:>{w}.1f}" for x, w in zip(numbers, (20, 10, 22, 10), strict=True)))
+
+
 def speed() -> None:
     """Time and memory of `errtax stats`: all layers and slices, 2,000 replicates."""
     rng = np.random.default_rng(1)
@@ -149,6 +234,9 @@ def full_peel(rng: np.random.Generator, n: int) -> Peel:
 
 
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["coverage", "power", "speed"]
-    for name in wanted:
-        {"coverage": coverage, "power": power, "speed": speed}[name]()
+    wanted = sys.argv[1:] or ["coverage", "power", "gate", "speed"]
+    if wanted[0] == "streams":
+        streams(Path(wanted[1]), Path(wanted[2]))
+    else:
+        for name in wanted:
+            {"coverage": coverage, "power": power, "gate": gate, "speed": speed}[name]()
