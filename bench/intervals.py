@@ -115,11 +115,12 @@ def power(count: int = 1000, n: int = 100_000) -> None:
         print(f"{100 * saved:>12.1f} % {100 * found[0] / count:>14.1f} {100 * found[1] / count:>10.1f}", flush=True)
 
 
-def gate(count: int = 1000, n: int = 100_000) -> None:
+def gate(count: int = 10_000, n: int = 100_000) -> None:
     """How often a limit alarms where the true rise is just the limit, and where it is above."""
     error = 100 * 0.00125  # about the standard error of the rise between these models, in points
     print(f"alarms, %, {count} pairs of {n:,} symbols; limits and rises in standard errors, of {error:.3f} points")
     print(f"{'limit':>6} {'true rise':>10} {'exceeded':>10} {'rise is not 0':>14} {'rise is above the limit':>24}")
+    names, sizes = (Quantity("positions"), Quantity("errors")), np.full(n // 1000, 1000.0)
     for limit, above in ((0, 0), (1, 0), (3, 0), (3, 2), (3, 3), (3, 4)):
         rng = np.random.default_rng(10 * limit + above)
         alarms = np.zeros(3)
@@ -129,14 +130,18 @@ def gate(count: int = 1000, n: int = 100_000) -> None:
             alone = 0.2 * chance / (1 - 0.8 * chance)
             wrong = [both | (rng.random(n) < alone) for _ in range(2)]
             wrong[1] |= rng.random(n) < (limit + above) * error / 100 / (1 - chance)  # on symbols that were right
-            sums = [block_sums([simulated(rng, each, np.zeros(n, bool))], Resampling(1000)) for each in wrong]
-            pair, errors = PairedBlocks(sums[0], sums[1], Resampling(1000, 1000, seed)), [Quantity("errors")]
+            before, after = (BlockSums(names, np.stack([sizes, _by_block(each)], axis=1)) for each in wrong)
+            pair, errors = PairedBlocks(before, after, Resampling(1000, 1000, seed)), [Quantity("errors")]
             allowed = limit * error / 100 * n
             exceeded = -pair.net(errors).value > allowed
             tests = (pair.p_value(errors), pair.p_above(errors, allowed))
             alarms += [exceeded, *(exceeded and p < 0.05 for p in tests)]
         shares = " ".join(f"{100 * k / count:>{w}.1f}" for k, w in zip(alarms, (10, 14, 24), strict=True))
         print(f"{limit:>6} {limit + above:>10} {shares}", flush=True)
+
+
+def _by_block(wrong: np.ndarray) -> np.ndarray:
+    return wrong.reshape(-1, 1000).sum(axis=1).astype(np.float64)
 
 
 STEP = 100  # symbols; streams and blocks are whole numbers of it

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from errtax.lm.ngram.model import NgramModel
 from errtax.oracle.custom import OracleRule, ask_oracle
 from errtax.oracle.memory import distances_to_earlier
-from errtax.oracle.ngram import smallest_context
+from errtax.oracle.ngram import NgramTally, smallest_context
 from errtax.oracle.rare import counts_in_training
 from errtax.oracle.text_view import TextView
 from errtax.oracle.word import kinds_before, newline_distances
@@ -46,8 +46,11 @@ def collect_evidence(
     model: NgramModel | None,
     training_words: Counter[str] | None,
     custom: Sequence[OracleRule] = (),
+    tally: NgramTally | None = None,
 ) -> Evidence:
     """The evidence on every row of a log; an oracle without its model or counts leaves None.
+
+    `tally`: gets the scores of the n-gram model, too.
 
     Time O(n) times the order of the model; about 60 bytes a symbol.
     """
@@ -63,7 +66,7 @@ def collect_evidence(
 
     distances = distances_to_earlier(view)
     counts = None if training_words is None else of_word(counts_in_training(view, training_words))
-    contexts, logprobs = (None, None) if model is None else smallest_context(model, view)
+    contexts, logprobs = (None, None) if model is None else smallest_context(model, view, tally)
     evidence = Evidence(
         ngram_context=contexts,
         ngram_logprob=logprobs,

@@ -7,7 +7,7 @@ from rich.text import Text
 
 from errtax.reports.excerpts import Excerpt
 from errtax.reports.palette import COLOURS, LETTERS
-from errtax.reports.wording import DIFFERENCE_HEADS, difference_cells, headline
+from errtax.reports.wording import DIFFERENCE_HEADS, difference_cells, headline, ngram_line
 from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.statistics import Interval, Statistics
 from errtax.taxonomy.summary import Summary
@@ -18,6 +18,7 @@ def summary_table(summary: Summary, found: Statistics | None = None) -> Table:
     intervals = {} if found is None else {layer.name: layer for layer in found.layers}
     title = Text(headline(summary), "bold")  # names are text, not markup
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    table.caption, table.caption_justify = ngram_line(summary), "left"
     table.add_column("")
     table.add_column("layer / slice", no_wrap=True)
     for name in ("errors", "share", "bits/symbol", *(("95 % of the share", "fair share") if found else ())):

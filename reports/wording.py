@@ -12,6 +12,15 @@ def headline(summary: Summary) -> str:
     return f"{summary.model}: {100 * summary.error_rate:.1f} % errors, {summary.nats:.3f} nats"
 
 
+def ngram_line(summary: Summary) -> str | None:
+    """The best n-gram model beside the model, in a line; None where none was asked.  n counts symbols of context."""
+    if summary.ngram is None:
+        return None
+    rate = 100 * summary.ngram.errors / max(summary.positions, 1)
+    model = f"the {summary.ngram.order - 1}-gram model alone, the best of its kind here"
+    return f"{model}: {rate:.1f} % errors (p < 0.5), {summary.ngram.nats:.3f} nats"
+
+
 def findings(summary: Summary) -> list[str]:
     """What the breakdown says, in three sentences."""
     if not summary.errors or not summary.layers:

@@ -1,8 +1,11 @@
 """From files to a peel: log, index and training text in; evidence, verdicts and a signature out."""
 
+import json
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from errtax.lm.errors import BadInput
 from errtax.lm.files import sha256_of_file
@@ -15,6 +18,7 @@ from errtax.lm.prediction_log import PredictionLog, announce_unpredicted, read_l
 from errtax.lm.split import streams_of_part
 from errtax.lm.text import Text, Unit, read_text
 from errtax.oracle.evidence import collect_evidence
+from errtax.oracle.ngram import NgramTally
 from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
 from errtax.oracle.word_rule import PATTERN, describe_words, require_words, share_without_spaces
@@ -63,7 +67,8 @@ def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
     view = TextView.of_log(log, inputs.words)
     _announce_words(view)
     words = count_words(train, inputs.words) if train is not None and _needs(settings, TRAINING_WORDS) else None
-    peel = peel_log(log, collect_evidence(view, model, words, settings.custom), settings)
+    tally = NgramTally(view, ~np.isnan(log.logprobs))
+    peel = peel_log(log, collect_evidence(view, model, words, settings.custom, tally), settings)
     logger.debug("Peeled: %s errors.", f"{int(peel.error.sum()):,}")
     train_sha256 = train.sha256 if train else model.text_sha256 if model else ""
     word_rule = describe_words(inputs.words)
@@ -76,6 +81,7 @@ def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
         **({"ngram_model": model.description, "ngram_order": str(model.order)} if model else {}),
         **({"ngram_sha256": _sha256_of_model(inputs.ngram)} if isinstance(inputs.ngram, Path) else {}),
         **{key: log.metadata[key] for key in ("parameters", "step", "streams", "symbols") if key in log.metadata},
+        **({"ngram_alone": json.dumps(alone._asdict())} if (alone := tally.best()) else {}),
     }
     peel = replace(peel, sources=sources)
     return replace(peel, signature=sign(peel))

@@ -1,12 +1,15 @@
 """Counts, shares and bits of a peel by layer and slice: what tables, pictures and JSON show."""
 
+import json
 import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from errtax.lm.errors import BadInput
 from errtax.lm.visible import whole_number
+from errtax.oracle.ngram import NgramAlone
 from errtax.taxonomy.layers.registry import REST, find_layer
 from errtax.taxonomy.peel import Peel
 
@@ -48,6 +51,7 @@ class Summary:
     bits: float  # mean surprisal, bits per symbol
     correct_bits: float  # the part of it that falls on correct symbols
     layers: tuple[LayerSummary, ...]
+    ngram: NgramAlone | None = None  # the n-gram models' best order, on the same positions
 
     @property
     def error_rate(self) -> float:
@@ -65,6 +69,12 @@ class Summary:
         def number(value: float) -> float | None:
             return value if math.isfinite(value) else None
 
+        def alone(ngram: NgramAlone) -> dict[str, Any]:
+            nats = number(ngram.nats)
+            bits = None if nats is None else nats / math.log(2)
+            rate = ngram.errors / max(self.positions, 1)
+            return {"order": ngram.order, "nats": nats, "bits": bits, "errors": ngram.errors, "error_rate": rate}
+
         def sums(item: LayerSummary | SliceSummary) -> dict[str, Any]:
             return {"name": item.name, "count": item.count, "share": item.share, "bits": number(item.bits)}
 
@@ -79,6 +89,7 @@ class Summary:
             "error_rate": self.error_rate,
             "bits": number(self.bits),
             "correct_bits": number(self.correct_bits),
+            "ngram": None if self.ngram is None else alone(self.ngram),
             "layers": [{**sums(layer), "slices": [sums(part) for part in layer.slices]} for layer in self.layers],
         }
 
@@ -117,4 +128,16 @@ def summarise(peel: Peel) -> Summary:
         bits=float(surprisal[predicted].sum()) / max(positions, 1),
         correct_bits=float(surprisal[correct].sum()) / max(positions, 1),
         layers=tuple(layers),
+        ngram=_ngram_of(peel),
     )
+
+
+def _ngram_of(peel: Peel) -> NgramAlone | None:
+    """What the n-gram model scored when the peel was made; None where there was none."""
+    if "ngram_alone" not in peel.sources:
+        return None
+    try:
+        found = json.loads(peel.sources["ngram_alone"])
+        return NgramAlone(int(found["order"]), float(found["nats"]), int(found["errors"]))
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+        raise BadInput(f"{peel.log.name}: its metadata ngram_alone are damaged; peel the log again.") from None

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -205,6 +205,7 @@ def test_what_has_no_interval_says_so() -> None:
 def test_a_file_read_in_pieces_gives_the_same(log: PredictionLog, wanted: Settings) -> None:
     import tempfile
 
+    assume(not np.isnan(log.logprobs).all())  # a file of such a peel is refused
     peel = peel_of(log, wanted)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "p.parquet"
