@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
 from errtax.lm.prediction_log import PredictionLog
+from errtax.lm.visible import whole_number
 from errtax.taxonomy.bootstrap import Resampling, draw_blocks
 from errtax.taxonomy.peel import Peel
 
@@ -116,10 +117,10 @@ def _even_units(log: PredictionLog, block: int | None) -> Units:
     """The streams of the text that a log is of, as its metadata tell, else blocks."""
     if block is not None:
         return Units(BLOCK, block)
-    streams, symbols = (log.metadata.get(key, "") for key in _STREAM_KEYS)
-    if not (streams.isdecimal() and symbols.isdecimal()) or not 1 < int(streams) <= int(symbols) < 1 << 62:
+    streams, symbols = (whole_number(log.metadata.get(key)) for key in _STREAM_KEYS)
+    if streams is None or symbols is None or not 1 < streams <= symbols:
         return BLOCKS
-    return Units(STREAM, -(-int(symbols) // int(streams)))
+    return Units(STREAM, -(-symbols // streams))
 
 
 def _document_of(log: PredictionLog, row: int) -> Any:

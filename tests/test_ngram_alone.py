@@ -19,8 +19,8 @@ from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.repeel import repeel
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.summary import summarise
-from test_oracles import log_of
-from test_peel import INDICES, TRAIN, logs
+from strategies import log_of, logs
+from test_peel import INDICES, TRAIN
 
 
 def test_a_tally_by_hand() -> None:

@@ -132,7 +132,9 @@ def test_streams_are_the_equal_parts_of_the_text() -> None:
 
 
 @pytest.mark.parametrize("metadata", [{"streams": "10"}, {"streams": "1", "symbols": "6000"}, {"symbols": "6000"}])
-@pytest.mark.parametrize("changed", [{}, {"streams": "x"}, {"streams": "9999"}, {"streams": "²"}])
+@pytest.mark.parametrize(
+    "changed", [{}, {"streams": "x"}, {"streams": "9999"}, {"streams": "²"}, {"symbols": "9" * 5000}]
+)
 def test_without_streams_there_are_blocks(metadata: dict[str, str], changed: dict[str, str]) -> None:
     assert units_of(log_with(metadata=metadata | changed), STANDARD) == Units("block", 1000)
 
