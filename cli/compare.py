@@ -28,7 +28,7 @@ def command(
     from errtax.reports.bars import difference_figure
     from errtax.reports.figure import require_format, save_figure
     from errtax.reports.page import comparison_page
-    from errtax.reports.terminal import comparison_table, overview_table
+    from errtax.reports.terminal import bits_table, comparison_table, overview_table
     from errtax.reports.wording import HYPOTHESIS
     from errtax.taxonomy.comparison import SCHEMA, compare
     from errtax.taxonomy.peel_file import read_peel
@@ -42,7 +42,11 @@ def command(
     if output:
         write_text(output, comparison_page(comparisons, first.settings), force)
     overview = [overview_table(comparisons), ""] if len(comparisons) > 1 else []
-    tables = [part for each in comparisons for part in (comparison_table(each, by == "slice"), each.finding(), "")]
+    tables = [
+        part
+        for each in comparisons
+        for part in (comparison_table(each, by == "slice"), bits_table(each), each.finding(), "")
+    ]
     emit(
         {"schema": SCHEMA, "comparisons": [each.to_json() for each in comparisons]},
         *overview,

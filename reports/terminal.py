@@ -7,7 +7,7 @@ from rich.text import Text
 
 from errtax.reports.excerpts import Excerpt
 from errtax.reports.palette import COLOURS, LETTERS
-from errtax.reports.wording import DIFFERENCE_HEADS, difference_cells, headline, ngram_line
+from errtax.reports.wording import BITS_HEADS, DIFFERENCE_HEADS, bits_cells, difference_cells, headline, ngram_line
 from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.statistics import Interval, Statistics
 from errtax.taxonomy.summary import Summary
@@ -71,6 +71,20 @@ def comparison_table(comparison: Comparison, slices: bool = False) -> Table:
         for part in layer.slices if slices and len(layer.slices) > 1 else ():
             table.add_row("", f"  {part.name}", *difference_cells(part))
     table.add_row("", "all errors", *difference_cells(comparison.total), style="bold")
+    return table
+
+
+def bits_table(comparison: Comparison) -> Table:
+    """Bits per symbol of two models on the errors of each layer, on correct symbols, and in all: they sum up."""
+    table = Table(title=Text("bits per symbol", "bold"), title_justify="left", box=None, pad_edge=False)
+    for name in ("", "on the errors of"):
+        table.add_column(name, no_wrap=True)
+    for name in BITS_HEADS:
+        table.add_column(name, justify="right", no_wrap=True)
+    for layer in comparison.layers:
+        table.add_row(LETTERS[layer.name], comparison.titles[layer.name], *bits_cells(layer.bits))
+    table.add_row("", "(correct symbols)", *bits_cells(comparison.correct))
+    table.add_row("", "all symbols", *bits_cells(comparison.total.bits), style="bold")
     return table
 
 

@@ -3,7 +3,7 @@
 import re
 
 from errtax.lm.visible import visible
-from errtax.taxonomy.difference import Difference
+from errtax.taxonomy.difference import BitsDifference, Difference
 from errtax.taxonomy.summary import Summary
 
 
@@ -57,6 +57,18 @@ def difference_cells(item: Difference) -> tuple[str, ...]:
             share = f"{100 * item.share.value:.1f} [{100 * item.share.low:.1f}, {100 * item.share.high:.1f}] %"
     p = f"{item.adjusted:.2g}"
     return (*counts, net, share, f"tied, {p}" if item.tied else p)
+
+
+BITS_HEADS = ("before", "after", "saved [95 %]", "p (Holm)")
+
+
+def bits_cells(item: BitsDifference) -> tuple[str, ...]:
+    """A row under `BITS_HEADS`: bits per symbol of the text."""
+    saved = f"{item.saved.value:+.4f}"
+    if item.saved.low is not None and item.saved.high is not None:
+        saved += f" [{item.saved.low:+.4f}, {item.saved.high:+.4f}]"
+    p = "" if item.adjusted is None else f"{item.adjusted:.2g}"
+    return f"{item.before:.4f}", f"{item.after:.4f}", saved, f"tied, {p}" if item.tied else p
 
 
 def short_number(value: float, _: object = None) -> str:

@@ -1,17 +1,21 @@
 """Comparisons of peels: counts against a loop, findings, and what is refused."""
 
+import io
 import json
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from errtax.lm.errors import BadInput
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit
+from errtax.reports.terminal import bits_table
 from errtax.taxonomy.bootstrap import Resampling
 from errtax.taxonomy.comparison import Comparison, _adjusted, compare
 from errtax.taxonomy.settings import PRESETS, Settings
@@ -97,6 +101,18 @@ def test_bits_that_differ_where_errors_do_not() -> None:
     assert found.finding().startswith("log makes as many errors as log. But it spends 0.5850 [0.5850, 0.5850] bits")
     assert found.finding().endswith("per symbol more.")
     assert found.total.bits.p is not None and found.total.bits.p < 0.01
+
+
+def test_the_table_of_bits_sums_up() -> None:
+    found = pair_of([0.4] * 8 + [0.9] * 2, [0.9] * 8 + [0.001] * 2)
+    console = Console(width=80, file=io.StringIO())
+    console.print(bits_table(found))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert max(len(line.rstrip()) for line in lines) <= 80
+    rows = [re.findall(r"[+-]?\d+\.\d{4}", line)[:3] for line in lines if "[" in line][1:]
+    numbers = [[float(number) for number in row] for row in rows]
+    assert np.sum(numbers[:-1], axis=0) == pytest.approx(np.array(numbers[-1]), abs=2e-4)
+    assert "tied" not in lines[-1]
 
 
 def test_bits_without_end_are_neither_tied_nor_tested() -> None:
