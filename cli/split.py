@@ -41,5 +41,5 @@ def command(
     if folder == text:
         folder = folder.with_name(f"{folder.name}.split")
     split = split_file(text, folder, SplitOptions(Scheme(scheme), fractions, streams, steps), force)
-    sizes = (f"{folder / (name + '.txt')}  {part['bytes']:,} bytes" for name, part in split.parts.items())
+    sizes = (f"{folder / (name + '.txt')}  {part.bytes:,} bytes" for name, part in split.parts.items())
     emit({"schema": SCHEMA, "folder": str(folder), **asdict(split)}, *sizes)

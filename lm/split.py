@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.errors import BadInput, UsageError, decoding
 from errtax.lm.files import replacing, require_absent, require_input, require_output_folder, write_text
+from errtax.lm.records import read_json, record_of
 
 PARTS = ("train", "val", "test")
 SCHEMA = "errtax.split/1"
@@ -84,6 +84,14 @@ def _character_start(data: bytes, cut: int) -> int:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One part of a split: its size and its SHA-256."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Split:
     """What `split.json` holds: how the parts were made, their sizes in bytes and their SHA-256."""
 
@@ -95,11 +103,11 @@ class Split:
     text_sha256: str
     symbols: int
     alphabet: list[int]
-    parts: dict[str, dict[str, Any]]
+    parts: dict[str, Part]
 
     def is_part(self, name: str, sha256: str) -> bool:
         """Whether the part of this name (`train`, `val`, `test`) has this SHA-256."""
-        return bool(self.parts[name]["sha256"] == sha256)
+        return self.parts[name].sha256 == sha256
 
 
 def split_file(path: Path, folder: Path, options: SplitOptions, force: bool = False) -> Split:
@@ -136,7 +144,7 @@ def split_file(path: Path, folder: Path, options: SplitOptions, force: bool = Fa
         symbols=len(data),
         alphabet=alphabet,
         parts={
-            name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            name: Part(len(content), hashlib.sha256(content).hexdigest())
             for name, content in zip(PARTS, contents, strict=True)
         },
     )
@@ -149,13 +157,15 @@ def read_split(folder: Path) -> Split | None:
     path = folder / "split.json"
     if not path.is_file():
         return None
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        if fields.pop("schema", None) != SCHEMA:
-            raise ValueError(f'"schema" is not "{SCHEMA}"')
-        return Split(**fields)
-    except (ValueError, TypeError) as error:
-        raise BadInput(f"{path} is not a split description ({error}); make it again with errtax split.") from None
+    what, advice = "a split description", "; make it again with errtax split"
+    fields = read_json(path, SCHEMA, what, advice)
+    with decoding(f"{path} is not {what}", advice):
+        split = record_of(Split, fields)
+        if any(not 0 <= symbol <= 255 for symbol in split.alphabet) or len(set(split.alphabet)) != len(split.alphabet):
+            raise ValueError("its alphabet is not of different bytes")
+        if split.parts.keys() != set(PARTS):
+            raise ValueError(f"its parts are not {', '.join(PARTS)}")
+        return split
 
 
 def streams_of_part(path: Path, sha256: str) -> int:

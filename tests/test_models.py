@@ -1,7 +1,7 @@
 """The n-NN baseline against a loop, checkpoints along a training, and dynamic evaluation against plain descent."""
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +9,14 @@ import pytest
 
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.prediction_log import read_log
+from errtax.lm.records import record_of
 from errtax.lm.split import Scheme, SplitOptions, split_file
 from errtax.lm.text import Alphabet, Unit
 
 torch = pytest.importorskip("torch")
 
 from errtax.lm.neural.feedforward import FeedforwardConfig, FeedforwardLM  # noqa: E402
-from errtax.lm.neural.models import Shape, config_of  # noqa: E402
+from errtax.lm.neural.models import Shape  # noqa: E402
 from errtax.lm.neural.prediction import Dynamic, PredictOptions, predict  # noqa: E402
 from errtax.lm.neural.recurrent import CellKind, RecurrentConfig  # noqa: E402
 from errtax.lm.neural.run import Recipe, Run, checkpoints, load_best, load_weights, read_run, write_run  # noqa: E402
@@ -104,7 +105,7 @@ def test_a_shape_becomes_a_configuration() -> None:
         with pytest.raises(UsageError, match="at least 1"):
             Shape(**size)  # type: ignore[arg-type]
     for config in (RECURRENT, FEEDFORWARD):
-        assert config_of({**vars(config)}) == config
+        assert record_of(type(config), asdict(config)) == config
 
 
 # --- checkpoints -----------------------------------------------------------------------------------------------------
@@ -195,7 +196,7 @@ def test_each_row_is_learned_by_itself_with_what_comes_before_it(tmp_path: Path)
     predict(tmp_path / "run", tmp_path / "parts" / "test.txt", tmp_path / "p.parquet", options)
     found = read_log(tmp_path / "p.parquet").logprobs.reshape(3, -1)
     val, test = ((tmp_path / "parts" / f"{name}.txt").read_bytes() for name in ("val", "test"))
-    assert split.parts["val"]["bytes"] == len(val)
+    assert split.parts["val"].bytes == len(val)
     for row in range(3):
         before, own = (part[row * len(part) // 3 : (row + 1) * len(part) // 3] for part in (val, test))
         (tmp_path / "row.txt").write_bytes(before + own)

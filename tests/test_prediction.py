@@ -134,9 +134,9 @@ def test_unknown_symbols_are_counted(folder: Path, tmp_path: Path, caplog: pytes
     ("change", "message"),
     [
         ({"alphabet": [300]}, "no byte"),
-        ({"alphabet": ["a"]}, "no byte"),
+        ({"alphabet": ["a"]}, "of type str"),
         ({"alphabet": [97, 98]}, "different symbols"),
-        ({"train_sha256": 5}, "no string"),
+        ({"train_sha256": 5}, "train_sha256 is of type int"),
         ({"recipe": {"epochs": 0}}, "epochs must be"),
     ],
 )

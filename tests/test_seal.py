@@ -84,6 +84,20 @@ def test_flips_in_what_commands_write(errtax: Errtax) -> None:
     refused(errtax("stats", "flipped.parquet"), 3, "flipped.parquet")
 
 
+def test_flips_in_weights(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed: pip install errtax[lm]")
+    from errtax.lm.neural.run import load_file, save_file
+
+    path, cpu = tmp_path / "best.pt", torch.device("cpu")
+    save_file({"weights": torch.arange(40.0), "history": [{"epoch": 1}]}, path)
+    assert torch.load(path, weights_only=True)["weights"].tolist() == load_file(path, cpu)["weights"].tolist()
+    data = path.read_bytes()
+    for bit in range(0, 8 * len(data), 13):
+        path.write_bytes(flipped(data, bit))
+        with pytest.raises(BadInput, match="is damaged"):
+            load_file(path, cpu)
+
+
 def test_tables_are_written_in_one_place() -> None:
     root = Path(package.__file__).parent
     sources = [path for part in root.iterdir() if part.is_dir() for path in part.rglob("*.py")]

@@ -4,9 +4,7 @@ symbols: (T, B) ids, -1 = unknown.  logits: (T, B, K), of the next symbol after 
 carries on to the next window, None at the start of a text.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from errtax.lm.errors import UsageError
 from errtax.lm.neural.feedforward import FeedforwardConfig, FeedforwardLM
@@ -19,13 +17,6 @@ Model = RecurrentLM | FeedforwardLM
 def build_model(config: ModelConfig) -> Model:
     """A new model with the recipe's initial weights."""
     return RecurrentLM(config) if isinstance(config, RecurrentConfig) else FeedforwardLM(config)
-
-
-def config_of(fields: Mapping[str, Any]) -> ModelConfig:
-    """The configuration that `dataclasses.asdict` made these fields of."""
-    if "cell" in fields:
-        return RecurrentConfig(**{**fields, "cell": CellKind(fields["cell"])})
-    return FeedforwardConfig(**fields)
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.errors import BadInput, UsageError, decoding
 from errtax.lm.files import release, replacing, require_absent, require_output_folder, write_text
 from errtax.lm.neural.corpus import Corpus
-from errtax.lm.neural.models import Model, ModelConfig, build_model, config_of
+from errtax.lm.neural.models import Model, ModelConfig, build_model
 from errtax.lm.neural.streams import Streams, streams_of
+from errtax.lm.records import read_json, record_of
+from errtax.lm.seal import require_unbroken, seal_zip
 from errtax.lm.text import Alphabet, Codes, Text, Unit, read_text
 
 SCHEMA = "errtax.run/1"
@@ -115,33 +117,24 @@ def read_run(folder: Path) -> Run:
     path = folder / "run.json"
     if not path.is_file():
         raise BadInput(f"{folder} is not a run: it has no run.json; make one with errtax train TEXT -o {folder}.")
-    try:
-        fields = json.loads(path.read_text(encoding="utf-8"))
-        if fields.pop("schema", None) != SCHEMA:
-            raise ValueError(f'"schema" is not "{SCHEMA}"')
-        run = Run(
-            config=config_of(fields.pop("config")),
-            recipe=Recipe(**fields.pop("recipe")),
-            unit=Unit(fields.pop("unit")),
-            history=[Epoch(**epoch) for epoch in fields.pop("history")],
-            **fields,
-        )
+    what, advice = "a run description", "; train again with errtax train"
+    fields = read_json(path, SCHEMA, what, advice)
+    with decoding(f"{path} is not {what}", advice):
+        run = record_of(Run, fields)
         _require_whole(run)
         return run
-    except (ValueError, TypeError, KeyError, AttributeError, UsageError) as error:
-        raise BadInput(f"{path} is not a run description ({error}); train again with errtax train.") from None
 
 
 def _require_whole(run: Run) -> None:
     """Raise `ValueError` where what `run.json` says does not hold together."""
     largest = 0xFF if run.unit is Unit.BYTE else 0x10FFFF
     symbols = run.alphabet
-    if any(type(symbol) is not int or not 0 <= symbol <= largest for symbol in symbols):
+    if any(not 0 <= symbol <= largest for symbol in symbols):
         raise ValueError(f"its alphabet has what is no {run.unit}")
     if len(set(symbols)) != len(symbols) or len(symbols) != run.config.symbols:
         raise ValueError(f"its alphabet does not have {run.config.symbols} different symbols")
-    if not isinstance(run.train_sha256, str) or not isinstance(run.val_sha256, str):
-        raise ValueError("the SHA-256 of its texts is no string")
+    if [epoch.epoch for epoch in run.history] != list(range(1, len(run.history) + 1)):
+        raise ValueError("the epochs of its history do not count from 1")
 
 
 def write_run(folder: Path, run: Run) -> None:
@@ -222,10 +215,18 @@ def load_best(folder: Path, device: torch.device) -> Model:
 
 def load_weights(run: Run, path: Path, device: torch.device) -> Model:
     """A run's model with the weights of one file, ready to predict."""
+    require_room(run, path)
     model = build_model(run.config)
     restore(model, load_file(path, device), path)
     model.to(device).eval()
     return model
+
+
+def require_room(run: Run, path: Path) -> None:
+    """Raise `BadInput` where a file is too small for a run's weights: so no description makes a model beyond it."""
+    if path.is_file() and 4 * run.config.parameters > path.stat().st_size:
+        found = f"{path} has {path.stat().st_size:,} bytes, too few for the {run.config.parameters:,} parameters"
+        raise BadInput(f"{found} that run.json describes; train again with errtax train.")
 
 
 def checkpoint_path(folder: Path, step: int) -> Path:
@@ -250,27 +251,38 @@ def step_of(path: Path) -> int:
 
 
 def save_file(state: Any, path: Path) -> None:
-    """`torch.save`, all or nothing; `OSError` on a full disk, where torch itself raises what looks like a bug."""
+    """`torch.save`, all or nothing and sealed: damage is found by `load_file`.
+
+    `OSError` on a full disk, where torch itself raises what looks like a bug.
+    """
     buffer = io.BytesIO()
     torch.save(state, buffer)
     with replacing(path) as temporary:
         temporary.write_bytes(buffer.getbuffer())
+        seal_zip(temporary)
 
 
 def load_file(path: Path, device: torch.device) -> Any:
-    """What `torch.save` put into a file."""
+    """What `save_file`, or `torch.save`, put into a file."""
     if not path.is_file():
         raise BadInput(f"{path} is missing: the run was stopped before its first epoch ended; go on with --resume.")
-    try:
+    with path.open("rb") as file:
+        require_unbroken(file, str(path))
+    with decoding(f"{path} is damaged", "; train again with errtax train"):
         return torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
-        raise BadInput(f"{path} is damaged ({type(error).__name__}); train again with errtax train.") from None
 
 
 def restore(target: Model | torch.optim.Optimizer, state: Any, path: Path) -> None:
     """Put a saved state back; `BadInput` where it belongs to another model."""
-    try:
+    with decoding(f"{path} does not fit the model that run.json describes"):
         target.load_state_dict(state)
-    except (RuntimeError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split()).partition(": ")[2] or type(error).__name__
-        raise BadInput(f"{path} does not fit the model that run.json describes ({reason[:120]}).") from None
+        if isinstance(target, torch.optim.Optimizer):
+            _require_alike(target)
+
+
+def _require_alike(optimizer: torch.optim.Optimizer) -> None:
+    """Raise `ValueError` where an optimiser's averages are not those of its parameters."""
+    for parameter, averages in optimizer.state.items():
+        for name, value in averages.items():
+            if name != "step" and (not torch.is_tensor(value) or value.shape != parameter.shape):
+                raise ValueError(f"{name} of the optimiser is not of its parameter's shape")

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.errors import BadInput, UsageError, decoding
 from errtax.lm.neural.models import Model, build_model
-from errtax.lm.neural.run import Epoch, Run, checkpoint_path, load_file, restore, save_file, write_run
+from errtax.lm.neural.run import Epoch, Run, checkpoint_path, load_file, require_room, restore, save_file, write_run
 from errtax.lm.neural.streams import Streams, lay_out
+from errtax.lm.records import record_of
 from errtax.lm.text import Codes
 
 _IGNORED = -1  # the id of an unknown symbol: a position without a target
@@ -110,6 +111,8 @@ def train(
     each epoch begins with a clean state and its own random seed.
     """
     recipe = run.recipe
+    if run.history:
+        require_room(run, folder / "last.pt")
     torch.manual_seed(recipe.seed)
     model = build_model(run.config).to(device)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -143,7 +146,8 @@ def _go_on(folder: Path, run: Run, model: Model, optimizer: torch.optim.Optimize
         raise BadInput(f"{path} is no checkpoint of errtax train; train again, without --resume.")
     restore(model, last["model"], path)
     restore(optimizer, last["optimizer"], path)
-    return replace(run, history=[Epoch(**epoch) for epoch in last["history"]])
+    with decoding(f"{path} does not say how the training went"):
+        return replace(run, history=[record_of(Epoch, epoch) for epoch in last["history"]])
 
 
 @contextmanager

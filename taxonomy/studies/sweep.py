@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
-from errtax.lm.errors import BadInput, ErrtaxError, UsageError
+from errtax.lm.errors import BadInput, ErrtaxError, UsageError, decoding
 from errtax.lm.files import locked, require_output_folder, write_text
 from errtax.lm.kernels import n_threads
 from errtax.lm.neural.corpus import read_corpus
@@ -24,6 +24,7 @@ from errtax.lm.neural.run import choose_device, open_run, read_run
 from errtax.lm.neural.training import CheckpointRule, Watch, train
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.predictions import predict_orders
+from errtax.lm.records import read_json, record_of
 from errtax.lm.split import streams_of_part
 from errtax.lm.text import Unit, read_text
 from errtax.taxonomy.peel_file import write_peel
@@ -35,7 +36,20 @@ from errtax.taxonomy.studies.sweep_spec import SweepSpec
 # isort: split
 import torch  # after lm.neural, which says what to install where it is missing
 
+_MOST_THREADS = 1024
 _PATIENCE = 10.0  # seconds to wait for a run's lock: the workers of a killed sweep end within two
+
+
+@dataclass(frozen=True)
+class _Begun:
+    """What `sweep.json` holds."""
+
+    sha256: dict[str, str]
+    threads: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.threads <= _MOST_THREADS:
+            raise UsageError(f"threads must lie in 1..{_MOST_THREADS}; got {self.threads}.")
 
 
 @dataclass(frozen=True)
@@ -111,15 +125,14 @@ def _threads(folder: Path, texts: Mapping[str, str], threads: int) -> int:
     """The threads of each process, as the first call chose them; a folder belongs to one text, cut in one way."""
     path = folder / "sweep.json"
     if path.is_file():
-        try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-            threads, known = int(found["threads"]), found["sha256"]
-        except (ValueError, TypeError, KeyError):
-            raise BadInput(f"{path} is damaged; remove it if all runs in {folder} are of the same text.") from None
-        if known != texts:
+        what, advice = "what a sweep wrote", f"; remove it if all runs in {folder} are of the same text"
+        fields = read_json(path, SCHEMA, what, advice)
+        with decoding(f"{path} is not {what}", advice):
+            begun = record_of(_Begun, fields)
+        if begun.sha256 != texts:
             raise BadInput(f"{folder} holds a sweep on another text; give that text, or another folder with -o.")
-        return threads
-    write_text(path, json.dumps({"schema": SCHEMA, "sha256": texts, "threads": threads}) + "\n")
+        return begun.threads
+    write_text(path, json.dumps({"schema": SCHEMA, **asdict(_Begun(dict(texts), threads))}) + "\n")
     return threads
 
 

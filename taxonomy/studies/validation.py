@@ -87,7 +87,7 @@ def split_problems(path: Path) -> list[str]:
         file = path.parent / f"{name}.txt"
         if not file.is_file():
             problems.append(f"{file} is missing")
-        elif sha256_of_file(file) != part["sha256"]:
+        elif sha256_of_file(file) != part.sha256:
             problems.append(f"{file} is not the part that split.json describes (sha256 differs)")
     return problems
 
