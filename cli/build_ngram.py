@@ -10,7 +10,8 @@ import click
 
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, force_option, notice, progress
-from errtax.cli.paths import FILE, OUTPUT
+from errtax.cli.outputs import Outputs
+from errtax.cli.paths import FILE, OUTPUT, TEXT_OUTPUT
 from errtax.cli.types import ANY_UNIT, ENGINE, FLOATS, MEMORY, SENTENCES
 
 
@@ -53,7 +54,7 @@ def _fallback(ctx: click.Context, param: click.Parameter, value: str) -> tuple[f
     help="Repeat lmplz's last-n-gram quirk, for equality to the last digit.",
 )
 @click.option("--memory", type=MEMORY, help="What the build may use at most [default: four fifths of what is free].")
-@click.option("--arpa", type=OUTPUT, help="Write the model of one order as an ARPA file too.")
+@click.option("--arpa", type=TEXT_OUTPUT, help="Write the model of one order as an ARPA file too.")
 @click.option("--arpa-order", type=int, help="The order of that model [default: --order].")
 @click.option("--engine", type=ENGINE, default="native", show_default=True, help="kenlm runs lmplz once an order.")
 @force_option
@@ -69,22 +70,12 @@ def command(
     **options: Any,
 ) -> None:
     """Build modified Kneser-Ney models of all orders 1..N from TEXT: one file, equal to KenLM's models."""
-    from errtax.lm.files import require_absent, require_folder
     from errtax.lm.text import Sentences, Unit, read_texts
 
-    suffix = ".kenlm" if engine == "kenlm" else ".ngram"
-    output = output or Path(f"{'stdin' if str(texts[0]) == '-' else texts[0].stem}{suffix}")
-    require_absent(output, force)
-    if arpa is not None:
-        if engine == "kenlm":
-            raise click.UsageError("--arpa is written by --engine native; with kenlm, the folder keeps binary models.")
-        require_folder(require_absent(arpa, force))
-        if arpa.absolute() == output.absolute():
-            raise click.UsageError("--arpa and -o name the same file.")
-    elif arpa_order is not None:
-        raise click.UsageError("--arpa-order is the order of a file that --arpa names; give both.")
-    if arpa_order is not None and not 1 <= arpa_order <= options["order"]:
-        raise click.UsageError(f"--arpa-order must lie in 1..{options['order']}, the orders of the index.")
+    name = "stdin" if str(texts[0]) == "-" else texts[0].stem
+    output = output or Path(f"{name}{'.kenlm' if engine == 'kenlm' else '.ngram'}")
+    outputs = _require_outputs(output, arpa, force)
+    _require_arpa(engine, arpa, arpa_order, options["order"])
     for text in texts:
         if text.suffix in (".npy", ".parquet") and unit != "token":
             notice(f"{text} is read as plain bytes; --unit token reads its token ids.")
@@ -92,15 +83,34 @@ def command(
     if engine == "kenlm":
         _build_kenlm(read, output, force, **options)
     else:
-        _build_index(read, output, arpa, arpa_order, force, **options)
+        _build_index(read, output, outputs, arpa, arpa_order, **options)
+
+
+def _require_outputs(output: Path, arpa: Path | None, force: bool) -> Outputs:
+    from errtax.lm.files import require_absent
+
+    require_absent(output, force)
+    if arpa is not None and arpa.absolute() == output.absolute():
+        raise click.UsageError("--arpa and -o name the same file.")
+    return Outputs(force, texts=[(arpa, "")])
+
+
+def _require_arpa(engine: str, arpa: Path | None, arpa_order: int | None, order: int) -> None:
+    """Raise `UsageError` where an ARPA file is asked for that cannot be written."""
+    if arpa is not None and engine == "kenlm":
+        raise click.UsageError("--arpa is written by --engine native; with kenlm, the folder keeps binary models.")
+    if arpa is None and arpa_order is not None:
+        raise click.UsageError("--arpa-order is the order of a file that --arpa names; give both.")
+    if arpa_order is not None and not 1 <= arpa_order <= order:
+        raise click.UsageError(f"--arpa-order must lie in 1..{order}, the orders of the index.")
 
 
 def _build_index(
     read: Callable[[], Any],
     output: Path,
+    outputs: Outputs,
     arpa: Path | None,
     arpa_order: int | None,
-    force: bool,
     order: int,
     discount_fallback: tuple[float, float, float] | None,
     kenlm_compat: bool,
@@ -115,29 +125,16 @@ def _build_index(
     seconds = time.perf_counter() - start
     if sentence := index.describe_fallback():
         notice(sentence)
-    size = output.stat().st_size
-    document = {
-        "schema": SCHEMA,
-        "index": str(output),
-        "order": order,
-        "unit": index.unit,
-        "sentences": index.sentences,
-        "symbols": len(text),
-        "alphabet": len(index.alphabet),
-        "nodes": len(index.tree.nodes),
-        "leaves": len(index.tree.leaf_label),
-        "bytes": size,
-        "seconds": seconds,
-        "fallback_orders": index.info.fallback_adjusted,
-    }
+    document = {"schema": SCHEMA, "index": str(output), **index.to_json(), "symbols": len(text)}
+    document |= {"bytes": output.stat().st_size, "seconds": seconds}
     what = f"orders 1-{order}, {len(text):,} symbols of {len(index.alphabet):,} kinds"
-    lines = [f"{output}  {what}, {size / 1e6:.1f} MB, {seconds:.1f} s"]
+    lines = [f"{output}  {what}, {document['bytes'] / 1e6:.1f} MB, {seconds:.1f} s"]
     if arpa is not None:
         from errtax.lm.ngram.arpa_writer import write_arpa
 
-        counts = write_arpa(index, arpa, arpa_order, force)
+        counts = outputs.file(arpa, lambda path, index, force: write_arpa(index, path, arpa_order, force), index) or []
         document["arpa"] = {"path": str(arpa), "ngrams": counts}
-        lines.append(f"{arpa}  order {len(counts)}, {sum(counts):,} n-grams, {arpa.stat().st_size / 1e6:.1f} MB")
+        lines.append(f"{arpa}  order {len(counts)}, {sum(counts):,} n-grams")
     emit(document, *lines)
 
 

@@ -6,6 +6,7 @@ import click
 
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, force_option
+from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, OUTPUT
 
 
@@ -20,15 +21,12 @@ def command(peel: Path, figure: Path | None, force: bool) -> None:
     mean distance of the two over ten bins of confidence.  A position, right or wrong, belongs to the first layer that
     claims it.
     """
-    from errtax.lm.files import require_outputs
     from errtax.reports.calibration import calibration_figure, calibration_table
-    from errtax.reports.figure import require_format, save_figure
     from errtax.taxonomy.calibration import calibration
     from errtax.taxonomy.peel_file import read_peel_parts
 
-    require_outputs([figure and require_format(figure)], force)
+    outputs = Outputs(force, figures=[figure])
     found = calibration(read_peel_parts(peel))
-    if figure:
-        save_figure(calibration_figure(found), figure, force)
-    written = [str(figure)] if figure else []
-    emit({**found.to_json(), "written": written}, calibration_table(found), found.signature, *written)
+    outputs.figure(figure, calibration_figure, found)
+    document = {**found.to_json(), "written": outputs.written}
+    emit(document, calibration_table(found), found.signature, *outputs.written)

@@ -1,14 +1,18 @@
 """`errtax cells`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, force_option, progress
-from errtax.cli.paths import FILE, OUTPUT, RUN
+from errtax.cli.outputs import Outputs
+from errtax.cli.paths import FILE, OUTPUT, RUN, TEXT_OUTPUT
 from errtax.cli.types import NAMES, Repeated
+
+if TYPE_CHECKING:
+    from errtax.taxonomy.studies.cells import CellOptions
 
 
 class CellType(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic in some versions of click
@@ -45,7 +49,7 @@ class CellType(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gene
     "--from", type=click.IntRange(0), metavar="POSITION", help="Where passages begin [where a feature varies]."
 )
 @click.option("--length", type=click.IntRange(1, 100_000), default=2000, show_default=True, help="Symbols shown.")
-@click.option("-o", "--output", type=OUTPUT, default="cells.html", show_default=True, help="HTML page to write.")
+@click.option("-o", "--output", type=TEXT_OUTPUT, default="cells.html", show_default=True, help="HTML page to write.")
 @click.option("--table", type=OUTPUT, help="Also the scores of all cells, as Parquet.")
 @click.option("--device", default="auto", show_default=True)
 @force_option
@@ -62,25 +66,21 @@ def command(
     Every cell is scored for every feature, on text that the score was not fitted to.  The page shows the best cells, or
     those given, on passages of the text coloured by their value.
     """
-    from errtax.lm.files import require_outputs
-
-    require_outputs([output, table], force)
-    from errtax.lm.files import write_text
     from errtax.reports.studies.cells_page import cells_page
     from errtax.reports.studies.cells_table import cells_table
     from errtax.taxonomy.studies.cell_study import study_cells
     from errtax.taxonomy.studies.cells_file import write_cells
 
+    outputs = Outputs(force, [table], texts=[(output, "")])
     with progress("reading cells") as update:
-        study = study_cells(run, text, _options(options), lambda done, total: update(done, total, ""))
-    if table:
-        write_cells(table, study, force)
-    write_text(output, cells_page(study), force)
-    names = [str(path) for path in (output, table) if path]
-    emit({**study.to_json(), "written": names}, cells_table(study), study.signature, *names)
+        study = study_cells(run, text, _options(options), update)
+    outputs.text(output, cells_page(study))
+    outputs.file(table, write_cells, study)
+    document = {**study.to_json(), "written": outputs.written}
+    emit(document, cells_table(study), study.signature, *outputs.written)
 
 
-def _options(given: dict[str, Any]) -> Any:
+def _options(given: dict[str, Any]) -> "CellOptions":
     from errtax.oracle.text_kind import Reading
     from errtax.taxonomy.studies.cells import CellOptions
     from errtax.taxonomy.studies.tracking import TrackedCell

@@ -6,7 +6,8 @@ import click
 
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, force_option
-from errtax.cli.paths import FILE, OUTPUT
+from errtax.cli.outputs import Outputs
+from errtax.cli.paths import FILE, TEXT_OUTPUT
 
 
 @declare("check", "errtax check new.peel.parquet --baseline old.peel.parquet --max ngram:+0.3pp --require-significant")
@@ -25,8 +26,8 @@ from errtax.cli.paths import FILE, OUTPUT
     is_flag=True,
     help="A rise must be significantly above its limit to break it.",
 )
-@click.option("--markdown", type=OUTPUT, help="Also a Markdown table, for a pull request.")
-@click.option("--junit", type=OUTPUT, help="Also JUnit XML, for a CI service.")
+@click.option("--markdown", type=TEXT_OUTPUT, help="Also a Markdown table, for a pull request.")
+@click.option("--junit", type=TEXT_OUTPUT, help="Also JUnit XML, for a CI service.")
 @force_option
 def command(
     peel: Path,
@@ -43,22 +44,16 @@ def command(
     (bits); with a sign it is the most that the value may rise above the baseline's.  --require-significant excuses
     neither limits without a sign nor falls (errors:-20), and what is not finite breaks every limit.
     """
-    from errtax.lm.files import require_outputs, write_text
-    from errtax.reports.check import check_junit, check_markdown
-    from errtax.taxonomy.check import SCHEMA, check
+    from errtax.reports.check import JUNIT_START, MARKDOWN_START, check_junit, check_markdown
+    from errtax.taxonomy.check import check, check_document
     from errtax.taxonomy.limits import parse_limits
     from errtax.taxonomy.peel_file import read_peel
 
-    require_outputs([markdown, junit], force)
-    parsed = parse_limits(limits)
-    read = read_peel(peel)
+    outputs = Outputs(force, texts=[(markdown, MARKDOWN_START), (junit, JUNIT_START)])
+    parsed, read = parse_limits(limits), read_peel(peel)
     verdicts = check(read, parsed, read_peel(baseline) if baseline else None, require_significant)
-    for path, draw in ((markdown, check_markdown), (junit, check_junit)):
-        if path:
-            write_text(path, draw(verdicts, read.log.model), force)
-    broken = any(verdict.broken for verdict in verdicts)
-    rows = [verdict.to_json() for verdict in verdicts]
-    head = {"schema": SCHEMA, "signature": read.signature, "model": read.log.model}
-    document = {**head, "broken": broken, "limits": rows}
+    outputs.text(markdown, check_markdown(verdicts, read.log.model))
+    outputs.text(junit, check_junit(verdicts, read.log.model))
+    document = check_document(read, verdicts)
     emit(document, *(verdict.sentence for verdict in verdicts))
-    return 1 if broken else 0
+    return 1 if document["broken"] else 0

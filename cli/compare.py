@@ -1,19 +1,25 @@
 """`errtax compare`."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, force_option
-from errtax.cli.paths import FILE, OUTPUT
+from errtax.cli.outputs import Outputs
+from errtax.cli.paths import FILE, OUTPUT, TEXT_OUTPUT
+
+if TYPE_CHECKING:
+    from errtax.taxonomy.comparison import Comparison
 
 
 @declare("compare", "errtax compare small.peel.parquet large.peel.parquet -o compare.html")
 @click.argument("baseline", type=FILE)
 @click.argument("others", type=FILE, nargs=-1, required=True, metavar="OTHER...")
 @click.option("--by", type=click.Choice(["layer", "slice"]), default="layer", show_default=True, help="Rows shown.")
-@click.option("-o", "--output", type=OUTPUT, help="Also an HTML page.")
+@click.option("-o", "--output", type=TEXT_OUTPUT, help="Also an HTML page.")
 @click.option("--bars", type=OUTPUT, help="Also the difference bars, as .png, .svg or .pdf.")
 @force_option
 def command(
@@ -24,34 +30,28 @@ def command(
     fixed: errors of the baseline that are right now; kept: wrong in both; new: right before.  In brackets: 95 %
     intervals by bootstrap.  tied: a paired test over documents, streams or blocks of symbols is not significant.
     """
-    from errtax.lm.files import require_absent, write_text
     from errtax.reports.bars import difference_figure
-    from errtax.reports.figure import require_format, save_figure
     from errtax.reports.page import comparison_page
-    from errtax.reports.terminal import bits_table, comparison_table, overview_table
-    from errtax.reports.wording import HYPOTHESIS
     from errtax.taxonomy.comparison import SCHEMA, compare
     from errtax.taxonomy.peel_file import read_peel
 
-    for path in filter(None, (output, bars and require_format(bars))):
-        require_absent(path, force)
+    outputs = Outputs(force, figures=[bars], texts=[(output, "")])
     first = read_peel(baseline)
     comparisons = [compare(first, read_peel(other)) for other in others]
-    if bars:
-        save_figure(difference_figure(comparisons), bars, force)
+    outputs.figure(bars, difference_figure, comparisons)
     if output:
-        write_text(output, comparison_page(comparisons, first.settings), force)
-    overview = [overview_table(comparisons), ""] if len(comparisons) > 1 else []
-    tables = [
-        part
-        for each in comparisons
-        for part in (comparison_table(each, by == "slice"), bits_table(each), each.finding(), "")
-    ]
-    emit(
-        {"schema": SCHEMA, "comparisons": [each.to_json() for each in comparisons]},
-        *overview,
-        *tables,
-        HYPOTHESIS,
-        comparisons[0].signature,
-        *(str(path) for path in (output, bars) if path),
-    )
+        outputs.text(output, comparison_page(comparisons, first.settings))
+    document = {"schema": SCHEMA, "comparisons": [each.to_json() for each in comparisons]}
+    emit(document, *_tables(comparisons, by == "slice"), *outputs.written)
+
+
+def _tables(comparisons: "list[Comparison]", slices: bool) -> Iterator[object]:
+    """What the terminal shows: an overview of several, each, and what the test is about."""
+    from errtax.reports.terminal import bits_table, comparison_table, overview_table
+    from errtax.reports.wording import HYPOTHESIS
+
+    if len(comparisons) > 1:
+        yield from (overview_table(comparisons), "")
+    for each in comparisons:
+        yield from (comparison_table(each, slices), bits_table(each), each.finding(), "")
+    yield from (HYPOTHESIS, comparisons[0].signature)

@@ -6,7 +6,9 @@ import click
 
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, force_option, notice
+from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, LOG, OUTPUT
+from errtax.cli.predictors import sources_of
 from errtax.cli.types import INTEGERS, RANGE, Repeated
 
 
@@ -40,30 +42,18 @@ def command(
     force: bool,
 ) -> None:
     """How sure models are of a closing symbol, by its distance from its opener."""
-    from errtax.lm.files import require_outputs
     from errtax.oracle.pairs import Pair, Skip
     from errtax.reports.studies.analysis_tables import distance_parts
+    from errtax.reports.studies.distances import distance_figure
     from errtax.taxonomy.studies.distance import PAPER_EDGES, DistanceSettings, measure_distances
     from errtax.taxonomy.studies.distance_file import write_distances
-    from errtax.taxonomy.studies.predictors import Sources, read_predictors
+    from errtax.taxonomy.studies.predictors import read_predictors
 
-    if figure:
-        from errtax.reports.figure import require_format
-
-        require_format(figure)
-    require_outputs([output, figure], force)
+    outputs = Outputs(force, [output], [figure])
     settings = DistanceSettings(tuple(map(Pair.parse, pair)), edges or PAPER_EDGES, Skip(skip), streams)
-    sources = Sources(preds, ngram, orders or ())
-    if ngram and not orders:
-        notice(f"No n-gram model takes part: --orders says which orders of {ngram} do, for example --orders 10,20.")
-    distances = measure_distances(read_predictors(sources), settings)
-    notice(distances.why)
-    write_distances(output, distances, force)
-    if figure:
-        from errtax.reports.figure import save_figure
-        from errtax.reports.studies.distances import distance_figure
-
-        save_figure(distance_figure(distances), figure, force)
-    written = [str(path) for path in (output, figure) if path]
-    tables = [part for each in distances.pairs for part in distance_parts(each)]
-    emit({**distances.to_json(), "written": written}, *tables, distances.signature, *written)
+    found = measure_distances(read_predictors(sources_of(preds, ngram, orders)), settings)
+    notice(found.why)
+    outputs.file(output, write_distances, found)
+    outputs.figure(figure, distance_figure, found)
+    tables = [part for each in found.pairs for part in distance_parts(each)]
+    emit({**found.to_json(), "written": outputs.written}, *tables, found.signature, *outputs.written)

@@ -38,13 +38,10 @@ def command(
     from errtax.taxonomy.studies.dynamics_file import table_paths, write_dynamics
 
     folder = require_output_folder(output or Path(f"{run.resolve().name}.dynamics"))
-    picture = folder / "dynamics.png"
-    for path in (picture, *table_paths(folder)):
-        require_absent(path, force)
+    paths = [require_absent(path, force) for path in (*table_paths(folder), folder / "dynamics.png")]
     with progress("reading") as update:
-        chosen = DynamicsInputs(run, text, ngram, train_text, networks)
-        dynamics = follow_training(chosen, Settings(), lambda done, total: update(done, total, ""))
-    written = [*write_dynamics(folder, dynamics, force), picture]
-    save_figure(dynamics_figure(dynamics), picture, force)
-    paths = [str(path) for path in written]
-    emit({**to_json(dynamics), "written": paths}, dynamics_table(dynamics), dynamics.signature, *paths)
+        dynamics = follow_training(DynamicsInputs(run, text, ngram, train_text, networks), Settings(), update)
+    write_dynamics(folder, dynamics, force)
+    save_figure(dynamics_figure(dynamics), paths[-1], force)
+    written = [str(path) for path in paths]
+    emit({**to_json(dynamics), "written": written}, dynamics_table(dynamics), dynamics.signature, *written)

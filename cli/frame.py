@@ -64,17 +64,21 @@ def fail(message: str, code: int) -> NoReturn:
 
 
 def emit(document: dict[str, Any], *texts: Any) -> None:
-    """The result on stdout: the JSON document with --json, else the texts and rich tables."""
+    """The result on stdout: the JSON document with --json, else the texts and rich tables.
+
+    Where an output of the command took stdout (see `Outputs`), the texts go to stderr.
+    """
     if bar := click.get_current_context().obj["bar"]:
         bar.stop()
     if click.get_current_context().obj["json"]:
         click.echo(_json(document))
         return
+    stream = sys.stderr if click.get_current_context().obj.get("taken") else sys.stdout
     for text in texts:
         if isinstance(text, str):
-            click.echo(visible(text))
+            click.echo(visible(text), stream)
         else:
-            _print(text)
+            _print(text, stream)
 
 
 def _json(document: dict[str, Any]) -> str:
@@ -86,7 +90,7 @@ def _json(document: dict[str, Any]) -> str:
     return re.sub(r"[^\x00-\x7e]", escaped, json.dumps(document, ensure_ascii=False, allow_nan=False))
 
 
-def _print(item: Any) -> None:
+def _print(item: Any, stream: Any) -> None:
     """A table or a text; rich would break a title or a caption where its table ends, and it is often the wider one."""
     from rich.table import Table
 
@@ -95,7 +99,7 @@ def _print(item: Any) -> None:
         item.title = item.caption = None
     for part in (above, item, below):
         if part is not None:
-            console(sys.stdout).print(part)
+            console(stream).print(part)
 
 
 def console(stream: Any) -> Any:

@@ -6,6 +6,7 @@ import click
 
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, force_option, progress
+from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, OUTPUT, RUN
 
 
@@ -33,19 +34,16 @@ def command(
     force: bool,
 ) -> None:
     """How often each gate of a trained LSTM or GRU (RUN) is saturated on a text."""
-    from errtax.lm.files import require_outputs
-    from errtax.reports.figure import require_format, save_figure
     from errtax.reports.studies.gates import saturation_figure, saturation_table
     from errtax.taxonomy.studies.gates import Thresholds, measure_saturation, to_json
     from errtax.taxonomy.studies.gates_file import write_saturation
 
-    table = output or Path(f"{run.resolve().name}.gates.parquet")
-    picture = require_format(figure or Path(f"{run.resolve().name}.gates.png"))
-    require_outputs([table, picture], force)
+    name = run.resolve().name
+    table, picture = output or Path(f"{name}.gates.parquet"), figure or Path(f"{name}.gates.png")
+    outputs = Outputs(force, [table], [picture])
     with progress("reading") as update:
-        on_step = lambda done, total: update(done, total, "")  # noqa: E731
-        found = measure_saturation(run, text, Thresholds(left, right), device, double, on_step)
-    write_saturation(table, found, force)
-    save_figure(saturation_figure(found), picture, force)
-    written = [str(table), str(picture)]
-    emit({**to_json(found, top), "written": written}, saturation_table(found, top), found.signature, *written)
+        found = measure_saturation(run, text, Thresholds(left, right), device, double, update)
+    outputs.file(table, write_saturation, found)
+    outputs.figure(picture, saturation_figure, found)
+    document = {**to_json(found, top), "written": outputs.written}
+    emit(document, saturation_table(found, top), found.signature, *outputs.written)

@@ -80,22 +80,23 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
-    except ErrtaxError as error:
-        if debug:
-            raise
-        fail(str(error), error.exit_code)
-    except OSError as error:
-        if debug:
-            raise
-        if error.errno == errno.ENOSPC:
-            fail(
-                "the disk is full; nothing was written under the final name. Free some space and run again.",
-                3,
-            )
-        fail(f"{error.filename or 'writing an output'}: {error.strerror or error}", 3)
-    except MemoryError:
-        fail("out of memory; try a smaller text or fewer orders.", 4)
     except Exception as error:
         if debug:
             raise
-        fail(f"internal error: {type(error).__name__}: {error}. Run again with --debug for the traceback.", 4)
+        fail(*_explained(error))
+
+
+def _explained(error: Exception) -> tuple[str, int]:
+    """One line on what went wrong, and the exit code."""
+    match error:
+        case ErrtaxError():
+            return str(error), error.exit_code
+        case ModuleNotFoundError(name="torch" | "sklearn"):
+            return "training and prediction need torch: pip install 'errtax[lm]'.", 2
+        case OSError(errno=errno.ENOSPC):
+            return "the disk is full; nothing was written under the final name. Free some space and run again.", 3
+        case OSError():
+            return f"{error.filename or 'writing an output'}: {error.strerror or error}", 3
+        case MemoryError():
+            return "out of memory; try a smaller text or fewer orders.", 4
+    return f"internal error: {type(error).__name__}: {error}. Run again with --debug for the traceback.", 4

@@ -5,8 +5,10 @@ from pathlib import Path
 import click
 
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import emit, force_option, notice
+from errtax.cli.frame import emit, force_option
+from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, LOG, OUTPUT
+from errtax.cli.predictors import sources_of
 from errtax.cli.types import RANGE
 
 
@@ -42,34 +44,18 @@ def command(
     force: bool,
 ) -> None:
     """Which errors two or three models share, and which symbols the first knows better than the second."""
-    from errtax.lm.files import require_outputs
     from errtax.reports.studies.analysis_tables import advantages_table, error_overlap_table
+    from errtax.reports.studies.overlaps import overlap_figure
     from errtax.taxonomy.settings import Criterion
     from errtax.taxonomy.studies.overlap import overlap, require_members
     from errtax.taxonomy.studies.overlap_file import write_overlap
-    from errtax.taxonomy.studies.predictors import Sources, read_predictors
+    from errtax.taxonomy.studies.predictors import read_predictors
 
-    if figure:
-        from errtax.reports.figure import require_format
-
-        require_format(figure)
-    require_outputs([output, figure], force)
-    sources = Sources(preds, ngram, orders or ())
-    if ngram and not orders:
-        notice(f"No n-gram model takes part: --orders says which orders of {ngram} do, for example --orders 20.")
-    require_members(len(preds), len(sources.orders), Criterion.parse(criterion))
-    found = overlap(read_predictors(sources), Criterion.parse(criterion), min_count)
-    write_overlap(output, found, force)
-    if figure:
-        from errtax.reports.figure import save_figure
-        from errtax.reports.studies.overlaps import overlap_figure
-
-        save_figure(overlap_figure(found), figure, force)
-    written = [str(path) for path in (output, figure) if path]
-    emit(
-        {**found.to_json(), "written": written},
-        error_overlap_table(found),
-        advantages_table(found),
-        found.signature,
-        *written,
-    )
+    outputs, rule = Outputs(force, [output], [figure]), Criterion.parse(criterion)
+    sources = sources_of(preds, ngram, orders)
+    require_members(len(preds), len(sources.orders), rule)
+    found = overlap(read_predictors(sources), rule, min_count)
+    outputs.file(output, write_overlap, found)
+    outputs.figure(figure, overlap_figure, found)
+    document = {**found.to_json(), "written": outputs.written}
+    emit(document, error_overlap_table(found), advantages_table(found), found.signature, *outputs.written)

@@ -36,13 +36,27 @@ def _files_of_log(path: Path) -> Iterable[Path]:
     return log_paths(path)
 
 
+class Output(click.Path):
+    """A path that is written, and is no stdout: a table, a picture, an index, a folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, readable=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        if str(value) == "-":
+            self.fail("- is stdout, which cannot take this output; give the name of a file.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 FILE = Input()
 RUN = Input(_files_of_run)
 SPLIT = Input(_files_of_split)
 SPLIT_NAME = Input(_files_of_split, path_type=str)
 LOG = Input(_files_of_log)
 MODULE = Input(path_type=str)  # Python code: a file, or the name of a module, which no file will have
-OUTPUT = click.Path(path_type=Path, readable=False)
+OUTPUT = Output()
+TEXT_OUTPUT = click.Path(path_type=Path, readable=False)  # may be - for stdout
 
 
 def input_files(command: click.Command, values: dict[str, Any]) -> Iterator[Path]:

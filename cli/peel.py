@@ -37,7 +37,13 @@ from errtax.cli.types import ENGINE, Repeated
     callback=require_own_code,
     help="Oracles of your own (docs/oracles.md); layers before boost, unless --layers says where.",
 )
-@click.option("--words", metavar="PATTERN|icu", help=r"What a word is: matches of a pattern [\w+], or ICU's words.")
+@click.option(
+    "--words",
+    default=r"\w+",
+    show_default=True,
+    metavar="PATTERN|icu",
+    help="What a word is: matches of a pattern, or ICU's words.",
+)
 @allow_config_code_option
 @settings_options
 @force_option
@@ -49,24 +55,22 @@ def command(
     engine: str | None,
     output: Path | None,
     oracles: tuple[str, ...],
-    words: str | None,
+    words: str,
     force: bool,
     **given: Any,
 ) -> None:
     """Break the errors of a prediction log down, layer by layer, by what could have explained them."""
     from errtax.lm.files import require_absent
     from errtax.lm.log_files import log_stem
-    from errtax.oracle.word_rule import PATTERN
     from errtax.reports.terminal import summary_table
     from errtax.taxonomy.peel_file import write_peel
     from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
     from errtax.taxonomy.statistics import statistics
     from errtax.taxonomy.summary import summarise
 
-    output = output or Path(f"{log_stem(preds)}.peel.parquet")
-    require_absent(output, force)
+    output = require_absent(output or Path(f"{log_stem(preds)}.peel.parquet"), force)
     settings = settings_of(given, custom=layers_and_oracles(given, oracles))
-    peel = peel_files(PeelInputs(preds, ngram, train_text, text, engine, words or PATTERN), settings)
+    peel = peel_files(PeelInputs(preds, ngram, train_text, text, engine, words), settings)
     write_peel(output, peel, force)
     summary, found = summarise(peel), statistics([peel])
     document = {**summary.to_json(), "statistics": found.to_json(), "peel": str(output)}

@@ -1,7 +1,7 @@
 """`errtax score`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,8 @@ from errtax.cli.paths import FILE, OUTPUT
 from errtax.cli.types import ANY_UNIT, ENGINE, RANGE, SENTENCES
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from errtax.lm.ngram.model import NgramModel
     from errtax.lm.text import Text
 
@@ -42,23 +44,29 @@ def command(
     """Write the log-probability of each symbol of TEXT by every order; print the cross-entropies."""
     from errtax.lm.files import require_absent
     from errtax.lm.ngram.open_model import open_model
-    from errtax.lm.scores import SCORES_NAME, score_text, scores_signature
+    from errtax.lm.scores import score_text
     from errtax.lm.text import Sentences, Unit, read_text
-    from errtax.reports.scores import entropy_rows, entropy_table
 
-    output = output or Path(f"{'stdin' if str(text) == '-' else text.stem}.scores.parquet")
-    require_absent(output, force)
+    output = require_absent(output or Path(f"{'stdin' if str(text) == '-' else text.stem}.scores.parquet"), force)
     model = open_model(ngram, Unit(unit) if unit else None, Sentences(sentences) if sentences else None, engine)
     symbols = read_text(text, model.unit, model.sentences)
     unknown = _count_unknown(symbols, model, ngram)
     with progress("scoring") as update:
-        entropies = score_text(
-            symbols, model, output, orders, force, on_block=lambda done, total: update(done, total, "")
-        )
+        entropies = score_text(symbols, model, output, orders, force, update)
+    emit(*_result(symbols, model, output, entropies, unknown))
+
+
+def _result(
+    symbols: "Text", model: "NgramModel", output: Path, entropies: dict[int, float], unknown: int
+) -> "tuple[dict[str, Any], Table, str, str]":
+    """The JSON document, and what people see."""
+    from errtax.lm.scores import SCORES_NAME, scores_signature
+    from errtax.reports.scores import entropy_rows, entropy_table
+
     signature = scores_signature(symbols, model)
     document = {"schema": SCORES_NAME, "signature": signature, "scores": str(output), "symbols": len(symbols)}
     document |= {"unknown": unknown, "cross_entropy": entropy_rows(entropies)}
-    emit(document, entropy_table(entropies), signature, str(output))
+    return document, entropy_table(entropies), signature, str(output)
 
 
 def _count_unknown(symbols: "Text", model: "NgramModel", path: Path) -> int:

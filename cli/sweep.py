@@ -1,14 +1,18 @@
 """`errtax sweep`."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from errtax.cli.frame import Update, emit, notice, progress
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import emit, notice, progress
 from errtax.cli.paths import FILE, OUTPUT, SPLIT_NAME
 from errtax.cli.types import INTEGERS, NAMES, PATTERNS
+
+if TYPE_CHECKING:
+    from errtax.taxonomy.studies.sweep import SweepStatus
 
 
 @declare("sweep", "errtax sweep --text wp -o zoo --budgets 64,128 --ngrams 1,2,3 --jobs 2")
@@ -34,41 +38,36 @@ def command(spec: Path | None, output: Path, jobs: int, **given: Any) -> None:
     tables [dropout] and [epochs] of patterns.
     A sweep that was stopped goes on where it was; what is done is not done again.
     """
-
-    from errtax.lm.errors import BadInput
-    from errtax.lm.files import require_input, write_text
-    from errtax.reports.figure import save_figure
-    from errtax.reports.studies.sweep import agreement_figure, classes_figure, sweep_markdown, sweep_table
+    from errtax.lm.files import require_input
+    from errtax.reports.studies.sweep import sweep_table, write_sweep
     from errtax.taxonomy.studies.sweep import run_sweep
-    from errtax.taxonomy.studies.sweep_file import write_results
     from errtax.taxonomy.studies.sweep_results import read_results, to_json
     from errtax.taxonomy.studies.sweep_spec import read_spec
 
-    wanted = read_spec(require_input(spec) if spec else None, {key: v for key, v in given.items() if v is not None})
+    wanted = read_spec(spec and require_input(spec), {key: v for key, v in given.items() if v is not None})
     notice(f"Runs in {output}: {len(wanted.names)}, {jobs} at a time.")
     with progress("sweep") as update:
         failures = run_sweep(wanted, output, jobs, _report(update))
     found = read_results(wanted, output, failures)
-    if not found.results:
-        name, message = next(iter(failures.items()))
-        raise BadInput(f"all runs failed; {name}: {message}")
-    written = [output / name for name in ("results.parquet", "table.md", "classes.png", "agreement.png")]
-    write_results(written[0], found)
-    write_text(written[1], sweep_markdown(found))
-    save_figure(classes_figure(found), written[2])
-    save_figure(agreement_figure(found), written[3])
-    paths = [str(path) for path in written]
-    emit({**to_json(found), "failures": failures, "written": paths}, sweep_table(found), found.signature, *paths)
-    if failures:
-        name, message = next(iter(failures.items()))
-        raise BadInput(f"{len(failures)} of {len(wanted.names)} runs failed; {name}: {message}")
+    if found.results:
+        paths = [str(path) for path in write_sweep(output, found)]
+        emit({**to_json(found), "failures": failures, "written": paths}, sweep_table(found), found.signature, *paths)
+    _refuse_failures(failures, len(wanted.names))
 
 
-def _report(update: Any) -> Any:
+def _refuse_failures(failures: dict[str, str], runs: int) -> None:
+    """Raise `BadInput` with the first of the failures, if there are any."""
+    from errtax.lm.errors import BadInput
+
+    for name, message in failures.items():
+        raise BadInput(f"{len(failures)} of {runs} runs failed; {name}: {message}")
+
+
+def _report(update: Update) -> "Callable[[SweepStatus], None]":
     """Moves the bar with the epochs, and tells of each once."""
     told: dict[str, int] = {}
 
-    def on_status(status: Any) -> None:
+    def on_status(status: "SweepStatus") -> None:
         for name, (done, total, loss) in status.epochs.items():
             if told.get(name) != done:
                 told[name] = done

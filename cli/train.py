@@ -1,7 +1,7 @@
 """`errtax train`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -10,6 +10,20 @@ from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, force_option, notice, progress
 from errtax.cli.paths import FILE, OUTPUT, SPLIT
 from errtax.cli.types import UNIT
+
+if TYPE_CHECKING:
+    from errtax.lm.neural.corpus import Corpus
+    from errtax.lm.neural.models import ModelConfig
+    from errtax.lm.neural.run import Recipe, Run
+    from errtax.lm.neural.training import CheckpointRule
+
+
+def _checkpoint_rule(ctx: click.Context, param: click.Parameter, value: str | None) -> "CheckpointRule | None":
+    if value is None:
+        return None
+    from errtax.lm.neural.training import CheckpointRule
+
+    return CheckpointRule.parse(value)
 
 
 @declare("train", "errtax train wp -o lstm2 --model lstm --layers 2 --budget 64")
@@ -36,6 +50,7 @@ from errtax.cli.types import UNIT
 )
 @click.option(
     "--checkpoint-every",
+    callback=_checkpoint_rule,
     metavar="STEPS,epoch,log",
     help="Keep the weights for errtax dynamics: every so many steps, each epoch, ten times a decade of steps.",
 )
@@ -49,7 +64,7 @@ def command(
     output: Path | None,
     val: Path | None,
     unit: str,
-    checkpoint_every: str | None,
+    checkpoint_every: "CheckpointRule | None",
     resume: bool,
     device: str,
     threads: int | None,
@@ -59,47 +74,37 @@ def command(
     """Train a character model on TEXT, or on DIR/train.txt, by the recipe of Karpathy et al. 2015."""
     from errtax.cli.training import watch_training
     from errtax.lm.neural.corpus import read_corpus
-    from errtax.lm.neural.models import Shape
-    from errtax.lm.neural.run import Recipe, choose_device, open_run
-    from errtax.lm.neural.streams import lay_out
-    from errtax.lm.neural.training import CheckpointRule, train
+    from errtax.lm.neural.run import choose_device
+    from errtax.lm.neural.training import train
     from errtax.lm.text import Unit
 
-    rule = CheckpointRule.parse(checkpoint_every) if checkpoint_every else CheckpointRule()
     folder = output or Path(f"{text.stem if text.is_file() else text.name}.run")
-    shape = Shape(**{name: options.pop(name) for name in ("model", "layers", "hidden", "budget", "context", "dropout")})
-    if threads:
-        import torch
-
-        torch.set_num_threads(threads)
-    place = choose_device(device)
+    place = choose_device(device, threads)
     corpus = read_corpus(text, val, Unit(unit))
-    config, recipe = shape.config(len(corpus.alphabet)), Recipe(**options)
-    for codes in (corpus.train, corpus.val):
-        lay_out(codes, recipe.batch, recipe.unroll)  # too short a text is refused before anything is written
-    if resume:
-        _refuse_other_options(folder, config, recipe)
-    run = open_run(folder, corpus, config, recipe, resume, force)
+    run = _open_run(folder, corpus, options, resume, force)
     kinds = f"{len(corpus.train):,} symbols of {run.config.symbols} kinds"
     notice(f"{run.config.name}, {run.config.parameters:,} parameters, {kinds}, on {place}")
     with progress("training") as update:
-        run = train(folder, run, corpus.train, corpus.val, place, watch_training(update, rule))
-    best = run.best
-    document = {
-        "schema": "errtax.run/1",
-        "run": str(folder),
-        "model": run.config.name,
-        "parameters": run.config.parameters,
-        "epochs": len(run.history),
-        "best_epoch": best.epoch,
-        "val_loss": best.val_loss,
-        "train_loss": best.train_loss,
-    }
-    result = f"best validation loss {best.val_loss:.4f} nats in epoch {best.epoch} of {len(run.history)}"
-    emit(document, f"{folder}  {run.config.name}: {result}")
+        run = train(folder, run, corpus.train, corpus.val, place, watch_training(update, checkpoint_every))
+    emit({**run.to_json(), "run": str(folder)}, f"{folder}  {run.outcome}")
 
 
-def _refuse_other_options(folder: Path, config: Any, recipe: Any) -> None:
+def _open_run(folder: Path, corpus: "Corpus", options: dict[str, Any], resume: bool, force: bool) -> "Run":
+    """The run that the options ask for, new or to be resumed; refused before anything is written."""
+    from errtax.lm.neural.models import Shape
+    from errtax.lm.neural.run import Recipe, open_run
+    from errtax.lm.neural.streams import lay_out
+
+    shape = Shape(**{name: options.pop(name) for name in ("model", "layers", "hidden", "budget", "context", "dropout")})
+    config, recipe = shape.config(len(corpus.alphabet)), Recipe(**options)
+    for codes in (corpus.train, corpus.val):
+        lay_out(codes, recipe.batch, recipe.unroll)  # raises where a text is too short
+    if resume:
+        _refuse_other_options(folder, config, recipe)
+    return open_run(folder, corpus, config, recipe, resume, force)
+
+
+def _refuse_other_options(folder: Path, config: "ModelConfig", recipe: "Recipe") -> None:
     """Raise `UsageError` for an option on the command line that a run to be resumed was not trained with."""
     from errtax.lm.errors import UsageError
     from errtax.lm.neural.run import read_run

@@ -6,6 +6,7 @@ import click
 
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, force_option
+from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, OUTPUT
 
 
@@ -19,16 +20,14 @@ def command(peels: tuple[Path, ...], by: str, figure: Path | None, force: bool) 
 
     step: of logs that errtax predict --checkpoint made.
     """
-    from errtax.lm.files import require_each_once, require_outputs
-    from errtax.reports.figure import require_format, save_figure
+    from errtax.lm.files import require_each_once
     from errtax.reports.trend import trend_figure, trend_table
     from errtax.taxonomy.peel_file import read_peel
     from errtax.taxonomy.trend import trend
 
     require_each_once(peels)
-    require_outputs([figure and require_format(figure)], force)
+    outputs = Outputs(force, figures=[figure])
     found = trend([read_peel(path) for path in peels], by)
-    if figure:
-        save_figure(trend_figure(found), figure, force)
-    written = [str(figure)] if figure else []
-    emit({**found.to_json(), "written": written}, trend_table(found), found.signature, *written)
+    outputs.figure(figure, trend_figure, found)
+    document = {**found.to_json(), "written": outputs.written}
+    emit(document, trend_table(found), found.signature, *outputs.written)

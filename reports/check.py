@@ -6,11 +6,17 @@ from xml.etree import ElementTree
 from errtax.lm.visible import visible
 from errtax.taxonomy.check import Verdict
 
+MARKDOWN_START = "### errtax check: "
+_SUITE = "errtax check "
+_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>\n'  # ElementTree's would name the locale's encoding
+JUNIT_START = f'{_DECLARATION}<testsuite name="{_SUITE}'
+"""How these two begin: by it a file is known as the outcome of an earlier check."""
+
 
 def check_markdown(verdicts: Sequence[Verdict], model: str) -> str:
     """A table of all limits."""
     broken = sum(verdict.broken for verdict in verdicts)
-    head = f"### errtax check: {_cell(model)}, {broken} of {len(verdicts)} limits broken"
+    head = f"{MARKDOWN_START}{_cell(model)}, {broken} of {len(verdicts)} limits broken"
     rows = ["| limit | value | baseline | change [95 %] | p | outcome |", "|---|---|---|---|---|---|"]
     return "\n".join([head, "", *rows, *(_row(verdict) for verdict in verdicts)]) + "\n"
 
@@ -37,11 +43,11 @@ def check_junit(verdicts: Sequence[Verdict], model: str) -> str:
     """A test suite with a case a limit; a broken one is a failure."""
     failures = str(sum(verdict.broken for verdict in verdicts))
     suite = ElementTree.Element(
-        "testsuite", name=visible(f"errtax check {model}"), tests=str(len(verdicts)), failures=failures
+        "testsuite", name=visible(f"{_SUITE}{model}"), tests=str(len(verdicts)), failures=failures
     )
     for verdict in verdicts:
         case = ElementTree.SubElement(suite, "testcase", classname="errtax.check", name=visible(verdict.limit.text))
         if verdict.broken:
             ElementTree.SubElement(case, "failure", message=visible(verdict.sentence))
     ElementTree.indent(suite)
-    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+    return _DECLARATION + ElementTree.tostring(suite, encoding="unicode") + "\n"

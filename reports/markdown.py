@@ -10,11 +10,14 @@ from errtax.reports.wording import DIFFERENCE_HEADS, difference_cells, findings,
 
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>|#~!&$@"})
 
+MARKDOWN_START = "<!-- errtax report -->"
+"""The first line, which no page shows: by it a file is known as an earlier report."""
+
 
 def report_markdown(results: Results) -> str:
     """The finding, and a table of the layers, of each model; and what each saves against the first."""
     summaries, found = results.summaries, results.statistics
-    lines = [f"## {plain(' · '.join(headline(summary) for summary in summaries))}", ""]
+    lines = [MARKDOWN_START, f"## {plain(' · '.join(headline(summary) for summary in summaries))}", ""]
     lines += [f"{plain(text)}\n" for text in [" ".join(findings(each)) for each in summaries]]
     for each in found:
         lines += [f"### {plain(each.model)}", ""] if len(found) > 1 else []

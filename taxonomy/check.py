@@ -104,6 +104,13 @@ def check(
     ]
 
 
+def check_document(peel: Peel, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+    """One JSON document: `broken`, whether any limit is, and the limits."""
+    head = {"schema": SCHEMA, "signature": peel.signature, "model": peel.log.model}
+    broken = any(verdict.broken for verdict in verdicts)
+    return {**head, "broken": broken, "limits": [verdict.to_json() for verdict in verdicts]}
+
+
 def _tested(verdict: Verdict, p: float, require_significant: bool) -> Verdict:
     """The verdict on a limit that chance may have exceeded, with its adjusted p."""
     excused = require_significant and p >= SIGNIFICANT

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from errtax.cli.commands import COMMANDS
+
 ROOT = Path(__file__).parents[1]
 LAYERS = ("lm", "oracle", "taxonomy", "reports", "cli")
 """Each may import itself and what stands before it."""
@@ -96,6 +98,21 @@ def test_files_stay_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
+def body_lines(source: str) -> int:
+    """The lines of the body of the function `command`, its docstring aside; 0 without one."""
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name == "command":
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            return (body[-1].end_lineno or 0) - body[0].lineno + 1
+    return 0
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_is_a_skin(name: str) -> None:
+    path = ROOT / "cli" / f"{name.replace('-', '_')}.py"
+    assert 0 < body_lines(path.read_text(encoding="utf-8")) <= 15
+
+
 @pytest.mark.parametrize("layer", ["lm", "oracle", "taxonomy"])
 def test_public_names_are_documented(layer: str) -> None:
     found = {path.name: undocumented(path.read_text(encoding="utf-8")) for path in (ROOT / layer).rglob("*.py")}
@@ -114,6 +131,7 @@ def test_these_tests_can_fail() -> None:
     assert imports_from_rooms("lm/text.py", "from errtax.lm import neural") == ["errtax.lm.neural"]
     assert imports_from_rooms("taxonomy/peel.py", "import torch.nn") == ["torch.nn"]
     assert imports_from_rooms("taxonomy/studies/sweep.py", "from errtax.lm.neural.run import Run") == []
+    assert body_lines('@a\n@b\ndef command(\n    x,\n):\n    """D.\n    """\n    y = (\n        1)\n    return y') == 3
     assert uses_of_njit("from numba import njit")
     assert uses_of_njit("import numba\n@numba.njit\ndef f(): pass")
     assert not uses_of_njit("from errtax.lm.kernels import kernel")

@@ -11,7 +11,7 @@ import pytest
 
 from commands import TEXT, Errtax, files, refused
 from errtax.cli.commands import COMMANDS
-from errtax.cli.paths import OUTPUT, Input
+from errtax.cli.paths import OUTPUT, TEXT_OUTPUT, Input
 from errtax.lm.errors import UsageError
 from errtax.lm.files import guarding, require_absent, write_text
 
@@ -34,7 +34,7 @@ def pairs() -> list[tuple[str, str, str]]:
         for name in COMMANDS
         for output in parameters_of(name)
         for given in parameters_of(name)
-        if output.type is OUTPUT and isinstance(given.type, Input) and (name, output.name) not in LATE
+        if output.type in (OUTPUT, TEXT_OUTPUT) and isinstance(given.type, Input) and (name, output.name) not in LATE
     ]
 
 
@@ -79,7 +79,10 @@ def test_every_path_is_declared_as_read_or_written() -> None:
     for name in COMMANDS:
         for parameter in parameters_of(name):
             if isinstance(parameter.type, click.Path):
-                assert isinstance(parameter.type, Input) or parameter.type is OUTPUT, (name, parameter.name)
+                assert isinstance(parameter.type, Input) or parameter.type in (OUTPUT, TEXT_OUTPUT), (
+                    name,
+                    parameter.name,
+                )
 
 
 @pytest.mark.parametrize(

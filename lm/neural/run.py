@@ -97,6 +97,25 @@ class Run:
         """What a signature says of the model with its best weights."""
         return f"model:{self.config.name}|epochs:{self.best.epoch}|seed:{self.recipe.seed}"
 
+    def to_json(self) -> dict[str, Any]:
+        """How the training went, for programs; losses in nats per symbol."""
+        return {
+            "schema": SCHEMA,
+            "model": self.config.name,
+            "parameters": self.config.parameters,
+            "epochs": len(self.history),
+            "best_epoch": self.best.epoch,
+            "val_loss": self.best.val_loss,
+            "train_loss": self.best.train_loss,
+        }
+
+    @property
+    def outcome(self) -> str:
+        """The same in a sentence."""
+        best = self.best
+        loss = f"best validation loss {best.val_loss:.4f} nats"
+        return f"{self.config.name}: {loss} in epoch {best.epoch} of {len(self.history)}"
+
     @property
     def finished(self) -> bool:
         """Whether all epochs are done or early stopping has struck."""
@@ -163,8 +182,10 @@ def open_run(folder: Path, corpus: Corpus, config: ModelConfig, recipe: Recipe, 
     return run
 
 
-def choose_device(name: str = "auto") -> torch.device:
-    """The device of that name; `auto` is CUDA where there is one, else the CPU."""
+def choose_device(name: str = "auto", threads: int | None = None) -> torch.device:
+    """The device of that name; `auto` is CUDA where there is one, else the CPU.  `threads`: of torch on the CPU."""
+    if threads is not None:
+        torch.set_num_threads(threads)
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:

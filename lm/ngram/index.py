@@ -205,6 +205,18 @@ class NgramIndex:
             return None
         return ord("\n") if self.unit in (Unit.BYTE, Unit.CHAR) else END_OF_LINE
 
+    def to_json(self) -> dict[str, Any]:
+        """What kind of model this is, and how large, for programs."""
+        return {
+            "order": self.order,
+            "unit": self.unit,
+            "sentences": self.sentences,
+            "alphabet": len(self.alphabet),
+            "nodes": len(self.tree.nodes),
+            "leaves": len(self.tree.leaf_label),
+            "fallback_orders": self.info.fallback_adjusted,
+        }
+
     def describe_fallback(self) -> str | None:
         """One sentence on the orders that took fallback discounts, or None."""
         orders = self.info.fallback_adjusted

@@ -1,6 +1,7 @@
 """A sweep in pictures and tables: losses beside the paper's, error classes by size, and who agrees with whom."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,12 @@ from matplotlib.ticker import FuncFormatter
 from rich.table import Table
 from rich.text import Text
 
-from errtax.reports.figure import new_figure
+from errtax.lm.files import write_text
+from errtax.reports.figure import new_figure, save_figure
 from errtax.reports.palette import COLOURS, LETTERS
 from errtax.reports.wording import short_number, wrap_signature
 from errtax.taxonomy.layers.registry import LAYER_BY_NAME, LAYER_NAMES
+from errtax.taxonomy.studies.sweep_file import write_results
 from errtax.taxonomy.studies.sweep_results import Result, SweepResults
 
 _KINDS = {
@@ -133,6 +136,16 @@ def sweep_table(found: SweepResults) -> Table:
 
 def _against_paper(result: Result) -> list[tuple[float | None, str]]:
     return [(result.paper, "{:.3f}"), (result.difference, "{:+.4f}")]
+
+
+def write_sweep(folder: Path, found: SweepResults) -> list[Path]:
+    """Write what a sweep found into its folder, over what an earlier one wrote: the table twice, and two pictures."""
+    written = [folder / name for name in ("results.parquet", "table.md", "classes.png", "agreement.png")]
+    write_results(written[0], found)
+    write_text(written[1], sweep_markdown(found))
+    save_figure(classes_figure(found), written[2])
+    save_figure(agreement_figure(found), written[3])
+    return written
 
 
 def sweep_markdown(found: SweepResults) -> str:

@@ -5,19 +5,17 @@ After Karpathy et al. 2015, section 4.2, who found such cells by looking.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from errtax.lm.neural.streams import Span
 from errtax.lm.text import Codes, Unit
 from errtax.oracle.features import Feature, FeatureReader
 from errtax.oracle.text_kind import Reading
 from errtax.taxonomy.studies.passages import LENGTH, LiveliestPassages, Passage, read_cells_in, whole_characters
 from errtax.taxonomy.studies.tracking import Found, Sums, TrackedCell, Tracking, add_values, tracking_of
-
-if TYPE_CHECKING:
-    from errtax.lm.neural.streams import Span
 
 SCHEMA = "errtax.cells/1"
 SHOWN_FROM = 0.3
@@ -161,7 +159,7 @@ def place(choice: Choice, passages: Sequence[Passage], options: CellOptions, row
 
 
 def show(
-    windows: "Callable[[Span], Iterable[Any]]",
+    windows: Callable[[Span], Iterable[Any]],
     rows: Codes,
     chosen: Sequence[tuple[Choice, Passage]],
     tracking: Tracking,
@@ -172,8 +170,6 @@ def show(
     passages = [passage for _, passage in chosen]
     numbers = tuple(sorted({passage.row for passage in passages}))
     last = max(passage.start + passage.length for passage in passages)
-    from errtax.lm.neural.streams import Span  # noqa: PLC0415  # tables of cells are read without torch, too
-
     span = Span(numbers, min(passage.start for passage in passages), last)
     wanted = [
         (passage._replace(row=numbers.index(passage.row)), choice.cell.layer - 1, choice.cell.unit - 1)
