@@ -33,11 +33,12 @@ def command(
     from errtax.reports.bars import difference_figure
     from errtax.reports.page import comparison_page
     from errtax.taxonomy.comparison import SCHEMA, compare
+    from errtax.taxonomy.identity import distinct_peels
     from errtax.taxonomy.peel_file import read_peel
 
     outputs = Outputs(force, figures=[bars], texts=[(output, "")])
-    first = read_peel(baseline)
-    comparisons = [compare(first, read_peel(other)) for other in others]
+    first, *rest = distinct_peels([read_peel(path) for path in (baseline, *others)])
+    comparisons = [compare(first, other) for other in rest]
     outputs.figure(bars, difference_figure, comparisons)
     if output:
         outputs.text(output, comparison_page(comparisons, first.settings))

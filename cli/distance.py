@@ -8,12 +8,14 @@ from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, force_option, notice
 from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, LOG, OUTPUT
+from errtax.cli.peels import given_logs, log_argument
 from errtax.cli.predictors import sources_of
 from errtax.cli.types import INTEGERS, RANGE, Repeated
 
 
-@declare("distance", "errtax distance --preds preds.parquet --pair '{}' --ngram train.ngram --orders 20")
-@click.option("--preds", type=LOG, cls=Repeated, required=True, help="Prediction log; repeat it for more models.")
+@declare("distance", "errtax distance preds.parquet --pair '{}' --ngram train.ngram --orders 20")
+@log_argument(many=True)
+@click.option("--preds", type=LOG, cls=Repeated, help="The same as LOG, for configuration files; can be repeated.")
 @click.option("--ngram", type=FILE, help="Index made by errtax build-ngram, or a model of KenLM.")
 @click.option("--orders", type=RANGE, help="Its orders that take part, in KenLM's meaning [default: none].")
 @click.option("--pair", cls=Repeated, default=("{}",), show_default=True, help="Opening and closing character; repeat.")
@@ -30,6 +32,7 @@ from errtax.cli.types import INTEGERS, RANGE, Repeated
 @click.option("--figure", type=OUTPUT, help="Also the picture, as .png, .svg or .pdf.")
 @force_option
 def command(
+    logs: tuple[Path, ...],
     preds: tuple[Path, ...],
     ngram: Path | None,
     orders: tuple[int, ...] | None,
@@ -41,7 +44,10 @@ def command(
     figure: Path | None,
     force: bool,
 ) -> None:
-    """How sure models are of a closing symbol, by its distance from its opener."""
+    """How sure models are of a closing symbol, by its distance from its opener.
+
+    LOG: prediction logs, one a model.
+    """
     from errtax.oracle.pairs import Pair, Skip
     from errtax.reports.studies.analysis_tables import distance_parts
     from errtax.reports.studies.distances import distance_figure
@@ -51,7 +57,7 @@ def command(
 
     outputs = Outputs(force, [output], [figure])
     settings = DistanceSettings(tuple(map(Pair.parse, pair)), edges or PAPER_EDGES, Skip(skip), streams)
-    found = measure_distances(read_predictors(sources_of(preds, ngram, orders)), settings)
+    found = measure_distances(read_predictors(sources_of(given_logs(logs, preds), ngram, orders)), settings)
     notice(found.why)
     outputs.file(output, write_distances, found)
     outputs.figure(figure, distance_figure, found)

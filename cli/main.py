@@ -48,7 +48,7 @@ def cli() -> None:
     \b
     errtax demo                                  see it all in two minutes
     errtax build-ngram train.txt                 n-gram models of all orders
-    errtax peel --preds preds.parquet            the breakdown of a prediction log
+    errtax peel preds.parquet            the breakdown of a prediction log
     """
 
 

@@ -1,25 +1,25 @@
 """`errtax peel`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from errtax.cli.configuration import allow_config_code_option, require_own_code
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import emit, force_option
+from errtax.cli.frame import force_option
 from errtax.cli.paths import FILE, LOG, MODULE, OUTPUT
+from errtax.cli.peels import emit_peel, given_logs, identity_options, log_argument
 from errtax.cli.settings import layers_and_oracles, settings_of, settings_options
 from errtax.cli.types import ENGINE, Repeated
 
+if TYPE_CHECKING:
+    from errtax.taxonomy.identity import Identity
 
-@declare("peel", "errtax peel --preds preds.parquet --ngram train.ngram --train-text train.txt")
-@click.option(
-    "--preds",
-    type=LOG,
-    required=True,
-    help="Prediction log (Parquet); - for stdin, a folder or 'part-*' of its parts.",
-)
+
+@declare("peel", "errtax peel preds.parquet --ngram train.ngram --train-text train.txt")
+@log_argument()
+@click.option("--preds", type=LOG, help="The same as LOG, for configuration files.")
 @click.option(
     "--ngram",
     type=FILE,
@@ -46,9 +46,11 @@ from errtax.cli.types import ENGINE, Repeated
 )
 @allow_config_code_option
 @settings_options
+@identity_options
 @force_option
 def command(
-    preds: Path,
+    logs: Path | None,
+    preds: Path | None,
     ngram: Path | None,
     train_text: Path | None,
     text: Path | None,
@@ -56,22 +58,22 @@ def command(
     output: Path | None,
     oracles: tuple[str, ...],
     words: str,
+    identity: "Identity",
     force: bool,
     **given: Any,
 ) -> None:
-    """Break the errors of a prediction log down, layer by layer, by what could have explained them."""
+    """Break the errors of a prediction log down, layer by layer, by what could have explained them.
+
+    LOG is Parquet; - for stdin, a folder of its parts, or a pattern such as 'part-*'.
+    """
     from errtax.lm.files import require_absent
     from errtax.lm.log_files import log_stem
-    from errtax.reports.terminal import summary_table
     from errtax.taxonomy.peel_file import write_peel
     from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
-    from errtax.taxonomy.statistics import statistics
-    from errtax.taxonomy.summary import summarise
 
-    output = require_absent(output or Path(f"{log_stem(preds)}.peel.parquet"), force)
+    (log,) = given_logs(logs, preds)
+    output = require_absent(output or Path(f"{log_stem(log)}.peel.parquet"), force)
     settings = settings_of(given, custom=layers_and_oracles(given, oracles))
-    peel = peel_files(PeelInputs(preds, ngram, train_text, text, engine, words), settings)
+    peel = identity.of(peel_files(PeelInputs(log, ngram, train_text, text, engine, words), settings))
     write_peel(output, peel, force)
-    summary, found = summarise(peel), statistics([peel])
-    document = {**summary.to_json(), "statistics": found.to_json(), "peel": str(output)}
-    emit(document, summary_table(summary, found), peel.signature, str(output))
+    emit_peel(peel, output)

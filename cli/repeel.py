@@ -6,9 +6,10 @@ from typing import Any
 import click
 
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import emit, force_option
+from errtax.cli.frame import force_option
 from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, OUTPUT
+from errtax.cli.peels import emit_peel
 from errtax.cli.settings import layers_and_oracles, settings_of, settings_options
 
 
@@ -22,17 +23,12 @@ def command(peel: Path, output: Path | None, force: bool, **given: Any) -> None:
 
     What is not given stays as it was in PEEL; --preset changes the thresholds, not the layers.
     """
-    from errtax.reports.terminal import summary_table
     from errtax.taxonomy.peel_file import read_peel, write_peel
     from errtax.taxonomy.repeel import repeel
-    from errtax.taxonomy.statistics import statistics
-    from errtax.taxonomy.summary import summarise
 
     outputs = Outputs(force, [output])
     found = read_peel(peel)
     asked = {**given, "layers": given["layers"] or found.settings.layers}
     again = repeel(found, settings_of(asked, found.settings, layers_and_oracles(asked, custom=found.settings.custom)))
     outputs.file(output, write_peel, again)
-    summary, numbers = summarise(again), statistics([again])
-    document = {**summary.to_json(), "statistics": numbers.to_json(), "peel": output and str(output)}
-    emit(document, summary_table(summary, numbers), again.signature, *outputs.written)
+    emit_peel(again, output)

@@ -11,6 +11,7 @@ from errtax.reports.bars import bars_figure, difference_figure
 from errtax.reports.pie import pie_figure
 from errtax.reports.trend import trend_figure
 from errtax.taxonomy.comparison import Comparison, compare, require_comparable
+from errtax.taxonomy.identity import distinct_peels
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.statistics import Statistics, statistics
 from errtax.taxonomy.summary import Summary, summarise
@@ -56,7 +57,7 @@ def results_of(peels: Sequence[Peel]) -> Results:
     """
     for other in peels[1:]:
         require_comparable(peels[0], other)
-    peels = share_units(peels)
+    peels = distinct_peels(share_units(peels))
     return Results(
         peels,
         [summarise(peel) for peel in peels],

@@ -16,6 +16,7 @@ from errtax.lm.visible import whole_number
 from errtax.taxonomy.block_sums import Quantity, block_sums
 from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_blocks
 from errtax.taxonomy.comparison import require_comparable
+from errtax.taxonomy.identity import distinct_peels
 from errtax.taxonomy.layers.registry import REST, find_layer
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.statistics import Interval, interval_of
@@ -78,7 +79,7 @@ def trend(peels: Sequence[Peel], by: str = "parameters", resampling: Resampling 
         raise UsageError(f"a trend needs three peels at least, got {len(peels)}; for two there is errtax compare.")
     for other in peels[1:]:
         require_comparable(peels[0], other)
-    ordered = sorted(share_units(peels), key=lambda peel: _scale_of(peel, by))
+    ordered = sorted(distinct_peels(share_units(peels)), key=lambda peel: _scale_of(peel, by))
     scale = tuple(_scale_of(peel, by) for peel in ordered)
     if len(set(scale)) < 2:
         raise UsageError(f"all these models have the same {by}; there is no trend along it.")
@@ -118,9 +119,7 @@ def trend(peels: Sequence[Peel], by: str = "parameters", resampling: Resampling 
 def _scale_of(peel: Peel, by: str) -> float:
     value = whole_number(peel.sources.get(by, peel.log.metadata.get(by)))
     if not value:
-        raise UsageError(
-            f"{peel.log.name} does not say its {by}; logs by errtax predict do, or set it in the metadata."
-        )
+        raise UsageError(f"{peel.log.name} does not say its {by}; logs by errtax predict do; else give it with --{by}.")
     return float(value)
 
 

@@ -1,6 +1,5 @@
 """Several models on one text: prediction logs, and orders of an n-gram model that become logs of the same rows."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,8 +13,8 @@ from errtax.lm.log_files import log_sha256
 from errtax.lm.ngram.model import NgramModel, require_unit
 from errtax.lm.ngram.open_model import open_model_for_log
 from errtax.lm.prediction_log import PredictionLog, read_log
-from errtax.lm.visible import shown_name
 from errtax.oracle.text_view import TextView
+from errtax.taxonomy.identity import distinct_names
 
 _LOG_HALF = np.log(0.5)
 
@@ -68,7 +67,7 @@ def read_predictors(sources: Sources) -> Predictors:
     digests = {"preds_sha256": ",".join(log_sha256(path) or "" for path in sources.preds)}
     train_sha256 = logs[0].metadata.get("train_sha256", "")
     read = Predictors(
-        tuple(logs), tuple(_distinct(logs)), (None,) * len(logs), view, train_sha256=train_sha256, sources=digests
+        tuple(logs), tuple(distinct_names(logs)), (None,) * len(logs), view, train_sha256=train_sha256, sources=digests
     )
     if sources.ngram is None:
         return read
@@ -141,11 +140,3 @@ def ngram_name(order: int) -> str:
 def _exact_half(logprobs: NDArray[np.float32]) -> NDArray[np.float64]:
     """In float64; the float32 nearest to log 1/2 stands for 1/2 itself, which is no error."""
     return np.where(logprobs == np.float32(_LOG_HALF), _LOG_HALF, logprobs.astype(np.float64))
-
-
-def _distinct(logs: Sequence[PredictionLog]) -> list[str]:
-    """The models' names, with the file's where two are alike, and all of its path where those are alike, too."""
-    files = [(shown_name(Path(log.name).stem), shown_name(log.name)) for log in logs]
-    named = [(log.model, *(f"{log.model} [{file}]" for file in names)) for log, names in zip(logs, files, strict=True)]
-    often = [Counter(names) for names in zip(*named, strict=True)]
-    return [next((name for k, name in enumerate(names) if often[k][name] == 1), names[-1]) for names in named]

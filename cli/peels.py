@@ -1,0 +1,72 @@
+"""What commands around peels share: the log, as argument or option; what the user says of a model; the result."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from errtax.cli.frame import emit
+from errtax.cli.paths import LOG
+from errtax.lm.errors import UsageError
+
+if TYPE_CHECKING:
+    from errtax.taxonomy.peel import Peel
+
+
+def log_argument(many: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The argument LOG, beside which --preds stays; `many`: any number of them."""
+    return click.argument(
+        "logs", type=LOG, nargs=-1 if many else 1, required=False, metavar="[LOG]..." if many else "[LOG]"
+    )
+
+
+def given_logs(argument: Path | tuple[Path, ...] | None, option: Path | tuple[Path, ...] | None) -> tuple[Path, ...]:
+    """The logs that LOG or --preds names; --preds of a file or the environment gives way to LOG.
+
+    Raises `UsageError` where both or neither is given.
+    """
+    as_argument, as_option = (
+        value if isinstance(value, tuple) else () if value is None else (value,) for value in (argument, option)
+    )
+    if as_argument and as_option:
+        if click.get_current_context().get_parameter_source("preds") is ParameterSource.COMMANDLINE:
+            raise UsageError("the log is given as an argument and by --preds; give it once.")
+        return as_argument
+    if not (as_argument or as_option):
+        command = click.get_current_context().info_name
+        raise UsageError(f"no prediction log is given; give its file, as in errtax {command} preds.parquet.")
+    return as_argument or as_option
+
+
+def identity_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The options --model, --parameters and --step; their values come as one `identity`."""
+
+    def collect(*, model: str | None, parameters: int | None, step: int | None, **rest: Any) -> Any:
+        from errtax.taxonomy.identity import Identity
+
+        return function(identity=Identity(model, parameters, step), **rest)
+
+    collect.__doc__ = function.__doc__
+    collect.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+    options = (
+        click.option("--model", metavar="NAME", help="What the model is called [default: the log's, or its file's]."),
+        click.option("--parameters", type=click.IntRange(1), help="Its number of parameters, for errtax trend."),
+        click.option("--step", type=click.IntRange(1), help="The training step that it is of, for errtax trend."),
+    )
+    for option in reversed(options):
+        collect = option(collect)
+    return collect
+
+
+def emit_peel(peel: "Peel", output: Path | None) -> None:
+    """A peel as its command shows it."""
+    from errtax.reports.terminal import summary_table
+    from errtax.taxonomy.statistics import statistics
+    from errtax.taxonomy.summary import summarise
+
+    summary, found = summarise(peel), statistics([peel])
+    written = [] if output is None else [str(output)]
+    document = {**summary.to_json(), "statistics": found.to_json(), "peel": output and str(output)}
+    emit(document, summary_table(summary, found), peel.signature, *written)

@@ -1,0 +1,77 @@
+"""What a peel's model is called, and how large it is: said by the log, by the user, or by where the file lies."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from errtax.lm.errors import UsageError
+from errtax.lm.prediction_log import PredictionLog
+from errtax.lm.visible import shown_name
+from errtax.taxonomy.peel import Peel
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the user says of a model; None is left as the log has it.  `step`: of the training, for `trend`."""
+
+    model: str | None = None
+    parameters: int | None = None
+    step: int | None = None
+
+    def __post_init__(self) -> None:
+        """Raises `UsageError` for an empty name, and for numbers that no model has."""
+        if self.model is not None and not self.model.strip():
+            raise UsageError("a model's name is empty; give it one, or leave it out.")
+        for name, value in (("parameters", self.parameters), ("step", self.step)):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise UsageError(f"{name} is a whole number from 1; got {value!r}.")
+
+    def of(self, peel: Peel) -> Peel:
+        """The same peel with this said of its model."""
+        numbers = {"parameters": self.parameters, "step": self.step}
+        said = {name: str(value) for name, value in numbers.items() if value is not None}
+        named = {} if self.model is None else {"model": self.model}
+        if not (said or named):
+            return peel
+        log = replace(peel.log, metadata={**peel.log.metadata, **said, **named})
+        return replace(peel, log=log, sources={**peel.sources, **said})
+
+
+def identities(
+    n: int,
+    models: Sequence[str] | None = None,
+    parameters: Sequence[int] | None = None,
+    steps: Sequence[int] | None = None,
+) -> list[Identity]:
+    """What is said of n models, each list in their order; `UsageError` for a list of another length."""
+    for name, values in (("model", models), ("parameters", parameters), ("step", steps)):
+        if values and len(values) != n:
+            raise UsageError(f"{name}: {len(values)} given for {n} models; give one for each, in their order.")
+    return [
+        Identity(models[k] if models else None, parameters[k] if parameters else None, steps[k] if steps else None)
+        for k in range(n)
+    ]
+
+
+def distinct_peels(peels: Sequence[Peel]) -> list[Peel]:
+    """The same peels, no two models of the same name."""
+    names = distinct_names([peel.log for peel in peels])
+    return [
+        peel if name == peel.log.model else Identity(name).of(peel) for peel, name in zip(peels, names, strict=True)
+    ]
+
+
+def distinct_names(logs: Sequence[PredictionLog]) -> list[str]:
+    """The models' names, no two alike: where need be with the file's name, its whole path, or a number."""
+    files = [
+        (shown_name(_stem(log)), shown_name(str(Path(log.name).parent / _stem(log))), str(number))
+        for number, log in enumerate(logs, 1)
+    ]
+    ways = [(log.model, *(f"{log.model} [{file}]" for file in names)) for log, names in zip(logs, files, strict=True)]
+    often = [Counter(names) for names in zip(*ways, strict=True)]
+    return [next((name for k, name in enumerate(names) if often[k][name] == 1), names[-1]) for names in ways]
+
+
+def _stem(log: PredictionLog) -> str:
+    return Path(log.name).name.removesuffix(".parquet").removesuffix(".peel")
