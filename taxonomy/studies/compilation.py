@@ -103,7 +103,7 @@ def _use_peel(folder: Path, unit: Unit) -> None:
     pq.write_table(pa.table({**columns, "logprob": pa.array([-1.0] * len(symbols), pa.float32())}), log)
     index = folder / "train.ngram"
     NgramIndex.build_file(read_text(train, unit), index, _ORDER)
-    for model in (None, index):
+    for model in (NgramIndex.build(read_text(train, unit), _ORDER), index):  # as without --ngram, and with it
         peel_files(PeelInputs(log, model, train), Settings())
     for skip in (Skip.CODE, Skip.NONE):
         pairs = (Pair("{", "}"), Pair('"', '"'))
