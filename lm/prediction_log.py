@@ -3,7 +3,7 @@
 Five lines of pandas make a valid one:
 
     import numpy as np, pandas as pd
-    text = open("test.txt").read()
+    text = open("test.txt", newline="").read()
     p = my_model(text)                       # probability of each character given those before it
     pd.DataFrame({"position": np.arange(len(text)), "symbol": list(text), "logprob": np.log(p)}
                 ).to_parquet("preds.parquet")

@@ -10,8 +10,10 @@
 10
 """
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from html import escape
 from os import PathLike
@@ -19,25 +21,34 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
+import pyarrow as pa
+from numpy.typing import ArrayLike
 
 from errtax.lm.errors import UsageError
 from errtax.lm.files import require_input, write_text
+from errtax.lm.log_objects import log_of_object
 from errtax.lm.ngram.model import NgramModel
-from errtax.lm.prediction_log import PredictionLog, log_of_frame
+from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.visible import visible
 from errtax.oracle.word_rule import PATTERN
 from errtax.reports.bars import bars_figure, difference_figure
 from errtax.reports.excerpts import excerpt, worst_rows
-from errtax.reports.figure import save_figure, svg_of
 from errtax.reports.page import report_page
 from errtax.reports.page_tables import comparison_html, summary_html
+from errtax.reports.picture import Picture
 from errtax.reports.pie import pie_figure
+from errtax.reports.python_words import speaks_python
 from errtax.reports.results import results_of
+from errtax.reports.views import CalibrationView, CheckView, TrendView
 from errtax.reports.wording import findings
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
+from errtax.taxonomy.calibration import calibration
+from errtax.taxonomy.check import check
 from errtax.taxonomy.comparison import Comparison, compare
 from errtax.taxonomy.difference import Difference
+from errtax.taxonomy.identity import Identity, distinct_peels, identities
+from errtax.taxonomy.layers.registry import PARAMETERS
+from errtax.taxonomy.limits import parse_limits
 from errtax.taxonomy.naming import choose_layers
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.peel_file import frame_of_peel, read_peel, write_peel
@@ -46,46 +57,89 @@ from errtax.taxonomy.repeel import repeel
 from errtax.taxonomy.settings import PRESETS, Criterion, Settings
 from errtax.taxonomy.statistics import Interval, PartStatistics, Statistics, statistics
 from errtax.taxonomy.summary import Summary, summarise
+from errtax.taxonomy.trend import trend as taxonomy_trend
 
 StrPath = str | PathLike[str]
 
 
-def peel(
-    log: StrPath | pd.DataFrame | PredictionLog,
+@speaks_python
+def peel(  # noqa: PLR0913  # an argument for each option that the command has
+    log: StrPath | pd.DataFrame | pa.Table | Mapping[str, Any] | PredictionLog | ArrayLike,
     ngram: StrPath | NgramModel | None = None,
     train: StrPath | None = None,
     *,
+    train_text: StrPath | None = None,
+    text: str | bytes | None = None,
     preset: str = "paper",
     words: str = PATTERN,
+    model: str | None = None,
+    parameters: int | None = None,
+    step: int | None = None,
     **settings: Any,
 ) -> "PeelView":
-    """The peel of a prediction log: a file, or a frame with the columns position, symbol and logprob.
+    """The peel of a prediction log.
 
-    `ngram`: an index, or any model that `errtax build-ngram` or KenLM makes; without it one is built from `train`, the
-    training text's file.  `settings`: in place of the preset's: `layers`, `criterion`, and thresholds of the layers by
-    the names of their flags (`ngram_max=5`, `memory_windows=[100, 500]`).  `layers` may name oracles of your own, too.
-    `words`: what a word is, a regular expression or `icu` (`pip install 'errtax[icu]'`), for texts that put no spaces
-    between words.
+    `log`: a file, or a frame, Arrow table or dict with the columns position, symbol and logprob; or an array of natural
+    log-probabilities, shape (n,), of the n symbols of `text`.  `ngram`: an index, or any model that `errtax
+    build-ngram` or KenLM makes; without it one is built from `train_text` (or `train`), the training text's file.
+    `settings`: in place of the preset's: `layers`, `criterion`, and thresholds of the layers by the names of their
+    flags (`ngram_max=5`, `memory_windows=[100, 500]`).  `layers` may name oracles of your own, too.  `words`: what a
+    word is, a regular expression or `icu` (`pip install 'errtax[icu]'`), for texts that put no spaces between words.
+    `model`, `parameters`, `step`: what the model is called and how large it is, where the log does not say it.
 
     Raises `BadInput` for a log, model or text that does not fit, `UsageError` for settings that do not.
     """
+    _require_meant(settings)
     if preset not in PRESETS:
         raise UsageError(f"there is no preset {preset!r}; there are {', '.join(PRESETS)}.")
-    source = Path(log) if isinstance(log, str | PathLike) else log
-    if isinstance(source, pd.DataFrame):
-        source = log_of_frame(source, "log")
+    if train is not None and train_text is not None:
+        raise UsageError("the training text is given as train and as train_text; give it once.")
+    trained_on = train_text if train is None else train
     inputs = PeelInputs(
-        source,
+        Path(log) if isinstance(log, str | PathLike) and text is None else log_of_object(log, text),
         Path(ngram) if isinstance(ngram, str | PathLike) else ngram,
-        None if train is None else require_input(Path(train)),
+        None if trained_on is None else require_input(Path(trained_on)),
         words=words,
     )
-    return PeelView(peel_files(inputs, _changed(PRESETS[preset], settings)))
+    said = Identity(model, parameters, step)
+    return PeelView(said.of(peel_files(inputs, _changed(PRESETS[preset], settings))))
 
 
+@speaks_python
 def read(path: StrPath) -> "PeelView":
     """The peel in a file that `errtax peel` or `PeelView.save` wrote."""
     return PeelView(read_peel(Path(path)))
+
+
+@speaks_python
+def trend(
+    peels: "Sequence[PeelView | StrPath]",
+    by: str = "parameters",
+    *,
+    model: Sequence[str] | None = None,
+    parameters: Sequence[int] | None = None,
+    step: Sequence[int] | None = None,
+) -> TrendView:
+    """How each class of errors falls over three or more models, `by` their parameters or training step.
+
+    `peels`: views or files.  `model`, `parameters`, `step`: one for each, in their order, in place of the logs' own.
+    Raises `UsageError` where there is no trend, `BadInput` for peels that cannot be compared.
+    """
+    if by not in ("parameters", "step"):
+        raise UsageError(f"a trend goes by parameters or step; got {by!r}.")
+    views = [each if isinstance(each, PeelView) else read(each) for each in peels]
+    said = identities(len(views), model, parameters, step)
+    return TrendView(taxonomy_trend([each.of(view.peel) for each, view in zip(said, views, strict=True)], by))
+
+
+def _require_meant(given: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for a name that is no setting, and was meant to be an argument of `peel`."""
+    own = [name for name in inspect.signature(peel).parameters if name != "settings"]
+    known = ["layers", "criterion", *PARAMETERS]
+    for name in given:
+        close = get_close_matches(name, [*own, *known], 1)
+        if name not in known and close and close[0] in own:
+            raise UsageError(f"there is no argument {name!r}; did you mean {close[0]!r}?")
 
 
 def _changed(base: Settings, given: dict[str, Any]) -> Settings:
@@ -154,14 +208,34 @@ class PeelView:
         ]
         return pd.DataFrame(rows, index=_index([layer.name for layer in layers]))
 
+    @speaks_python
     def compare(self, other: "PeelView", resampling: Resampling = STANDARD) -> "ComparisonView":
         """What `other` saves against this one, the baseline, on the same positions; see `ComparisonView`."""
-        return ComparisonView(compare(self.peel, other.peel, resampling), self.peel.settings)
+        one, two = distinct_peels([self.peel, other.peel])
+        return ComparisonView(compare(one, two, resampling), one.settings)
 
+    @speaks_python
+    def calibration(self, resampling: Resampling = STANDARD) -> CalibrationView:
+        """Whether the model is as often right as it says, by kind of position; needs the log's argmax columns."""
+        return CalibrationView(calibration([self.peel], resampling))
+
+    @speaks_python
+    def check(self, *limits: str, baseline: "PeelView | None" = None, require_significant: bool = False) -> CheckView:
+        """How limits such as `errors:45%` or, against a baseline, `ngram:+0.3pp` fare; see `errtax check`."""
+        against = None if baseline is None else baseline.peel
+        verdicts = check(self.peel, parse_limits(limits), against, require_significant)
+        return CheckView(self.peel.log.model, verdicts)
+
+    def named(self, model: str | None = None, parameters: int | None = None, step: int | None = None) -> "PeelView":
+        """The same peel of a model that is called so, or has so many parameters, or is of this training step."""
+        return PeelView(Identity(model, parameters, step).of(self.peel))
+
+    @speaks_python
     def repeel(self, **settings: Any) -> "PeelView":
         """The peel by other settings from the same evidence; the names are those of `errtax.peel`."""
         return PeelView(repeel(self.peel, _changed(self.peel.settings, settings)))
 
+    @speaks_python
     def worst(self, n: int = 20, layer: str | None = None, slice: str | None = None) -> pd.DataFrame:
         """The n errors with the least probability, in their context, with the oracles' evidence in words."""
         rows = worst_rows(self.peel, n, layer, slice)
@@ -172,10 +246,12 @@ class PeelView:
         frame: pd.DataFrame = frame_of_peel(self.peel)
         return frame
 
+    @speaks_python
     def save(self, path: StrPath, force: bool = False) -> None:
         """Write the peel table; every command that takes a PEEL reads it."""
         write_peel(Path(path), self.peel, force)
 
+    @speaks_python
     def report(self, path: StrPath, force: bool = False) -> None:
         """Write the HTML page of `errtax report`."""
         write_text(Path(path), report_page(results_of([self.peel])), force)
@@ -233,26 +309,6 @@ class ComparisonView:
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(self.finding)}</p>{self.plot.svg}{comparison_html(self.comparison)}"
-
-
-@dataclass(frozen=True, eq=False)
-class Picture:
-    """A figure that a notebook shows as SVG; `figure` is matplotlib's."""
-
-    figure: Figure
-
-    @cached_property
-    def svg(self) -> str:
-        """The picture as an SVG element."""
-        text = svg_of(self.figure).decode()
-        return text[text.index("<svg") :]
-
-    def save(self, path: StrPath, force: bool = False) -> None:
-        """Write it as .png, .svg or .pdf, by the file's ending."""
-        save_figure(self.figure, Path(path), force)
-
-    def _repr_svg_(self) -> str:
-        return self.svg
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,9 @@ def arguments(name: str, values: dict[str, Any]) -> list[str]:
     for parameter in parameters_of(name):
         if parameter.name in values:
             line = [*line, *flag(parameter), str(values[parameter.name])]
-        elif parameter.required and isinstance(parameter.type, Input):
+        elif isinstance(parameter.type, Input) and (
+            parameter.required or (parameter.name == "logs" and "preds" not in values)
+        ):
             other = Path(f"other-{parameter.name}")
             other.write_bytes(TEXT)
             line = [*line, *flag(parameter), str(other)]

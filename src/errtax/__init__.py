@@ -4,22 +4,27 @@ The folders are the method.  A language model (`errtax.lm`) writes a prediction 
 (`errtax.oracle`) add evidence to it, the taxonomy (`errtax.taxonomy`) peels the errors layer by layer,
 reports (`errtax.reports`) show the result, and the CLI (`errtax.cli`) is a skin over all of it.
 
-In a notebook: `errtax.peel(log, train="train.txt")`, or `errtax.read("preds.peel.parquet")`; see `docs/python.md`.
+In a notebook: `errtax.peel(log, train_text="train.txt")`, or `errtax.read("preds.peel.parquet")`; see `docs/python.md`.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from errtax.reports.notebook import peel, read
+    from errtax.reports.notebook import peel, read, trend
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "peel", "read"]
+__all__ = ["__version__", "peel", "read", "trend"]
 
 
 def __getattr__(name: str) -> Any:
-    """`peel` and `read`, imported when they are asked for: `import errtax` itself stays light."""
-    if name in ("peel", "read"):
+    """`peel`, `read` and `trend`, imported when they are asked for: `import errtax` itself stays light."""
+    if name in ("peel", "read", "trend"):
         from errtax.reports import notebook  # noqa: PLC0415
 
         return getattr(notebook, name)
     raise AttributeError(f"module 'errtax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The public names, those that are not imported yet among them."""
+    return sorted(__all__)

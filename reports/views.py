@@ -1,0 +1,124 @@
+"""What a peel is held against, to be looked at: a trend of several models, calibration, limits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+from errtax.reports.calibration import calibration_figure
+from errtax.reports.check import check_junit, check_markdown
+from errtax.reports.picture import Picture
+from errtax.reports.trend import trend_figure
+from errtax.taxonomy.calibration import Calibration
+from errtax.taxonomy.check import Verdict
+from errtax.taxonomy.statistics import Interval
+from errtax.taxonomy.trend import Trend
+
+
+def _ends(name: str, interval: Interval) -> dict[str, float | None]:
+    return {name: interval.value, f"{name}_low": interval.low, f"{name}_high": interval.high}
+
+
+@dataclass(frozen=True, eq=False)
+class TrendView:
+    """Classes of errors along a scale; `trend` is the record itself."""
+
+    trend: Trend
+
+    def table(self) -> pd.DataFrame:
+        """A row a class of errors, `errors` being all of them.
+
+        Columns: the slope, in percentage points for ten times the scale, with the ends of its 95 % interval; then the
+        rate in each model, in % of the positions, models in ascending order of the scale.
+        """
+        rows = [
+            {
+                **_ends("slope", each.slope),
+                **{model: rate.value for model, rate in zip(self.trend.models, each.rates, strict=True)},
+            }
+            for each in self.trend.classes
+        ]
+        return pd.DataFrame(rows, index=pd.Index([each.name for each in self.trend.classes], name="class"))
+
+    @property
+    def plot(self) -> Picture:
+        """The rates along the scale."""
+        return Picture(trend_figure(self.trend))
+
+    def __repr__(self) -> str:
+        """The models and the slope of all errors."""
+        slope = self.trend.classes[0].slope
+        ends = "" if slope.low is None or slope.high is None else f" [{slope.low:.2f}, {slope.high:.2f}]"
+        points = f"{slope.value:+.2f}{ends} points for ten times the {self.trend.by}"
+        return f"<trend of {', '.join(self.trend.models)}: all errors {points}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self)[1:-1])}</p>{self.plot.svg}"
+
+
+@dataclass(frozen=True, eq=False)
+class CalibrationView:
+    """Whether a model is as often right as it says; `calibration` is the record itself."""
+
+    calibration: Calibration
+
+    def table(self) -> pd.DataFrame:
+        """A row a class of positions.  Columns: n; confidence, accuracy and error, each with its 95 % interval."""
+        found = self.calibration.classes
+        names = ("confidence", "accuracy", "error")
+        rows = [
+            {"n": each.n, **{key: value for name in names for key, value in _ends(name, getattr(each, name)).items()}}
+            for each in found
+        ]
+        return pd.DataFrame(rows, index=pd.Index([each.name for each in found], name="class"))
+
+    @property
+    def plot(self) -> Picture:
+        """Reliability diagrams."""
+        return Picture(calibration_figure(self.calibration))
+
+    def __repr__(self) -> str:
+        """The calibration error of all positions."""
+        whole = self.calibration.classes[0]
+        return f"<calibration of {self.calibration.model}: error {whole.error.value:.4f} of {whole.n:,} positions>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self)[1:-1])}</p>{self.plot.svg}"
+
+
+@dataclass(frozen=True, eq=False)
+class CheckView:
+    """How limits fared; `verdicts` are the records themselves, in the order of the limits."""
+
+    model: str
+    verdicts: Sequence[Verdict]
+
+    @property
+    def broken(self) -> bool:
+        """Whether any limit is broken."""
+        return any(verdict.broken for verdict in self.verdicts)
+
+    def table(self) -> pd.DataFrame:
+        """A row a limit.  Columns: value, baseline, change with its 95 % interval, p, outcome; in the limit's unit."""
+        rows = [_verdict_row(verdict) for verdict in self.verdicts]
+        return pd.DataFrame(rows, index=pd.Index([verdict.limit.text for verdict in self.verdicts], name="limit"))
+
+    def markdown(self) -> str:
+        """The table of `errtax check --markdown`."""
+        return check_markdown(self.verdicts, self.model)
+
+    def junit(self) -> str:
+        """The XML of `errtax check --junit`."""
+        return check_junit(self.verdicts, self.model)
+
+    def __repr__(self) -> str:
+        """A line a limit."""
+        return "\n".join(verdict.sentence for verdict in self.verdicts)
+
+
+def _verdict_row(verdict: Verdict) -> dict[str, Any]:
+    change = verdict.change or Interval(float("nan"), None, None)
+    numbers = {"value": verdict.value, "baseline": verdict.baseline, **_ends("change", change), "p": verdict.p}
+    return {**numbers, "outcome": verdict.outcome}
