@@ -16,7 +16,7 @@ from errtax.reports.palette import COLOURS, LETTERS
 from errtax.reports.wording import short_number, wrap_signature
 from errtax.taxonomy.layers.registry import LAYER_BY_NAME, LAYER_NAMES
 from errtax.taxonomy.studies.sweep_file import write_results
-from errtax.taxonomy.studies.sweep_results import Result, SweepResults
+from errtax.taxonomy.studies.sweep_record import Result, SweepResults
 
 _KINDS = {
     "LSTM": ("#0072B2", "o"),

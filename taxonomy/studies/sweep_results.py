@@ -1,10 +1,7 @@
 """What a sweep found: one row a run, the disagreement of each pair, and the paper's numbers beside ours."""
 
-import math
 from collections.abc import Container
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +12,7 @@ from errtax.lm.prediction_log import PredictionLog, read_log
 from errtax.taxonomy.bootstrap import STANDARD
 from errtax.taxonomy.layers.registry import LAYER_NAMES
 from errtax.taxonomy.peel_file import read_peel
-from errtax.taxonomy.studies.sweep_file import SCHEMA
+from errtax.taxonomy.studies.sweep_record import Result, SweepResults
 from errtax.taxonomy.studies.sweep_spec import SweepSpec
 from errtax.taxonomy.summary import Summary, summarise
 from errtax.taxonomy.units import deviation_of_mean, units_of
@@ -32,49 +29,6 @@ _TABLE_2 = {  # Table 2, War and Peace: n = 1, 2, ...
     "gram": {1: 2.399, 2: 1.928, 3: 1.521, 4: 1.314, 5: 1.232, 6: 1.203, 7: 1.194, 8: 1.194, 9: 1.194, 20: 1.195},
     "nn": {1: 2.399, 2: 1.931, 3: 1.553, 4: 1.451, 5: 1.339, 6: 1.321},
 }
-
-
-@dataclass(frozen=True)
-class Result:
-    """One run of a sweep; losses in nats a symbol, `classes`: errors by layer."""
-
-    name: str
-    model: str
-    parameters: int | None
-    epochs: int | None
-    best_epoch: int | None
-    val_loss: float | None
-    test_loss: float
-    deviation: float | None
-    paper: float | None
-    errors: int
-    positions: int
-    classes: dict[str, int]
-
-    @property
-    def family(self) -> str:
-        """What kind of model it is: `LSTM-2`, `n-NN` or `n-gram`."""
-        kind, layers = self.name.split("-")[:2]
-        return {"nn": "n-NN", "gram": "n-gram"}.get(layers) or f"{kind.upper()}-{layers}"
-
-    @property
-    def difference(self) -> float | None:
-        """Ours minus the paper's."""
-        return None if self.paper is None else self.test_loss - self.paper
-
-
-@dataclass(frozen=True, eq=False)
-class SweepResults:
-    """The finished runs of a sweep.
-
-    `disagreement[i, j]`: share of positions whose first-ranked symbols differ.  `places[i]`: x and y on the map of it.
-    """
-
-    results: list[Result]
-    missing: list[str]
-    disagreement: NDArray[np.float64]
-    places: NDArray[np.float64]
-    signature: str
 
 
 def read_results(spec: SweepSpec, folder: Path, failed: Container[str] = ()) -> SweepResults:
@@ -138,29 +92,3 @@ def paper_loss(name: str) -> float | None:
         return _TABLE_2.get(parts[1], {}).get(int(parts[0]))
     row = _TABLE_1.get(int(parts[2]), {}).get(parts[0], ())
     return row[int(parts[1]) - 1] if int(parts[1]) <= len(row) else None
-
-
-def to_json(found: SweepResults) -> dict[str, Any]:
-    """One document: all runs, those missing, and the disagreements."""
-    names = [result.name for result in found.results]
-    return {
-        "schema": SCHEMA,
-        "signature": found.signature,
-        "runs": [
-            {
-                **{key: _finite(value) for key, value in asdict(result).items()},
-                "difference": _finite(result.difference),
-                "place": place,
-            }
-            for result, place in zip(found.results, found.places.tolist(), strict=True)
-        ],
-        "missing": found.missing,
-        "disagreement": {
-            name: dict(zip(names, row, strict=True))
-            for name, row in zip(names, found.disagreement.tolist(), strict=True)
-        },
-    }
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
