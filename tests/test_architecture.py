@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,24 @@ def imports_from_rooms(name: str, source: str) -> list[str]:
     return [each for each in found if each.split(".")[0] in HEAVY or f"{each}.".startswith(tuple(closed))]
 
 
+def circles(sources: dict[str, str]) -> list[str]:
+    """The first circle of imports among modules, by `errtax.` name; imports inside functions count, too."""
+    imports = {
+        name: {
+            known
+            for each in imported_modules(ast.parse(source))
+            for known in (each, each.rpartition(".")[0])
+            if known in sources
+        }
+        for name, source in sources.items()
+    }
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
 def uses_of_njit(source: str) -> bool:
     tree = ast.parse(source)
     names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
@@ -85,6 +104,11 @@ def test_every_folder_is_a_part_or_a_room() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_the_peel_does_not_import_studies_nor_the_models_that_are_trained(path: Path) -> None:
     assert imports_from_rooms(path.relative_to(ROOT).as_posix(), path.read_text(encoding="utf-8")) == []
+
+
+def test_no_modules_import_each_other() -> None:
+    names = {".".join(("errtax", *path.relative_to(ROOT).with_suffix("").parts)): path for path in FILES}
+    assert circles({name: path.read_text(encoding="utf-8") for name, path in names.items()}) == []
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -132,6 +156,9 @@ def test_these_tests_can_fail() -> None:
     assert imports_from_rooms("taxonomy/peel.py", "import torch.nn") == ["torch.nn"]
     assert imports_from_rooms("taxonomy/studies/sweep.py", "from errtax.lm.neural.run import Run") == []
     assert body_lines('@a\n@b\ndef command(\n    x,\n):\n    """D.\n    """\n    y = (\n        1)\n    return y') == 3
+    one, two = "from errtax.lm.b import x", "def f():\n    import errtax.lm.a"
+    assert circles({"errtax.lm.a": one, "errtax.lm.b": two}) == ["errtax.lm.a", "errtax.lm.b", "errtax.lm.a"]
+    assert circles({"errtax.lm.a": one, "errtax.lm.b": ""}) == []
     assert uses_of_njit("from numba import njit")
     assert uses_of_njit("import numba\n@numba.njit\ndef f(): pass")
     assert not uses_of_njit("from errtax.lm.kernels import kernel")
