@@ -7,11 +7,12 @@ import click
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit
 from errtax.cli.paths import FILE
+from errtax.taxonomy.layers.registry import LAYER_NAMES
 
 
 @declare("show", "errtax show preds.peel.parquet --layer rare --slice 0-train --worst 20")
 @click.argument("peel", type=FILE)
-@click.option("--layer", help="Only this layer: ngram, memory, rare, word, punctuation, boost.")
+@click.option("--layer", help=f"Only this layer, by name, title or letter: {', '.join(LAYER_NAMES)}.")
 @click.option("--slice", help="Only this slice, for example '0-train'.")
 @click.option(
     "--worst",
