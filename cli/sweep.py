@@ -41,8 +41,7 @@ def command(spec: Path | None, output: Path, jobs: int, **given: Any) -> None:
     from errtax.lm.files import require_input
     from errtax.reports.studies.sweep import sweep_table, write_sweep
     from errtax.taxonomy.studies.sweep import run_sweep
-    from errtax.taxonomy.studies.sweep_file import to_json
-    from errtax.taxonomy.studies.sweep_results import read_results
+    from errtax.taxonomy.studies.sweep_results import read_results, to_json
     from errtax.taxonomy.studies.sweep_spec import read_spec
 
     wanted = read_spec(spec and require_input(spec), {key: v for key, v in given.items() if v is not None})

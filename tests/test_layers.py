@@ -94,7 +94,7 @@ class Toy:
 def toy(tmp_path_factory: pytest.TempPathFactory) -> Toy:
     made = Toy(tmp_path_factory.mktemp("toy"))
     made.run("peel", "--preds", "preds.parquet", "--train-text", "train.txt", "--long-length", "5", "-o", "p.parquet")
-    made.run("repeel", "p.parquet", "--layers", "ngram,long,word,boost", "-o", "q.parquet")
+    made.run("repeel", "p.parquet", "--layers", "long,ngram,word,boost", "-o", "q.parquet")
     made.run("report", "q.parquet", "-o", "r.html", "--figures", "figures", "--markdown", "r.md")
     return made
 

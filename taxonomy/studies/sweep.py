@@ -30,7 +30,7 @@ from errtax.lm.text import Unit, read_text
 from errtax.taxonomy.peel_file import write_peel
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.settings import Settings
-from errtax.taxonomy.studies.sweep_file import SCHEMA
+from errtax.taxonomy.studies.sweep_record import SCHEMA
 from errtax.taxonomy.studies.sweep_spec import SweepSpec
 
 # isort: split

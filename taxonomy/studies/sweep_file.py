@@ -1,18 +1,15 @@
-"""The table of a sweep's runs, and its document (errtax.sweep/1)."""
+"""The table of a sweep's runs (errtax.sweep/1)."""
 
-import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from errtax.lm.table import Column, TableSchema, arrow_of, arrow_of_names, table_writer
 from errtax.taxonomy.layers.registry import LAYER_NAMES
-from errtax.taxonomy.studies.sweep_record import SweepResults
+from errtax.taxonomy.studies.sweep_record import SCHEMA, SweepResults
 
-SCHEMA = "errtax.sweep/1"
 RESULTS = TableSchema(
     SCHEMA,
     "a table of a sweep's runs",
@@ -47,29 +44,3 @@ def write_results(path: Path, found: SweepResults, force: bool = True) -> None:
     metadata = {"errtax.schema": SCHEMA, "signature": found.signature}
     with table_writer(path, RESULTS.arrow(), metadata, force) as writer:
         writer.write_batch(pa.record_batch(columns, schema=RESULTS.arrow()))
-
-
-def to_json(found: SweepResults) -> dict[str, Any]:
-    """One document: all runs, those missing, and the disagreements."""
-    names = [result.name for result in found.results]
-    return {
-        "schema": SCHEMA,
-        "signature": found.signature,
-        "runs": [
-            {
-                **{key: _finite(value) for key, value in asdict(result).items()},
-                "difference": _finite(result.difference),
-                "place": place,
-            }
-            for result, place in zip(found.results, found.places.tolist(), strict=True)
-        ],
-        "missing": found.missing,
-        "disagreement": {
-            name: dict(zip(names, row, strict=True))
-            for name, row in zip(names, found.disagreement.tolist(), strict=True)
-        },
-    }
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value

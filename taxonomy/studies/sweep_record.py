@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+SCHEMA = "errtax.sweep/1"
+
 
 @dataclass(frozen=True)
 class Result:

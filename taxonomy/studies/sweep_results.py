@@ -1,7 +1,10 @@
 """What a sweep found: one row a run, the disagreement of each pair, and the paper's numbers beside ours."""
 
+import math
 from collections.abc import Container
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +15,7 @@ from errtax.lm.prediction_log import PredictionLog, read_log
 from errtax.taxonomy.bootstrap import STANDARD
 from errtax.taxonomy.layers.registry import LAYER_NAMES
 from errtax.taxonomy.peel_file import read_peel
-from errtax.taxonomy.studies.sweep_record import Result, SweepResults
+from errtax.taxonomy.studies.sweep_record import SCHEMA, Result, SweepResults
 from errtax.taxonomy.studies.sweep_spec import SweepSpec
 from errtax.taxonomy.summary import Summary, summarise
 from errtax.taxonomy.units import deviation_of_mean, units_of
@@ -92,3 +95,29 @@ def paper_loss(name: str) -> float | None:
         return _TABLE_2.get(parts[1], {}).get(int(parts[0]))
     row = _TABLE_1.get(int(parts[2]), {}).get(parts[0], ())
     return row[int(parts[1]) - 1] if int(parts[1]) <= len(row) else None
+
+
+def to_json(found: SweepResults) -> dict[str, Any]:
+    """One document: all runs, those missing, and the disagreements."""
+    names = [result.name for result in found.results]
+    return {
+        "schema": SCHEMA,
+        "signature": found.signature,
+        "runs": [
+            {
+                **{key: _finite(value) for key, value in asdict(result).items()},
+                "difference": _finite(result.difference),
+                "place": place,
+            }
+            for result, place in zip(found.results, found.places.tolist(), strict=True)
+        ],
+        "missing": found.missing,
+        "disagreement": {
+            name: dict(zip(names, row, strict=True))
+            for name, row in zip(names, found.disagreement.tolist(), strict=True)
+        },
+    }
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
