@@ -48,11 +48,11 @@ def command(
 
 def _tables(comparisons: "list[Comparison]", slices: bool) -> Iterator[object]:
     """What the terminal shows: an overview of several, each, and what the test is about."""
-    from errtax.reports.terminal import bits_table, comparison_table, overview_table
+    from errtax.reports.tables import bits_table, comparison_table, overview_table
     from errtax.reports.wording import HYPOTHESIS
 
     if len(comparisons) > 1:
         yield from (overview_table(comparisons), "")
     for each in comparisons:
-        yield from (comparison_table(each, slices), bits_table(each), each.finding(), "")
+        yield from (comparison_table(each).folded(slices), "", bits_table(each), each.finding(), "")
     yield from (HYPOTHESIS, comparisons[0].signature)

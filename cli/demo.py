@@ -24,7 +24,7 @@ def command(output: Path, corpus: str, epochs: int | None, force: bool) -> None:
     """The whole chain, offline: train a small LSTM, build the index, predict, peel, draw."""
     from errtax.cli.training import watch_training
     from errtax.reports.studies.demonstration import WRITTEN, Demo
-    from errtax.reports.terminal import summary_table
+    from errtax.reports.tables import summary_table
 
     with progress("training") as update:
         summary = Demo(output, corpus, epochs).run(watch_training(update), notice, force)
@@ -36,4 +36,4 @@ def command(output: Path, corpus: str, epochs: int | None, force: bool) -> None:
         f"Try  errtax show {peel} --layer rare",
         f"Try  errtax report {peel} --pie pie.svg",
     )
-    emit({**summary.to_json(), "written": written}, summary_table(summary), summary.signature, *next_steps)
+    emit({**summary.to_json(), "written": written}, summary_table(summary).folded(None), summary.signature, *next_steps)

@@ -49,7 +49,7 @@ def command(
     LOG: prediction logs, one a model.
     """
     from errtax.oracle.pairs import Pair, Skip
-    from errtax.reports.studies.analysis_tables import distance_parts
+    from errtax.reports.studies.analysis_tables import distance_table
     from errtax.reports.studies.distances import distance_figure
     from errtax.taxonomy.studies.distance import PAPER_EDGES, DistanceSettings, measure_distances
     from errtax.taxonomy.studies.distance_file import write_distances
@@ -61,5 +61,5 @@ def command(
     notice(found.why)
     outputs.file(output, write_distances, found)
     outputs.figure(figure, distance_figure, found)
-    tables = [part for each in found.pairs for part in distance_parts(each)]
+    tables = [part for each in found.pairs for part in (distance_table(each), "")]
     emit({**found.to_json(), "written": outputs.written}, *tables, found.signature, *outputs.written)

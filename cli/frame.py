@@ -15,6 +15,9 @@ from errtax.cli.configuration import configured_defaults
 from errtax.cli.paths import input_files
 from errtax.lm.visible import shown_message, visible
 
+WHOLE = 10_000
+"""Characters of a line where there is no terminal: tables are never broken there."""
+
 
 class Command(click.Command):
     """A command with the common options, an example in its help, and defaults from the configuration."""
@@ -57,6 +60,12 @@ def force_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--force", is_flag=True, help="Replace outputs that exist.")(function)
 
 
+def slices_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The option --slices: None where it is not given."""
+    text = "All slices, or none of them [default: those of layers that have up to four]."
+    return click.option("--slices/--no-slices", default=None, help=text)(function)
+
+
 def fail(message: str, code: int) -> NoReturn:
     """One line on stderr, whatever the message quotes, and the exit code."""
     click.echo(f"errtax: {shown_message(message)}", err=True)
@@ -64,7 +73,7 @@ def fail(message: str, code: int) -> NoReturn:
 
 
 def emit(document: dict[str, Any], *texts: Any) -> None:
-    """The result on stdout: the JSON document with --json, else the texts and rich tables.
+    """The result on stdout: the JSON document with --json, else the texts and tables.
 
     Where an output of the command took stdout (see `Outputs`), the texts go to stderr.
     """
@@ -75,10 +84,10 @@ def emit(document: dict[str, Any], *texts: Any) -> None:
         return
     stream = sys.stderr if click.get_current_context().obj.get("taken") else sys.stdout
     for text in texts:
-        if isinstance(text, str):
-            click.echo(visible(text), stream)
+        if isinstance(text, str) and (" " not in text or not is_terminal(stream)):
+            click.echo(visible(text), stream)  # signatures and paths can be copied, however long
         else:
-            _print(text, stream)
+            _print(visible(text) if isinstance(text, str) else text, stream)
 
 
 def _json(document: dict[str, Any]) -> str:
@@ -91,15 +100,20 @@ def _json(document: dict[str, Any]) -> str:
 
 
 def _print(item: Any, stream: Any) -> None:
-    """A table or a text; rich would break a title or a caption where its table ends, and it is often the wider one."""
-    from rich.table import Table
+    """A text or a table: within the width of a terminal, whole lines elsewhere."""
+    from rich.text import Text
 
-    above, below = (item.title, item.caption) if isinstance(item, Table) else (None, None)
-    if isinstance(item, Table):
-        item.title = item.caption = None
-    for part in (above, item, below):
-        if part is not None:
-            console(stream).print(part)
+    from errtax.reports.terminal import table_lines, wrapped
+
+    skin = console(stream)
+    lines = wrapped(Text(item), skin.width) if isinstance(item, str) else table_lines(item, skin.width)
+    for line in lines:
+        skin.print(line, soft_wrap=True)
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether a person reads the stream, in lines of some width."""
+    return bool(stream.isatty())
 
 
 def console(stream: Any) -> Any:
@@ -110,7 +124,7 @@ def console(stream: Any) -> Any:
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError  # rich would exit with 1, which says that a check failed
 
-    return Skin(file=stream, highlight=False, width=None if stream.isatty() else 10_000)
+    return Skin(file=stream, highlight=False, width=None if is_terminal(stream) else WHOLE)
 
 
 # --- notices and progress -----------------------------------------------------------------------------------------

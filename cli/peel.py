@@ -7,7 +7,7 @@ import click
 
 from errtax.cli.configuration import allow_config_code_option, require_own_code
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import force_option
+from errtax.cli.frame import force_option, slices_option
 from errtax.cli.paths import FILE, LOG, MODULE, OUTPUT
 from errtax.cli.peels import emit_peel, given_logs, identity_options, log_argument
 from errtax.cli.settings import layers_and_oracles, settings_of, settings_options
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 @allow_config_code_option
 @settings_options
 @identity_options
+@slices_option
 @force_option
 def command(
     logs: Path | None,
@@ -59,6 +60,7 @@ def command(
     oracles: tuple[str, ...],
     words: str,
     identity: "Identity",
+    slices: bool | None,
     force: bool,
     **given: Any,
 ) -> None:
@@ -76,4 +78,4 @@ def command(
     settings = settings_of(given, custom=layers_and_oracles(given, oracles))
     peel = identity.of(peel_files(PeelInputs(log, ngram, train_text, text, engine, words), settings))
     write_peel(output, peel, force)
-    emit_peel(peel, output)
+    emit_peel(peel, output, slices)

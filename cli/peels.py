@@ -60,13 +60,13 @@ def identity_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return collect
 
 
-def emit_peel(peel: "Peel", output: Path | None) -> None:
-    """A peel as its command shows it."""
-    from errtax.reports.terminal import summary_table
+def emit_peel(peel: "Peel", output: Path | None, slices: bool | None) -> None:
+    """A peel as its command shows it, with all `slices`, none, or those of layers that have few."""
+    from errtax.reports.tables import summary_table
     from errtax.taxonomy.statistics import statistics
     from errtax.taxonomy.summary import summarise
 
     summary, found = summarise(peel), statistics([peel])
     written = [] if output is None else [str(output)]
     document = {**summary.to_json(), "statistics": found.to_json(), "peel": output and str(output)}
-    emit(document, summary_table(summary, found), peel.signature, *written)
+    emit(document, summary_table(summary, found).folded(slices), peel.signature, *written)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import force_option
+from errtax.cli.frame import force_option, slices_option
 from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, OUTPUT
 from errtax.cli.peels import emit_peel
@@ -17,8 +17,9 @@ from errtax.cli.settings import layers_and_oracles, settings_of, settings_option
 @click.argument("peel", type=FILE)
 @click.option("-o", "--output", type=OUTPUT, help="Peel to write; without it only the table is printed.")
 @settings_options
+@slices_option
 @force_option
-def command(peel: Path, output: Path | None, force: bool, **given: Any) -> None:
+def command(peel: Path, output: Path | None, force: bool, slices: bool | None, **given: Any) -> None:
     """Peel again from the evidence in PEEL: other layers, another order, other thresholds.
 
     What is not given stays as it was in PEEL; --preset changes the thresholds, not the layers.
@@ -31,4 +32,4 @@ def command(peel: Path, output: Path | None, force: bool, **given: Any) -> None:
     asked = {**given, "layers": given["layers"] or found.settings.layers}
     again = repeel(found, settings_of(asked, found.settings, layers_and_oracles(asked, custom=found.settings.custom)))
     outputs.file(output, write_peel, again)
-    emit_peel(again, output)
+    emit_peel(again, output, slices)

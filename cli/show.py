@@ -33,7 +33,7 @@ def command(peel: Path, layer: str | None, slice: str | None, worst: int, width:
     from dataclasses import asdict
 
     from errtax.reports.excerpts import excerpt, worst_rows
-    from errtax.reports.terminal import excerpt_table
+    from errtax.reports.tables import excerpt_table
     from errtax.taxonomy.peel_file import read_peel
 
     table = read_peel(peel)

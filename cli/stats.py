@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import emit, notice
+from errtax.cli.frame import emit, notice, slices_option
 from errtax.cli.paths import FILE
 
 
@@ -18,15 +18,15 @@ from errtax.cli.paths import FILE
 )
 @click.option("--replicates", type=click.IntRange(100), default=2000, show_default=True, help="Of the bootstrap.")
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
-@click.option("--slices/--no-slices", default=True, show_default=True, help="Also the slices of each layer.")
-def command(peel: Path, block: int | None, replicates: int, seed: int, slices: bool) -> None:
+@slices_option
+def command(peel: Path, block: int | None, replicates: int, seed: int, slices: bool | None) -> None:
     """Shares of a peel with 95 % intervals, and what each layer explains whatever the order.
 
     fair share: each error divided among the layers that claim it (Shapley value).  any order: the least and the most
     that the layer takes in any order.  excess: bits above the one that a right symbol may cost.  recoverable: bits that
     the n-gram model of the slice would have saved.
     """
-    from errtax.reports.statistics import claims_table, statistics_table
+    from errtax.reports.tables import claims_table, statistics_table
     from errtax.taxonomy.bootstrap import Resampling
     from errtax.taxonomy.peel_file import read_peel_parts
     from errtax.taxonomy.statistics import statistics
@@ -34,4 +34,4 @@ def command(peel: Path, block: int | None, replicates: int, seed: int, slices: b
     found = statistics(read_peel_parts(peel), Resampling(block, replicates, seed))
     if found.warning:
         notice(found.warning)
-    emit(found.to_json(), statistics_table(found, slices), "", claims_table(found), found.signature)
+    emit(found.to_json(), statistics_table(found).folded(slices), "", claims_table(found), found.signature)

@@ -1,12 +1,11 @@
 """Reliability diagrams and the table of calibration errors."""
 
 from matplotlib.figure import Figure
-from rich.table import Table
-from rich.text import Text
 
 from errtax.reports.figure import new_figure
+from errtax.reports.numbers import count, percent
 from errtax.reports.palette import COLOURS, LETTERS
-from errtax.reports.statistics import percent
+from errtax.reports.table import Column, Row, Table
 from errtax.reports.wording import wrap_signature
 from errtax.taxonomy.calibration import Calibration
 
@@ -49,10 +48,8 @@ def calibration_figure(found: Calibration) -> Figure:
 
 def calibration_table(found: Calibration) -> Table:
     """A row a class of positions; 95 % intervals in brackets."""
-    table = Table(title=Text(found.model, "bold"), title_justify="left", box=None, pad_edge=False)
-    for head in ("positions", "n", "confidence", "right", "calibration error"):
-        table.add_column(head, justify="left" if head == "positions" else "right", no_wrap=True)
-    for each in found.classes:
-        cells = (percent(each.confidence), percent(each.accuracy), percent(each.error))
-        table.add_row(Text(each.title), f"{each.n:,}", *cells)
-    return table
+    shares = (Column(head, percent) for head in ("confidence", "right", "calibration error"))
+    rows = (
+        Row(each.title, (each.n, each.confidence, each.accuracy, each.error), name=each.name) for each in found.classes
+    )
+    return Table(found.model, "positions", (Column("n", count), *shares), tuple(rows))

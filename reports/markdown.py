@@ -1,12 +1,10 @@
 """A report in a few lines of Markdown, for a pull request."""
 
-from collections.abc import Sequence
-
 from errtax.lm.visible import visible
-from errtax.reports.palette import LETTERS
 from errtax.reports.results import Results
-from errtax.reports.statistics import percent
-from errtax.reports.wording import DIFFERENCE_HEADS, difference_cells, findings, headline
+from errtax.reports.table import Depth, Kind, Row, Table
+from errtax.reports.tables import comparison_table, statistics_table
+from errtax.reports.wording import findings, headline
 
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>|#~!&$@"})
 
@@ -21,23 +19,10 @@ def report_markdown(results: Results) -> str:
     lines += [f"{plain(text)}\n" for text in [" ".join(findings(each)) for each in summaries]]
     for each in found:
         lines += [f"### {plain(each.model)}", ""] if len(found) > 1 else []
-        lines += _table(
-            ["layer", "errors", "share [95 %]", "fair share", "bits a symbol"],
-            [
-                [
-                    f"{LETTERS[layer.name]} {plain(layer.title)}",
-                    f"{layer.count.value:,.0f}",
-                    percent(layer.share),
-                    percent(layer.fair),
-                    f"{layer.bits.value:.4f}",
-                ]
-                for layer in each.layers
-            ],
-        )
+        lines += markdown_table(statistics_table(each).depths(Depth.LAYER))
     for comparison in results.comparisons:
-        rows = [[plain(comparison.titles[layer.name]), *difference_cells(layer)] for layer in comparison.layers]
-        rows.append(["**all errors**", *difference_cells(comparison.total)])
-        lines += [f"### {plain(comparison.finding())}", "", *_table(["layer", *DIFFERENCE_HEADS], rows)]
+        rows = comparison_table(comparison).depths(Depth.LAYER, Depth.TOTAL)
+        lines += [f"### {plain(comparison.finding())}", "", *markdown_table(rows)]
     return "\n".join([*lines, *(f"`{visible(each.signature).replace('`', '')}`\n" for each in found)])
 
 
@@ -46,6 +31,24 @@ def plain(text: str) -> str:
     return " ".join(visible(text).translate(_SPECIAL).split())
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    bars = "|".join(["---", *["---:"] * (len(head) - 1)])
-    return [f"| {' | '.join(head)} |", f"|{bars}|", *(f"| {' | '.join(row)} |" for row in rows), ""]
+def markdown_table(table: Table) -> list[str]:
+    """The lines of a table, with an empty one after it; totals are bold."""
+    sides = ["---:" if column.kind is Kind.NUMBER else "---" for column in table.columns]
+    heads = [plain(head) for head in (table.label, *(column.head for column in table.columns))]
+    rows = [[_label(row), *map(plain_cell, table.drawn(row))] for row in table.rows]
+    return [
+        f"| {' | '.join(heads)} |",
+        f"|{'|'.join(['---', *sides])}|",
+        *(f"| {' | '.join(row)} |" for row in rows),
+        "",
+    ]
+
+
+def _label(row: Row) -> str:
+    label = plain(f"{row.letter} {row.label}".strip())
+    return f"**{label}**" if row.depth is Depth.TOTAL else label
+
+
+def plain_cell(text: str) -> str:
+    """A cell: numbers keep their brackets."""
+    return visible(text).replace("|", "\\|")

@@ -33,6 +33,7 @@ from errtax.lm.visible import visible
 from errtax.oracle.word_rule import PATTERN
 from errtax.reports.bars import bars_figure, difference_figure
 from errtax.reports.excerpts import excerpt, worst_rows
+from errtax.reports.frames import frame_of
 from errtax.reports.page import report_page
 from errtax.reports.page_tables import comparison_html, summary_html
 from errtax.reports.picture import Picture
@@ -40,12 +41,12 @@ from errtax.reports.pie import pie_figure
 from errtax.reports.python_words import speaks_python
 from errtax.reports.results import results_of
 from errtax.reports.views import CalibrationView, CheckView, TrendView
+from errtax.reports.tables import comparison_table, fair_table, statistics_table
 from errtax.reports.wording import findings
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
 from errtax.taxonomy.calibration import calibration
 from errtax.taxonomy.check import check
 from errtax.taxonomy.comparison import Comparison, compare
-from errtax.taxonomy.difference import Difference
 from errtax.taxonomy.identity import Identity, distinct_peels, identities
 from errtax.taxonomy.layers.registry import PARAMETERS
 from errtax.taxonomy.limits import parse_limits
@@ -55,7 +56,7 @@ from errtax.taxonomy.peel_file import frame_of_peel, read_peel, write_peel
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.repeel import repeel
 from errtax.taxonomy.settings import PRESETS, Criterion, Settings
-from errtax.taxonomy.statistics import Interval, PartStatistics, Statistics, statistics
+from errtax.taxonomy.statistics import Statistics, statistics
 from errtax.taxonomy.summary import Summary, summarise
 from errtax.taxonomy.trend import trend as taxonomy_trend
 
@@ -185,12 +186,8 @@ class PeelView:
         Columns: errors; share of the errors, and the ends of its 95 % interval; bits, excess and recoverable bits per
         symbol of the text.
         """
-        layers = self.statistics.layers
-        if not slices:
-            return pd.DataFrame([_row(layer) for layer in layers], index=_index([layer.name for layer in layers]))
-        parts = [(layer.name, part) for layer in layers for part in layer.slices]
-        index = pd.MultiIndex.from_tuples([(name, part.name) for name, part in parts], names=["layer", "slice"])
-        return pd.DataFrame([_row(part) for _, part in parts], index=index)
+        names = ("errors", "share", "bits", "excess", "recoverable")
+        return frame_of(statistics_table(self.statistics), names, slices)
 
     def fair(self) -> pd.DataFrame:
         """A row a layer that shares the errors: its share whatever the order of layers.
@@ -198,15 +195,7 @@ class PeelView:
         Columns: fair (Shapley's share, with its interval), unique and solo (the least and the most in any order), and
         fair_bits per symbol.
         """
-        layers = [layer for layer in self.statistics.layers if layer.fair is not None]
-        rows = [
-            {
-                **_interval("fair", layer.fair),
-                **{name: getattr(layer, name).value for name in ("unique", "solo", "fair_bits")},
-            }
-            for layer in layers
-        ]
-        return pd.DataFrame(rows, index=_index([layer.name for layer in layers]))
+        return frame_of(fair_table(self.statistics))
 
     @speaks_python
     def compare(self, other: "PeelView", resampling: Resampling = STANDARD) -> "ComparisonView":
@@ -295,13 +284,7 @@ class ComparisonView:
         Columns: before, after, fixed, kept, new; saved with the ends of its 95 % interval; p, adjusted by Holm; tied;
         and the same of bits per symbol: bits_before, bits_after, bits_saved, bits_p, bits_tied.
         """
-        layers = self.comparison.layers
-        if not slices:
-            rows = [*layers, self.comparison.total]
-            return pd.DataFrame([_difference(row) for row in rows], index=_index([row.name for row in rows]))
-        parts = [(layer.name, part) for layer in layers for part in layer.slices]
-        index = pd.MultiIndex.from_tuples([(name, part.name) for name, part in parts], names=["layer", "slice"])
-        return pd.DataFrame([_difference(part) for _, part in parts], index=index)
+        return frame_of(comparison_table(self.comparison, bits=True), slices=slices)
 
     def __repr__(self) -> str:
         """The finding."""
@@ -324,29 +307,3 @@ class Plots:
     def bars(self) -> Picture:
         """The same as bars."""
         return Picture(bars_figure(self.summaries))
-
-
-def _index(names: Sequence[str]) -> pd.Index:
-    return pd.Index(names, name="layer")
-
-
-def _interval(name: str, interval: Interval | None) -> dict[str, float | None]:
-    value, low, high = interval or (None, None, None)
-    return {name: value, f"{name}_low": low, f"{name}_high": high}
-
-
-def _row(part: PartStatistics) -> dict[str, Any]:
-    return {
-        "errors": int(part.count.value),
-        **_interval("share", part.share),
-        "bits": part.bits.value,
-        "excess": part.excess.value,
-        "recoverable": None if part.recoverable is None else part.recoverable.value,
-    }
-
-
-def _difference(row: Difference) -> dict[str, Any]:
-    counts = {name: getattr(row, name) for name in ("before", "after", "fixed", "kept", "new")}
-    bits = {"bits_before": row.bits.before, "bits_after": row.bits.after, **_interval("bits_saved", row.bits.saved)}
-    errors = {**counts, **_interval("saved", row.net), "p": row.adjusted, "tied": row.tied}
-    return {**errors, **bits, "bits_p": row.bits.adjusted, "bits_tied": row.bits.tied}

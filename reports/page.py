@@ -12,6 +12,7 @@ from errtax.lm.visible import visible
 from errtax.reports.bars import bars_figure
 from errtax.reports.document import STYLE, asset, document
 from errtax.reports.excerpts import Excerpt, excerpt, sample_rows
+from errtax.reports.numbers import percent
 from errtax.reports.page_data import LIMIT, page_data
 from errtax.reports.page_tables import (
     comparison_section,
@@ -23,7 +24,6 @@ from errtax.reports.page_tables import (
 )
 from errtax.reports.palette import LETTERS
 from errtax.reports.results import Results
-from errtax.reports.statistics import percent
 from errtax.reports.windows import worst_windows
 from errtax.reports.wording import findings, headline
 from errtax.taxonomy.comparison import Comparison

@@ -10,8 +10,9 @@ from errtax.reports.bars import difference_figure
 from errtax.reports.document import table
 from errtax.reports.figure import svg_of
 from errtax.reports.palette import COLOURS, LETTERS
-from errtax.reports.statistics import STATISTICS_HEADS, statistics_cells
-from errtax.reports.wording import DIFFERENCE_HEADS, HYPOTHESIS, difference_cells
+from errtax.reports.table import Depth, Table
+from errtax.reports.tables import bits_table, claims_table, comparison_table, statistics_table, summary_table
+from errtax.reports.wording import HYPOTHESIS
 from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.statistics import Statistics
@@ -50,50 +51,39 @@ def table_row(kind: str, label: str, layer: str | None, values: Sequence[str]) -
     return f'<tr class="{kind}">{first}{"".join(f"<td>{escape(value)}</td>" for value in values)}</tr>'
 
 
+def html_table(record: Table) -> str:
+    """A table of the page, without its title."""
+    rows = [
+        table_row(
+            "" if row.depth in (Depth.SLICE, Depth.PLAIN) else row.depth,
+            f"{row.letter}  {row.label}" if row.letter else f"  {row.label}" if row.depth is Depth.SLICE else row.label,
+            row.layer,
+            record.drawn(row),
+        )
+        for row in record.rows
+    ]
+    return wide_table((record.label, *(column.head for column in record.columns)), rows)
+
+
 def statistics_html(found: Statistics, named: bool) -> str:
     """Layers and slices of one model with intervals and order-free shares, under its name if it is `named`."""
-    rows = []
-    for layer in found.layers:
-        label = f"{LETTERS[layer.name]}  {layer.title}"
-        rows.append(table_row("layer", label, layer.name, statistics_cells(layer, layer)))
-        if len(layer.slices) > 1:
-            rows += [table_row("", f"  {part.name}", layer.name, statistics_cells(part, None)) for part in layer.slices]
     heading = f"<h3>{escape(found.model)}</h3>" if named else ""
     note = (
         "<p>In brackets: 95 % intervals. Fair share: each error divided among the layers that claim it. Any order: the "
         "least and the most that the layer takes in any order of layers. Excess: bits above the one that a right "
         "symbol may cost. Recoverable: bits that the n-gram model would have saved.</p>"
     )
-    return heading + wide_table(("layer / slice", *STATISTICS_HEADS), rows) + note
+    return heading + html_table(statistics_table(found)) + note
 
 
 def summary_html(summary: Summary) -> str:
     """The layers and slices of one model as a table."""
-    rows = []
-    for layer in summary.layers:
-        values = (f"{layer.count:,}", f"{100 * layer.share:.2f} %", f"{layer.bits:.4f}")
-        rows.append(table_row("layer", f"{LETTERS[layer.name]}  {layer.title}", layer.name, values))
-        if len(layer.slices) > 1:
-            for part in layer.slices:
-                values = (f"{part.count:,}", f"{100 * part.share:.2f} %", f"{part.bits:.4f}")
-                rows.append(table_row("", f"  {part.name}", layer.name, values))
-    errors = (f"{summary.errors:,}", "100 %", f"{summary.bits - summary.correct_bits:.4f}")
-    correct = (f"{summary.positions - summary.errors:,}", "", f"{summary.correct_bits:.4f}")
-    rows += [table_row("total", "all errors", None, errors), table_row("", "correct symbols", None, correct)]
-    head = ("layer / slice", "errors", "share of errors", "bits per symbol")
-    return f"<h3>{escape(summary.model)}</h3>" + wide_table(head, rows)
+    return f"<h3>{escape(summary.model)}</h3>" + html_table(summary_table(summary))
 
 
 def comparison_html(comparison: Comparison) -> str:
     """What one model saves against the baseline, as a table."""
-    rows = []
-    for layer in comparison.layers:
-        label = f"{LETTERS[layer.name]}  {comparison.titles[layer.name]}"
-        rows.append(table_row("layer", label, layer.name, difference_cells(layer)))
-        if len(layer.slices) > 1:
-            rows += [table_row("", f"  {part.name}", layer.name, difference_cells(part)) for part in layer.slices]
-    rows.append(table_row("total", "all errors", None, difference_cells(comparison.total)))
-    numbers = wide_table(("layer / slice", *DIFFERENCE_HEADS), rows)
+    numbers = html_table(comparison_table(comparison)) + "<p>Bits per symbol:</p>" + html_table(bits_table(comparison))
     return f"<h3>{escape(comparison.other.model)}</h3>{numbers}<p>{escape(HYPOTHESIS)}</p>"
 
 
@@ -121,10 +111,6 @@ def overlaps_section(found: Statistics, whole: bool) -> list[str]:
     heads = "".join(f'<th scope="col" class="dot">{LETTERS[name]}</th>' for name in both)
     numbers = '<th scope="col">errors</th><th scope="col">share</th><td></td>'
     head = f'<tr><th scope="col" class="t">claimed by exactly</th>{heads}{numbers}</tr>'
-    pairs = [
-        table_row("", titles[a], a, ["" if a == b else f"{100 * share:.1f} %" for b, share in row.items()])
-        for a, row in both.items()
-    ]
     follows = " It follows the controls above." if whole else ""
     return [
         f'<h2 id="overlaps">Overlaps</h2><p>How many errors of {escape(found.model)} exactly these layers claim; boost '
@@ -132,5 +118,5 @@ def overlaps_section(found: Statistics, whole: bool) -> list[str]:
         f'<div class="scroll"><table id="overlap-table"><thead>{head}</thead>',
         f"<tbody>{''.join(rows)}</tbody></table></div>",
         "<h3>Of what a layer claims, the share that each other layer claims, too</h3>",
-        wide_table(("layer", *(titles[name] for name in both)), pairs),
+        html_table(claims_table(found)),
     ]

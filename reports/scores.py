@@ -3,7 +3,8 @@
 import math
 from collections.abc import Mapping
 
-from rich.table import Table
+from errtax.reports.numbers import bits
+from errtax.reports.table import Column, Row, Table
 
 
 def entropy_rows(entropies: Mapping[int, float]) -> list[dict[str, float]]:
@@ -16,9 +17,6 @@ def entropy_rows(entropies: Mapping[int, float]) -> list[dict[str, float]]:
 
 def entropy_table(entropies: Mapping[int, float]) -> Table:
     """The same as a table."""
-    table = Table(box=None, pad_edge=False)
-    for name in ("order", "context", "nats", "bits"):
-        table.add_column(name, justify="right")
-    for row in entropy_rows(entropies):
-        table.add_row(f"{row['order']}", f"{row['context']}", f"{row['nats']:.4f}", f"{row['bits']:.4f}")
-    return table
+    columns = (Column("context"), Column("nats", bits), Column("bits", bits))
+    rows = (Row(f"{row['order']}", (row["context"], row["nats"], row["bits"])) for row in entropy_rows(entropies))
+    return Table("", "order", columns, tuple(rows))

@@ -1,115 +1,145 @@
-"""Tables for the terminal."""
+"""Tables on a terminal: whole at any width.
+
+Where the columns do not fit beside each other, some move below, under the labels again: those of the highest rank
+first.  Texts then stand below their rows.  No number is ever cut.
+"""
 
 from collections.abc import Sequence
+from io import StringIO
 
-from rich.table import Table
+from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.console import Console
 from rich.text import Text
 
-from errtax.reports.excerpts import Excerpt
-from errtax.reports.palette import COLOURS, LETTERS
-from errtax.reports.wording import BITS_HEADS, DIFFERENCE_HEADS, bits_cells, difference_cells, headline, ngram_line
-from errtax.taxonomy.comparison import Comparison
-from errtax.taxonomy.statistics import Interval, Statistics
-from errtax.taxonomy.summary import Summary
+from errtax.lm.visible import visible
+from errtax.reports.palette import COLOURS
+from errtax.reports.table import Depth, Kind, Marked, Row, Table
+
+_GAP = 2
+_HEAD = 12
+"""Where there is too little room, heads are broken into lines at spaces; a longer word than this is broken, too."""
+_LABEL = 16
+"""And labels are not broken into shorter ones than this."""
 
 
-def summary_table(summary: Summary, found: Statistics | None = None) -> Table:
-    """Layers and slices of one model; with statistics also the intervals of the shares, and fair shares."""
-    intervals = {} if found is None else {layer.name: layer for layer in found.layers}
-    title = Text(headline(summary), "bold")  # names are text, not markup
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.caption, table.caption_justify = ngram_line(summary), "left"
-    table.add_column("")
-    table.add_column("layer / slice", no_wrap=True)
-    for name in ("errors", "share", "bits/symbol", *(("95 % of the share", "fair share") if found else ())):
-        table.add_column(name, justify="right", no_wrap=True)
-    for layer in summary.layers:
-        known = intervals.get(layer.name)
-        style = f"bold {COLOURS[layer.name]}"
-        table.add_row(
-            Text(LETTERS[layer.name], style),
-            Text(layer.title, style),
-            f"[bold]{layer.count:,}[/]",
-            f"[bold]{100 * layer.share:.2f} %[/]",
-            f"[bold]{layer.bits:.4f}[/]",
-            *(() if known is None else (_ends(known.share), _percent(known.fair))),
-        )
-        if len(layer.slices) > 1:
-            for part in layer.slices:
-                table.add_row("", f"  {part.name}", f"{part.count:,}", f"{100 * part.share:.2f} %", f"{part.bits:.4f}")
-    correct = summary.positions - summary.errors
-    table.add_row(
-        "",
-        "errors",
-        f"{summary.errors:,}",
-        "100.00 %",
-        f"{summary.bits - summary.correct_bits:.4f}",
-        style="bold",
-    )
-    table.add_row("", "correct symbols", f"{correct:,}", "", f"{summary.correct_bits:.4f}")
-    return table
+def table_lines(table: Table, width: int) -> list[Text]:
+    """The lines of a table, title and note included; none is wider than `width`, unless a single cell is."""
+    drawing = _Drawing(table, width)
+    lines = wrapped(Text(visible(table.title), "bold"), width) if table.title else []
+    for k, block in enumerate(drawing.blocks()):
+        lines += [Text(""), *drawing.lines(block, first=False)] if k else drawing.lines(block, first=True)
+    return lines + (wrapped(Text(visible(table.note)), width) if table.note else [])
 
 
-def _ends(share: Interval) -> str:
-    return "" if share.low is None or share.high is None else f"{100 * share.low:.2f} – {100 * share.high:.2f} %"
+def wrapped(text: Text, width: int) -> list[Text]:
+    """A text in lines of at most `width`, broken at spaces where there are any."""
+    console = Console(file=StringIO(), width=width)
+    return list(text.wrap(console, width, overflow="fold"))
 
 
-def _percent(share: Interval | None) -> str:
-    return "" if share is None else f"{100 * share.value:.2f} %"
+class _Drawing:
+    """A table, and what it takes up."""
+
+    def __init__(self, table: Table, width: int) -> None:
+        self.width = width
+        self.rows, self.columns = table.rows, table.columns
+        self.drawn = [[visible(cell) for cell in table.drawn(row)] for row in table.rows]
+        letters = max((len(row.letter) for row in table.rows), default=0)
+        self.labels = [_label(row, letters) for row in table.rows]
+        self.head = " " * (letters + 1 if letters else 0) + visible(table.label)
+        self.values = [max((cell_len(row[k]) for row in self.drawn), default=0) for k in range(len(table.columns))]
+        self.label_width = max(map(cell_len, (self.head, *self.labels)))
+        beside = [max(cell_len(c.head), n) for c, n in zip(self.columns, self.values, strict=True)]
+        self.roomy = self.label_width + sum(beside) + _GAP * len(beside) <= width
+        self.widths = beside
+        if not self.roomy:
+            words = [max(map(cell_len, visible(column.head).split()), default=0) for column in self.columns]
+            narrow = [max(v, min(word, _HEAD)) for v, word in zip(self.values, words, strict=True)]
+            self.widths = [min(w, n) for w, n in zip(beside, narrow, strict=True)]
+            widest = max((self.widths[k] for k in self.beside), default=0)
+            self.label_width = min(self.label_width, max(width - _GAP - widest, _LABEL))
+
+    @property
+    def beside(self) -> list[int]:
+        """The columns that stand beside the labels: all, or all but texts."""
+        return [k for k, column in enumerate(self.columns) if self.roomy or column.kind is not Kind.TEXT]
+
+    def blocks(self) -> list[list[int]]:
+        """The columns of each block; those of one rank stay together if they can."""
+        blocks: list[list[int]] = [[]]
+        for rank in sorted({self.columns[k].rank for k in self.beside}):
+            together = [k for k in self.beside if self.columns[k].rank == rank]
+            for group in [together] if self._fit(together) else [[k] for k in together]:
+                if blocks[-1] and not self._fit([*blocks[-1], *group]):
+                    blocks.append([])
+                blocks[-1] += group
+        return [sorted(block) for block in blocks]
+
+    def _fit(self, columns: Sequence[int]) -> bool:
+        return self.label_width + sum(_GAP + self.widths[k] for k in columns) <= self.width
+
+    def lines(self, block: Sequence[int], first: bool) -> list[Text]:
+        """The lines of a block: heads, rows, and in the first of them the texts below their rows."""
+        heads = [self._broken(self.columns[k].head, self.widths[k]) for k in block]
+        height = max(map(len, heads), default=1)
+        tops = [[*[""] * (height - len(head)), *head] for head in heads]
+        labels = [*[""] * (height - 1), self.head]
+        lines = [self._line(labels[h], [top[h] for top in tops], block) for h in range(height)]
+        below = [k for k, column in enumerate(self.columns) if column.kind is Kind.TEXT and first and not self.roomy]
+        for number, row in enumerate(self.rows):
+            if not first and not any(self.drawn[number][k] for k in block):
+                continue
+            lines += self._row(number, row, block)
+            lines += [line for k in below for line in self._text(row.cells[k], row)]
+        return lines
+
+    def _broken(self, head: str, width: int) -> list[str]:
+        return [line.plain.rstrip() for line in wrapped(Text(visible(head)), max(width, 1))]
+
+    def _row(self, number: int, row: Row, block: Sequence[int]) -> list[Text]:
+        label, *rest = chop_cells(self.labels[number], self.label_width) or [""]
+        cells = [self.drawn[number][k] for k in block]
+        texts = {j: row.cells[k] for j, k in enumerate(block) if isinstance(row.cells[k], Marked)}
+        line = self._line(label, cells, block, texts, row)
+        return [line, *(Text(part, _style(row)) for part in rest)]
+
+    def _line(
+        self,
+        label: str,
+        cells: Sequence[str],
+        block: Sequence[int],
+        marked: dict[int, Marked] | None = None,
+        row: Row | None = None,
+    ) -> Text:
+        line = Text(set_cell_size(label, self.label_width), _style(row))
+        bold = "bold" if row and row.depth in (Depth.LAYER, Depth.TOTAL) else ""
+        for j, (k, cell) in enumerate(zip(block, cells, strict=True)):
+            room = " " * max(self.widths[k] - cell_len(cell), 0)
+            shown = _marked((marked or {})[j], row) if j in (marked or {}) else Text(cell, bold)
+            number = self.columns[k].kind is Kind.NUMBER
+            line += Text(" " * _GAP + (room if number else "")) + shown + Text("" if number else room)
+        line.rstrip()
+        return line
+
+    def _text(self, value: object, row: Row) -> list[Text]:
+        shown = _marked(value, row) if isinstance(value, Marked) else Text(visible(str(value)))
+        return [Text("    ") + line for line in wrapped(shown, self.width - 4)]
 
 
-def comparison_table(comparison: Comparison, slices: bool = False) -> Table:
-    """Layers of two models, and what the other saves against the baseline; with `slices` those, too."""
-    title = Text(f"{comparison.other.model} against {comparison.baseline.model} (baseline)", "bold")
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for name in ("", "layer / slice" if slices else "layer"):
-        table.add_column(name, no_wrap=True)
-    for name in DIFFERENCE_HEADS:
-        table.add_column(name, justify="right", no_wrap=True)
-    for layer in comparison.layers:
-        table.add_row(LETTERS[layer.name], comparison.titles[layer.name], *difference_cells(layer), style="bold")
-        for part in layer.slices if slices and len(layer.slices) > 1 else ():
-            table.add_row("", f"  {part.name}", *difference_cells(part))
-    table.add_row("", "all errors", *difference_cells(comparison.total), style="bold")
-    return table
+def _label(row: Row, letters: int) -> str:
+    indent = "" if not letters else " " * (letters + 1)
+    if row.depth is Depth.LAYER:
+        return f"{row.letter.ljust(letters)} {visible(row.label)}"
+    return f"{indent}{'  ' if row.depth is Depth.SLICE else ''}{visible(row.label)}"
 
 
-def bits_table(comparison: Comparison) -> Table:
-    """Bits per symbol of two models on the errors of each layer, on correct symbols, and in all: they sum up."""
-    table = Table(title=Text("bits per symbol", "bold"), title_justify="left", box=None, pad_edge=False)
-    for name in ("", "on the errors of"):
-        table.add_column(name, no_wrap=True)
-    for name in BITS_HEADS:
-        table.add_column(name, justify="right", no_wrap=True)
-    for layer in comparison.layers:
-        table.add_row(LETTERS[layer.name], comparison.titles[layer.name], *bits_cells(layer.bits))
-    table.add_row("", "(correct symbols)", *bits_cells(comparison.correct))
-    table.add_row("", "all symbols", *bits_cells(comparison.total.bits), style="bold")
-    return table
+def _style(row: Row | None) -> str:
+    if row is None or row.depth in (Depth.SLICE, Depth.PLAIN):
+        return ""
+    return f"bold {COLOURS[row.layer]}" if row.layer else "bold"
 
 
-def overview_table(comparisons: Sequence[Comparison]) -> Table:
-    """Several models against one baseline: all errors, a row a model."""
-    title = Text(f"against {comparisons[0].baseline.model} (baseline)", "bold")
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("model", no_wrap=True)
-    for name in DIFFERENCE_HEADS[:-2]:
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("p", justify="right", no_wrap=True)
-    for comparison in comparisons:
-        cells = difference_cells(comparison.total)
-        table.add_row(Text(comparison.other.model), *cells[:-2], cells[-1])
-    return table
-
-
-def excerpt_table(excerpts: Sequence[Excerpt]) -> Table:
-    """Errors in their context: what stood before, the symbol, what came after."""
-    table = Table(box=None, pad_edge=False)
-    for name in ("position", "p", "layer", "slice"):
-        table.add_column(name, justify="right" if name in ("position", "p") else "left", no_wrap=True)
-    table.add_column("context", overflow="fold")
-    table.add_column("evidence", overflow="fold")
-    for item in excerpts:
-        context = Text(item.before) + Text(f"‹{item.symbol}›", f"bold {COLOURS[item.layer]}") + Text(item.after)
-        table.add_row(f"{item.position:,}", f"{item.p:.3g}", item.layer, item.slice, context, item.evidence)
-    return table
+def _marked(value: Marked, row: Row | None) -> Text:
+    colour = COLOURS[row.layer] if row and row.layer else ""
+    before, mark, after = map(visible, value)
+    return Text(before) + Text(f"‹{mark}›", f"bold {colour}".strip()) + Text(after)

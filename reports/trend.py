@@ -2,11 +2,11 @@
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
-from rich.table import Table
-from rich.text import Text
 
 from errtax.reports.figure import new_figure
+from errtax.reports.numbers import with_ends
 from errtax.reports.palette import COLOURS, LETTERS
+from errtax.reports.table import Column, Row, Table
 from errtax.reports.wording import short_number, wrap_signature
 from errtax.taxonomy.trend import Trend
 
@@ -54,14 +54,11 @@ def trend_figure(found: Trend) -> Figure:
 
 def trend_table(found: Trend) -> Table:
     """A row a class: its rate in each model, and the slope with its interval."""
-    title = Text(f"errors in % of {found.positions:,} positions, by {found.by}", "bold")
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("class", no_wrap=True)
-    for model, x in zip(found.models, found.scale, strict=True):
-        table.add_column(Text(f"{model}\n{x:,.0f}"), justify="right")
-    table.add_column("for 10 times as many [95 %]", justify="right", no_wrap=True)
-    for each in found.classes:
-        ends = "" if each.slope.low is None else f" [{each.slope.low:+.3f}, {each.slope.high:+.3f}]"
-        rates = [f"{rate.value:.2f}" for rate in each.rates]
-        table.add_row(Text(each.title), *rates, f"{each.slope.value:+.3f}{ends}")
-    return table
+    slope = Column("for 10 times as many [95 %]", lambda interval: with_ends(interval, "+.3f"))
+    models = tuple(
+        Column(f"{model} {x:,.0f}", lambda rate: f"{rate.value:.2f}")
+        for model, x in zip(found.models, found.scale, strict=True)
+    )
+    rows = (Row(each.title, (each.slope, *each.rates), name=each.name) for each in found.classes)
+    title = f"errors in % of {found.positions:,} positions, by {found.by}"
+    return Table(title, "class", (slope, *models), tuple(rows))

@@ -3,7 +3,6 @@
 import re
 
 from errtax.lm.visible import visible
-from errtax.taxonomy.difference import BitsDifference, Difference
 from errtax.taxonomy.summary import Summary
 
 
@@ -37,38 +36,11 @@ def findings(summary: Summary) -> list[str]:
     ]
 
 
-DIFFERENCE_HEADS = ("before", "after", "fixed", "kept", "new", "saved [95 %]", "of all saved [95 %]", "p (Holm)")
 HYPOTHESIS = (
     "p: had either model made the other's errors in each document, stream or block of symbols by the toss of a coin, a "
     "difference as large would come up with this probability (two-sided; Holm's adjustment over all rows of a kind). "
     "tied: p of 0.05 or more."
 )
-
-
-def difference_cells(item: Difference) -> tuple[str, ...]:
-    """A row under `DIFFERENCE_HEADS`."""
-    counts = tuple(f"{count:,}" for count in (item.before, item.after, item.fixed, item.kept, item.new))
-    net, share = f"{item.saved:+,}", ""
-    if item.net.low is not None and item.net.high is not None:
-        net += f" [{item.net.low:+,.0f}, {item.net.high:+,.0f}]"
-    if item.share is not None:
-        share = f"{100 * item.share.value:.1f} %"
-        if item.share.low is not None and item.share.high is not None:
-            share = f"{100 * item.share.value:.1f} [{100 * item.share.low:.1f}, {100 * item.share.high:.1f}] %"
-    p = f"{item.adjusted:.2g}"
-    return (*counts, net, share, f"tied, {p}" if item.tied else p)
-
-
-BITS_HEADS = ("before", "after", "saved [95 %]", "p (Holm)")
-
-
-def bits_cells(item: BitsDifference) -> tuple[str, ...]:
-    """A row under `BITS_HEADS`: bits per symbol of the text."""
-    saved = f"{item.saved.value:+.4f}"
-    if item.saved.low is not None and item.saved.high is not None:
-        saved += f" [{item.saved.low:+.4f}, {item.saved.high:+.4f}]"
-    p = "" if item.adjusted is None else f"{item.adjusted:.2g}"
-    return f"{item.before:.4f}", f"{item.after:.4f}", saved, f"tied, {p}" if item.tied else p
 
 
 def short_number(value: float, _: object = None) -> str:

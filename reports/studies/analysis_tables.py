@@ -1,11 +1,10 @@
-"""Tables for the terminal: distances of pairs, overlaps of errors."""
+"""Tables: distances of pairs, overlaps of errors."""
 
-from collections.abc import Iterable
-
-from rich.table import Table
-from rich.text import Text
+from collections.abc import Iterable, Iterator
 
 from errtax.lm.text import Unit, symbol_name
+from errtax.reports.numbers import bits, count, share
+from errtax.reports.table import Column, Depth, Row, Table
 from errtax.taxonomy.studies.distance import DistanceBin, PairDistances
 from errtax.taxonomy.studies.overlap import Overlap
 
@@ -24,24 +23,19 @@ def left_out_sentence(pair: PairDistances) -> str:
     return "; ".join([*said, f"not predicted: {', '.join(missing)}"] if missing else said) + "."
 
 
-def distance_parts(pair: PairDistances) -> list[Table | Text | str]:
-    """A heading, the table, and what it leaves out; the heading is often wider than the table."""
-    heading = Text(f"{pair.pair}  mean probability of the closing symbol ± its standard error", "bold")
-    return [heading, distance_table(pair), left_out_sentence(pair), ""]
-
-
 def distance_table(pair: PairDistances) -> Table:
     """One row a bin: mean ± standard error of each model; n once where it is the same for all of them."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("distance", justify="right", no_wrap=True)
     shared = same_counts(pair)
-    for curve in pair.curves:
-        if not shared or curve is pair.curves[0]:
-            table.add_column("n", justify="right", no_wrap=True)
-        table.add_column(Text(curve.name), justify="right", no_wrap=True)
-    for bins in zip(*(curve.bins for curve in pair.curves), strict=True):
-        table.add_row(f"{bins[0].low}–{bins[0].high}", *_cells(bins, shared))
-    return table
+    columns: list[Column] = []
+    for k, curve in enumerate(pair.curves):
+        columns += [] if shared and k else [Column("n", count)]
+        columns.append(Column(curve.name))
+    rows = (
+        Row(f"{bins[0].low}–{bins[0].high}", tuple(_cells(bins, shared)))
+        for bins in zip(*(curve.bins for curve in pair.curves), strict=True)
+    )
+    title = f"{pair.pair}  mean probability of the closing symbol ± its standard error"
+    return Table(title, "distance", tuple(columns), tuple(rows), left_out_sentence(pair))
 
 
 def same_counts(pair: PairDistances) -> bool:
@@ -49,14 +43,12 @@ def same_counts(pair: PairDistances) -> bool:
     return len({tuple(b.n for b in curve.bins) for curve in pair.curves}) == 1
 
 
-def _cells(bins: Iterable[DistanceBin], shared: bool) -> list[str]:
-    cells = []
+def _cells(bins: Iterable[DistanceBin], shared: bool) -> Iterator[int | str]:
     for k, b in enumerate(bins):
         if not shared or k == 0:
-            cells.append(f"{b.n:,}")
+            yield b.n
         mean = "" if b.mean is None else f"{b.mean:.4f}"
-        cells.append(mean if b.sem is None else f"{mean} ± {b.sem:.4f}")
-    return cells
+        yield mean if b.sem is None else f"{mean} ± {b.sem:.4f}"
 
 
 def region_label(members: Iterable[str], total: int) -> str:
@@ -69,32 +61,30 @@ def region_label(members: Iterable[str], total: int) -> str:
 
 def error_overlap_table(overlap: Overlap) -> Table:
     """One row a member, then one a region of the Venn diagram, in percent of the test set."""
-    title = Text(f"errors ({overlap.criterion}) in % of {overlap.positions:,} positions", "bold")
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    table.add_column("wrong", no_wrap=True)
-    for name in ("positions", "share"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for k, name in enumerate(overlap.members):
-        count = overlap.errors(k)
-        table.add_row(Text(name), f"{count:,}", f"{100 * count / overlap.positions:.2f} %", style="bold")
+    members = ((name, overlap.errors(k)) for k, name in enumerate(overlap.members))
+    rows = [Row(name, (n, n / overlap.positions), Depth.TOTAL) for name, n in members]
     for region in sorted(overlap.regions, key=lambda region: (-len(region.members), region.members)):
         label = region_label(region.members, len(overlap.members))
-        table.add_row(Text(f"  {label}"), f"{region.count:,}", f"{100 * region.share:.2f} %")
-    table.add_row("not predicted by all: left out", f"{overlap.left_out:,}", "")
-    return table
+        rows.append(Row(label, (region.count, region.share), Depth.SLICE))
+    rows.append(Row("not predicted by all: left out", (overlap.left_out, None)))
+    title = f"errors ({overlap.criterion}) in % of {overlap.positions:,} positions"
+    return Table(title, "wrong", (Column("positions", count), Column("share", share)), tuple(rows))
 
 
 def advantages_table(overlap: Overlap) -> Table:
     """The symbols that the first two members know most differently."""
     first, second = overlap.members[:2]
-    title = f"mean probability of the correct symbol, symbols with n ≥ {overlap.min_count}"
-    table = Table(title=Text(title, "bold"), title_justify="left", box=None, pad_edge=False)
-    for name in ("symbol", "n", first, second, "difference"):
-        table.add_column(Text(name), justify="left" if name == "symbol" else "right", no_wrap=True)
+    columns = (
+        Column("n", count),
+        Column(first, bits),
+        Column(second, bits),
+        Column("difference", lambda value: f"{value:+.4f}"),
+    )
     by_symbol = overlap.by_symbol
-    ahead = [*by_symbol.advantages(overlap.min_count), *by_symbol.disadvantages(overlap.min_count)[::-1]]
-    for s in ahead:
+    rows = []
+    for s in [*by_symbol.advantages(overlap.min_count), *by_symbol.disadvantages(overlap.min_count)[::-1]]:
         a, b = by_symbol.mean[0, s], by_symbol.mean[1, s]
-        label = Text(symbol_name(int(by_symbol.codes[s]), Unit(overlap.unit)))
-        table.add_row(label, f"{by_symbol.n[s]:,}", f"{a:.4f}", f"{b:.4f}", f"{a - b:+.4f}")
-    return table
+        label = symbol_name(int(by_symbol.codes[s]), Unit(overlap.unit))
+        rows.append(Row(label, (int(by_symbol.n[s]), a, b, a - b)))
+    title = f"mean probability of the correct symbol, symbols with n ≥ {overlap.min_count}"
+    return Table(title, "symbol", columns, tuple(rows))

@@ -1,26 +1,19 @@
-"""The best cells of each feature, for the terminal."""
-
-from rich.table import Table
-from rich.text import Text
+"""The best cells of each feature, as a table."""
 
 from errtax.reports.studies.cells_page import amount, left_out
+from errtax.reports.table import Column, Row, Table
 from errtax.taxonomy.studies.cells import CellStudy
 
-_BEST = 3
+_BEST = ("best cell", "second", "third")
 
 
 def cells_table(study: CellStudy) -> Table:
     """One row a feature: how frequent it is, and its three best cells with their scores."""
     tracking = study.tracking
-    title = Text(f"{study.model}: cells by held-out score", "bold")
-    caption = Text(left_out(tracking))
-    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left", box=None, pad_edge=False)
-    table.add_column("feature", no_wrap=True)
-    table.add_column("frequency", justify="right", no_wrap=True)
-    for name in ("best cell", "second", "third"):
-        table.add_column(name, justify="right", no_wrap=True)
+    columns = (Column("frequency"), *(Column(head, lambda found: f"{found.cell}  {found.score:.3f}") for head in _BEST))
+    rows = []
     for f, feature in enumerate(tracking.features):
         if feature.name not in tracking.unscored:
-            best = [f"{found.cell}  {found.score:.3f}" for found in tracking.best(f, _BEST)]
-            table.add_row(feature.name, amount(tracking, f), *best)
-    return table
+            best = [*tracking.best(f, len(_BEST)), *[None] * len(_BEST)][: len(_BEST)]
+            rows.append(Row(feature.name, (amount(tracking, f), *best), name=feature.name))
+    return Table(f"{study.model}: cells by held-out score", "feature", columns, tuple(rows), left_out(tracking))

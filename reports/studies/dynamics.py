@@ -6,11 +6,11 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
-from rich.table import Table
-from rich.text import Text
 
 from errtax.reports.figure import new_figure
+from errtax.reports.numbers import bits, count
 from errtax.reports.palette import COLOURS, LETTERS
+from errtax.reports.table import Column, Row, Table
 from errtax.reports.wording import wrap_signature
 from errtax.taxonomy.studies.dynamics import Dynamics
 
@@ -120,16 +120,18 @@ def dynamics_table(dynamics: Dynamics) -> Table:
     """A row a checkpoint, at most forty: loss, the nearest references, errors by layer."""
     found = dynamics.divergences
     nearest = {kind: found.nearest(kind) for kind in found.kinds}
-    table = Table(title=Text(found.run.config.name, "bold"), title_justify="left", box=None, pad_edge=False)
-    names = [layer.name for layer in dynamics.summaries[-1].layers]
-    titles = [layer.title for layer in dynamics.summaries[-1].layers]
-    heads = ["step", "nats", *(f"most like ({kind})" for kind in nearest), "errors", *titles]
-    for head in heads:
-        table.add_column(head, justify="right")
+    layers = dynamics.summaries[-1].layers
+    columns = (
+        Column("nats", bits),
+        *(Column(f"most like ({kind})") for kind in nearest),
+        Column("errors", count),
+        *(Column(layer.title, count, rank=1) for layer in layers),
+    )
+    rows = []
     for c in sorted(set(np.linspace(0, len(found.steps) - 1, min(len(found.steps), 40)).round().astype(int).tolist())):
         summary = dynamics.summaries[c]
         counts = {layer.name: layer.count for layer in summary.layers}
-        like = [f"{refs[c].name}" for refs in nearest.values()]
-        cells = [f"{counts.get(name, 0):,}" for name in names]
-        table.add_row(f"{found.steps[c]:,}", f"{found.losses[c]:.4f}", *like, f"{summary.errors:,}", *cells)
-    return table
+        like = (references[c].name for references in nearest.values())
+        cells = (found.losses[c], *like, summary.errors, *(counts.get(layer.name, 0) for layer in layers))
+        rows.append(Row(f"{found.steps[c]:,}", cells))
+    return Table(found.run.config.name, "step", columns, tuple(rows))

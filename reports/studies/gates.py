@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from rich.table import Table
-from rich.text import Text
 
 from errtax.reports.figure import new_figure
+from errtax.reports.numbers import share
+from errtax.reports.table import Column, Depth, Kind, Row, Table
 from errtax.reports.wording import wrap_signature
 from errtax.taxonomy.studies.gates import Saturation, row_of
 
@@ -41,16 +41,15 @@ def saturation_figure(found: Saturation) -> Figure:
 
 def saturation_table(found: Saturation, count: int) -> Table:
     """The most saturated gates, then the mean over each layer."""
-    title = Text(f"{found.config.name}: the most saturated gates of {found.left.size}", "bold")
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for head in ("layer", "unit", "gate", "left", "right", "mean"):
-        table.add_column(head, justify="left" if head == "gate" else "right")
+    mean = Column("mean", lambda value: f"{value:.3f}")
+    columns = (Column("unit"), Column("gate", kind=Kind.WORD), Column("left", share), Column("right", share), mean)
+    rows = []
     for place in found.most_saturated(count):
         row = row_of(found, *place)
-        values = [f"{100 * row[name]:.2f} %" for name in ("left", "right")]
-        table.add_row(str(row["layer"]), str(row["unit"]), row["gate"], *values, f"{row['mean']:.3f}")
-    table.add_section()
+        cells = (row["unit"], row["gate"], row["left"], row["right"], row["mean"])
+        rows.append(Row(f"layer {row['layer']}", cells))
     for k, g in np.ndindex(*found.left.shape[:2]):
-        values = [f"{100 * part[k, g].mean():.2f} %" for part in (found.left, found.right)]
-        table.add_row(str(k + 1), "all", found.gates[g], *values, f"{found.mean[k, g].mean():.3f}")
-    return table
+        means = (part[k, g].mean() for part in (found.left, found.right, found.mean))
+        rows.append(Row(f"layer {k + 1}", ("all", found.gates[g], *means), Depth.TOTAL))
+    title = f"{found.config.name}: the most saturated gates of {found.left.size}"
+    return Table(title, "", columns, tuple(rows))

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
-from rich.table import Table
-from rich.text import Text
 
 from errtax.lm.files import write_text
 from errtax.reports.figure import new_figure, save_figure
+from errtax.reports.numbers import bits, count, share
 from errtax.reports.palette import COLOURS, LETTERS
+from errtax.reports.table import Column, Row, Table
 from errtax.reports.wording import short_number, wrap_signature
 from errtax.taxonomy.layers.registry import LAYER_BY_NAME, LAYER_NAMES
 from errtax.taxonomy.studies.sweep_file import write_results
@@ -47,9 +47,9 @@ def classes_figure(found: SweepResults) -> Figure:
     for name in LAYER_NAMES:
         title = f"{LETTERS[name]}  {LAYER_BY_NAME[name].title}"
         panels.append((title, COLOURS[name], lambda result, name=name: result.classes[name]))
-    for k, (title, colour, count) in enumerate(panels):
+    for k, (title, colour, counted) in enumerate(panels):
         axes = figure.add_subplot(grid[k // 4, k % 4])
-        _class_panel(axes, results, families, count)
+        _class_panel(axes, results, families, counted)
         axes.set_title(title, color=colour, weight="bold", size=10)
         axes.set_ylabel("errors, thousands" if k % 4 == 0 else "")
     legend = figure.add_subplot(grid[1, 3])
@@ -107,35 +107,18 @@ def agreement_figure(found: SweepResults) -> Figure:
 
 def sweep_table(found: SweepResults) -> Table:
     """A row a run: size, epochs, losses, the paper's loss and the difference."""
-    table = Table(box=None, pad_edge=False)
-    has_paper = any(result.paper is not None for result in found.results)
-    heads = [
-        "run",
-        "parameters",
-        "epochs",
-        "best",
-        "validation",
-        "test ± sd",
-        *(["paper", "difference"] * has_paper),
-        "errors",
-    ]
-    for head in heads:
-        table.add_column(head, justify="left" if head == "run" else "right", no_wrap=True)
+    columns = [Column(head, count) for head in ("parameters", "epochs", "best")]
+    columns += [Column("validation", bits, rank=1), Column("test ± sd", str)]
+    if any(result.paper is not None for result in found.results):
+        columns += [Column("paper", lambda value: f"{value:.3f}"), Column("difference", lambda value: f"{value:+.4f}")]
+    columns.append(Column("errors", share))
+    rows = []
     for result in found.results:
-        paper = ["" if value is None else form.format(value) for value, form in _against_paper(result)] * has_paper
-        table.add_row(
-            Text(result.name),
-            *("" if value is None else f"{value:,}" for value in (result.parameters, result.epochs, result.best_epoch)),
-            "" if result.val_loss is None else f"{result.val_loss:.4f}",
-            f"{result.test_loss:.4f}" + ("" if result.deviation is None else f" ± {result.deviation:.4f}"),
-            *paper,
-            f"{100 * result.errors / result.positions:.2f} %",
-        )
-    return table
-
-
-def _against_paper(result: Result) -> list[tuple[float | None, str]]:
-    return [(result.paper, "{:.3f}"), (result.difference, "{:+.4f}")]
+        test = bits(result.test_loss) + ("" if result.deviation is None else f" ± {result.deviation:.4f}")
+        paper = (result.paper, result.difference)[: len(columns) - 6]
+        cells = (result.parameters, result.epochs, result.best_epoch, result.val_loss, test, *paper)
+        rows.append(Row(result.name, (*cells, result.errors / result.positions), name=result.name))
+    return Table("", "run", tuple(columns), tuple(rows))
 
 
 def write_sweep(folder: Path, found: SweepResults) -> list[Path]:

@@ -1,0 +1,209 @@
+"""The tables of a peel, its statistics and comparisons, as records."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from errtax.reports.excerpts import Excerpt
+from errtax.reports.numbers import between, bits, count, p_value, percent, percent_ends, percent_value, share, with_ends
+from errtax.reports.table import Column, Depth, Kind, Marked, Row, Table
+from errtax.reports.wording import headline, ngram_line
+from errtax.taxonomy.comparison import Comparison
+from errtax.taxonomy.difference import BitsDifference, Difference
+from errtax.taxonomy.statistics import Interval, LayerStatistics, PartStatistics, Statistics
+from errtax.taxonomy.summary import LayerSummary, SliceSummary, Summary
+
+
+def _tree(
+    layers: Iterable[Any], title: Callable[[Any], str], cells: Callable[[Any, Any], tuple[Any, ...]]
+) -> list[Row]:
+    """A row a layer, and below it, where they are more than one, a row a slice; `cells(part, layer or None)`."""
+    rows = []
+    for layer in layers:
+        several = layer.slices if len(layer.slices) > 1 else ()
+        only = "" if several else layer.slices[0].name
+        rows.append(Row(title(layer), cells(layer, layer), Depth.LAYER, layer.name, layer.name, only))
+        for part in several:
+            numbers = cells(part, None)
+            empty = not any(number for number in numbers[:2] if isinstance(number, int))
+            rows.append(Row(part.name, numbers, Depth.SLICE, layer.name, part.name, empty=empty))
+    return rows
+
+
+def summary_table(summary: Summary, found: Statistics | None = None) -> Table:
+    """Layers and slices of one model; with statistics also the intervals of the shares, and fair shares."""
+    known = {} if found is None else {layer.name: layer for layer in found.layers}
+    columns = [Column("errors", count), Column("share", share), Column("bits/symbol", bits, rank=1)]
+    more = (Column("95 %", percent_ends), Column("fair share", percent_value, rank=1)) if found else ()
+
+    def cells(part: LayerSummary | SliceSummary, layer: LayerSummary | None) -> tuple[Any, ...]:
+        numbers = known[layer.name] if layer and known else None
+        beyond = (numbers and numbers.share, numbers and numbers.fair) if more else ()
+        return (part.count, part.share, part.bits, *beyond)
+
+    none = (None,) * len(more)
+    errors = (summary.errors, 1.0, summary.bits - summary.correct_bits, *none)
+    correct = (summary.positions - summary.errors, None, summary.correct_bits, *none)
+    rows = [
+        *_tree(summary.layers, lambda layer: layer.title, cells),
+        Row("all errors", errors, Depth.TOTAL),
+        Row("correct symbols", correct),
+    ]
+    return Table(headline(summary), "layer / slice", (*columns, *more), tuple(rows), ngram_line(summary) or "")
+
+
+def statistics_table(found: Statistics) -> Table:
+    """A row a layer and slice: errors, share, its order-free twins, bits; 95 % intervals in brackets."""
+    columns = (
+        Column("errors", count, names=("errors",)),
+        Column("share of the errors", percent, names=_ends("share")),
+        Column("fair share", percent, names=_ends("fair")),
+        Column("any order", between, rank=1, names=("unique", "solo")),
+        Column("bits a symbol", _bits_with_ends, rank=1, names=_ends("bits")),
+        Column("excess", bits, rank=2, names=("excess",)),
+        Column("recoverable", bits, rank=2, names=("recoverable",)),
+    )
+
+    def cells(part: PartStatistics, layer: LayerStatistics | None) -> tuple[Any, ...]:
+        fair = layer and layer.fair
+        reach = (layer.unique.value, layer.solo.value) if layer and layer.unique and layer.solo else None
+        recoverable = part.recoverable and part.recoverable.value
+        return (int(part.count.value), part.share, fair, reach, part.bits, part.excess.value, recoverable)
+
+    title = f"{found.model}: {percent(found.error_rate)} errors, {_bits_with_ends(found.bits)} bits a symbol"
+    return Table(title, "layer / slice", columns, tuple(_tree(found.layers, lambda layer: layer.title, cells)))
+
+
+def _ends(name: str) -> tuple[str, str, str]:
+    return name, f"{name}_low", f"{name}_high"
+
+
+def fair_table(found: Statistics) -> Table:
+    """A row a layer that shares the errors: its share and its bits whatever the order of layers."""
+    columns = (
+        Column("fair share", percent, names=_ends("fair")),
+        Column("any order", between, names=("unique", "solo")),
+        Column("fair bits", bits, names=("fair_bits",)),
+    )
+    rows = [
+        Row(
+            layer.title,
+            (layer.fair, (layer.unique.value, layer.solo.value), layer.fair_bits.value),
+            Depth.LAYER,
+            layer.name,
+            layer.name,
+        )
+        for layer in found.layers
+        if layer.fair and layer.fair_bits and layer.unique and layer.solo
+    ]
+    return Table(found.model, "layer", columns, tuple(rows))
+
+
+def claims_table(found: Statistics) -> Table:
+    """Of what the layer of a row explains, the share that each other layer explains, too."""
+    both = found.explained_by_both()
+    titles = {layer.name: layer.title for layer in found.layers}
+    columns = tuple(Column(titles[name], lambda value: f"{100 * value:.1f} %") for name in both)
+    rows = [
+        Row(titles[a], tuple(None if a == b else value for b, value in row.items()), Depth.PLAIN, a, a)
+        for a, row in both.items()
+    ]
+    return Table("of what a layer claims, the others claim, too:", "layer", columns, tuple(rows))
+
+
+def _bits_with_ends(interval: Interval) -> str:
+    return with_ends(interval, ".4f")
+
+
+def _saved(interval: Interval) -> str:
+    return with_ends(interval, "+,.0f")
+
+
+def _of_all(interval: Interval) -> str:
+    return percent(interval, 1)
+
+
+def _bits_saved(interval: Interval) -> str:
+    return with_ends(interval, "+.4f")
+
+
+_ERRORS = (
+    Column("before", count, names=("before",)),
+    Column("after", count, names=("after",)),
+    Column("fixed", count, rank=1, names=("fixed",)),
+    Column("kept", count, rank=1, names=("kept",)),
+    Column("new", count, rank=1, names=("new",)),
+    Column("saved [95 %]", _saved, names=_ends("saved")),
+    Column("of all saved [95 %]", _of_all, rank=1),
+    Column("p (Holm)", p_value, names=("p", "tied")),
+)
+_BITS = (
+    Column("before", bits, names=("bits_before",)),
+    Column("after", bits, names=("bits_after",)),
+    Column("saved [95 %]", _bits_saved, names=_ends("bits_saved")),
+    Column("p (Holm)", p_value, names=("bits_p", "bits_tied")),
+)
+
+
+def _error_cells(item: Difference, _: Difference | None = None) -> tuple[Any, ...]:
+    """The values under `_ERRORS`."""
+    counts = (item.before, item.after, item.fixed, item.kept, item.new)
+    return (*counts, item.net, item.share, (item.adjusted, item.tied))
+
+
+def _bits_cells(item: BitsDifference) -> tuple[Any, ...]:
+    """The values under `_BITS`."""
+    return (item.before, item.after, item.saved, (item.adjusted, item.tied))
+
+
+def comparison_table(comparison: Comparison, bits: bool = False) -> Table:
+    """Layers and slices of two models, and what the other saves against the baseline.
+
+    With `bits` also bits per symbol, as of each slice only a frame has them; in the row of all errors those of all
+    symbols.
+    """
+
+    def cells(item: Difference, _: Difference | None = None) -> tuple[Any, ...]:
+        return (*_error_cells(item), *(_bits_cells(item.bits) if bits else ()))
+
+    total = Row("all errors", cells(comparison.total), Depth.TOTAL, name="all errors")
+    rows = _tree(comparison.layers, lambda layer: comparison.titles[layer.name], cells)
+    title = f"{comparison.other.model} against {comparison.baseline.model} (baseline)"
+    return Table(title, "layer / slice", (*_ERRORS, *(_BITS if bits else ())), (*rows, total))
+
+
+def bits_table(comparison: Comparison) -> Table:
+    """Bits per symbol of two models on the errors of each layer, on correct symbols, and in all: they sum up."""
+    rows = [
+        Row(comparison.titles[layer.name], _bits_cells(layer.bits), Depth.LAYER, layer.name)
+        for layer in comparison.layers
+    ]
+    correct = Row("(correct symbols)", _bits_cells(comparison.correct))
+    total = Row("all symbols", _bits_cells(comparison.total.bits), Depth.TOTAL)
+    return Table("bits per symbol", "on the errors of", _BITS, (*rows, correct, total))
+
+
+def overview_table(comparisons: Sequence[Comparison]) -> Table:
+    """Several models against one baseline: all errors, a row a model."""
+    rows = (Row(each.other.model, _error_cells(each.total)) for each in comparisons)
+    return Table(f"against {comparisons[0].baseline.model} (baseline)", "model", _ERRORS, tuple(rows))
+
+
+def excerpt_table(excerpts: Sequence[Excerpt]) -> Table:
+    """Errors in their context: what stood before, the symbol, what came after."""
+    columns = (
+        Column("p", lambda p: f"{p:.3g}"),
+        Column("layer", kind=Kind.WORD),
+        Column("slice", kind=Kind.WORD),
+        Column("context", kind=Kind.TEXT),
+        Column("evidence", kind=Kind.TEXT),
+    )
+    rows = [
+        Row(
+            f"{item.position:,}",
+            (item.p, item.layer, item.slice, Marked(item.before, item.symbol, item.after), item.evidence),
+            Depth.PLAIN,
+            item.layer,
+        )
+        for item in excerpts
+    ]
+    return Table("", "position", columns, tuple(rows))
