@@ -11,10 +11,9 @@ from errtax.cli.paths import FILE, OUTPUT
 from errtax.cli.types import ANY_UNIT, ENGINE, RANGE, SENTENCES
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from errtax.lm.ngram.model import NgramModel
     from errtax.lm.text import Text
+    from errtax.reports.table import Table
 
 
 @declare("score", "errtax score test.txt --ngram train.ngram --orders 1-20")

@@ -86,13 +86,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows below a title; `label` is the head of their labels, `note` stands below."""
+    """Rows below a title; `label` is the head of their labels, `notes` stand below, a line each."""
 
     title: str
     label: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
-    note: str = ""
+    notes: tuple[str, ...] = ()
 
     def drawn(self, row: Row) -> list[str]:
         """The cells of a row as they are printed."""
@@ -109,8 +109,8 @@ class Table:
         ladders = {name for name, n in size.items() if n > LADDER} if slices is None else set()
         kept = tuple(row for row in found if row.depth is not Depth.SLICE or row.layer not in ladders)
         titles = [row.label for row in kept if row.depth is Depth.LAYER and row.layer in ladders]
-        note = f"Folded: the slices of {', '.join(titles)}; --slices shows them." if titles else ""
-        return replace(self, rows=kept, note=" ".join(filter(None, (self.note, note))))
+        said = (f"Folded: the slices of {', '.join(titles)}; --slices shows them.",) if titles else ()
+        return replace(self, rows=kept, notes=(*self.notes, *said))
 
     @property
     def _layers(self) -> list[str]:

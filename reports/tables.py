@@ -48,7 +48,9 @@ def summary_table(summary: Summary, found: Statistics | None = None) -> Table:
         Row("all errors", errors, Depth.TOTAL),
         Row("correct symbols", correct),
     ]
-    return Table(headline(summary), "layer / slice", (*columns, *more), tuple(rows), ngram_line(summary) or "")
+    return Table(
+        headline(summary), "layer / slice", (*columns, *more), tuple(rows), tuple(filter(None, [ngram_line(summary)]))
+    )
 
 
 def statistics_table(found: Statistics) -> Table:

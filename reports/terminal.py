@@ -28,7 +28,7 @@ def table_lines(table: Table, width: int) -> list[Text]:
     lines = wrapped(Text(visible(table.title), "bold"), width) if table.title else []
     for k, block in enumerate(drawing.blocks()):
         lines += [Text(""), *drawing.lines(block, first=False)] if k else drawing.lines(block, first=True)
-    return lines + (wrapped(Text(visible(table.note)), width) if table.note else [])
+    return lines + [line for note in table.notes for line in wrapped(Text(visible(note)), width)]
 
 
 def wrapped(text: Text, width: int) -> list[Text]:

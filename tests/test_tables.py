@@ -108,7 +108,7 @@ def test_what_is_piped_is_whole(errtax: Errtax, peels: list[str], monkeypatch: p
     monkeypatch.setenv("COLUMNS", "40")
     lines = errtax("compare", *peels[:2]).out.splitlines()
     heads = next(line for line in lines if line.strip().startswith("layer / slice"))
-    assert "before" in heads and "p of bits" in heads
+    assert "before" in heads and "p (Holm)" in heads
     assert "\x1b" not in "".join(lines)
 
 

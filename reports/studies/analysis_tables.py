@@ -35,7 +35,7 @@ def distance_table(pair: PairDistances) -> Table:
         for bins in zip(*(curve.bins for curve in pair.curves), strict=True)
     )
     title = f"{pair.pair}  mean probability of the closing symbol ± its standard error"
-    return Table(title, "distance", tuple(columns), tuple(rows), left_out_sentence(pair))
+    return Table(title, "distance", tuple(columns), tuple(rows), (left_out_sentence(pair),))
 
 
 def same_counts(pair: PairDistances) -> bool:

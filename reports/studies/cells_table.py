@@ -16,4 +16,10 @@ def cells_table(study: CellStudy) -> Table:
         if feature.name not in tracking.unscored:
             best = [*tracking.best(f, len(_BEST)), *[None] * len(_BEST)][: len(_BEST)]
             rows.append(Row(feature.name, (amount(tracking, f), *best), name=feature.name))
-    return Table(f"{study.model}: cells by held-out score", "feature", columns, tuple(rows), left_out(tracking))
+    return Table(
+        f"{study.model}: cells by held-out score",
+        "feature",
+        columns,
+        tuple(rows),
+        tuple(filter(None, [left_out(tracking)])),
+    )
