@@ -48,8 +48,9 @@ def calibration_figure(found: Calibration) -> Figure:
 
 def calibration_table(found: Calibration) -> Table:
     """A row a class of positions; 95 % intervals in brackets."""
-    shares = (Column(head, percent) for head in ("confidence", "right", "calibration error"))
+    heads = {"confidence": "confidence", "accuracy": "right", "error": "calibration error"}
+    shares = (Column(head, percent, names=(name, f"{name}_low", f"{name}_high")) for name, head in heads.items())
     rows = (
         Row(each.title, (each.n, each.confidence, each.accuracy, each.error), name=each.name) for each in found.classes
     )
-    return Table(found.model, "positions", (Column("n", count), *shares), tuple(rows))
+    return Table(found.model, "positions", (Column("n", count, names=("n",)), *shares), tuple(rows))

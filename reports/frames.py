@@ -8,17 +8,17 @@ import pandas as pd
 from errtax.reports.table import Column, Depth, Row, Table
 
 
-def frame_of(table: Table, names: Sequence[str] = (), slices: bool = False) -> pd.DataFrame:
+def frame_of(table: Table, names: Sequence[str] = (), slices: bool = False, index: str = "layer") -> pd.DataFrame:
     """A row a layer and total, by name; with `slices` a row a slice instead, the index being (layer, slice).
 
     Columns: all that have a name, or those whose first name is in `names`, in their order; a value with an interval is
-    three columns.
+    three columns.  `index`: what the names of the rows are called.
     """
     chosen = [k for k, each in enumerate(table.columns) if each.names and (not names or each.names[0] in names)]
     rows = [row for row in table.rows if (_slice(row) if slices else row.name and row.depth is not Depth.SLICE)]
     records = [dict(pair for k in chosen for pair in _numbers(table.columns[k], row.cells[k])) for row in rows]
     if not slices:
-        return pd.DataFrame(records, index=pd.Index([row.name for row in rows], name="layer"))
+        return pd.DataFrame(records, index=pd.Index([row.name for row in rows], name=index))
     pairs = [(row.layer, _slice(row)) for row in rows]
     return pd.DataFrame(records, index=pd.MultiIndex.from_tuples(pairs, names=["layer", "slice"]))
 

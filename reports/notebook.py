@@ -40,8 +40,8 @@ from errtax.reports.picture import Picture
 from errtax.reports.pie import pie_figure
 from errtax.reports.python_words import speaks_python
 from errtax.reports.results import results_of
-from errtax.reports.views import CalibrationView, CheckView, TrendView
 from errtax.reports.tables import comparison_table, fair_table, statistics_table
+from errtax.reports.views import CalibrationView, CheckView, TrendView
 from errtax.reports.wording import findings
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
 from errtax.taxonomy.calibration import calibration

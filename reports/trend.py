@@ -52,11 +52,14 @@ def trend_figure(found: Trend) -> Figure:
     return figure
 
 
+_SLOPE = ("slope", "slope_low", "slope_high")
+
+
 def trend_table(found: Trend) -> Table:
     """A row a class: its rate in each model, and the slope with its interval."""
-    slope = Column("for 10 times as many [95 %]", lambda interval: with_ends(interval, "+.3f"))
+    slope = Column("for 10 times as many [95 %]", lambda interval: with_ends(interval, "+.3f"), names=_SLOPE)
     models = tuple(
-        Column(f"{model} {x:,.0f}", lambda rate: f"{rate.value:.2f}")
+        Column(f"{model} {x:,.0f}", lambda rate: f"{rate.value:.2f}", names=(model,))
         for model, x in zip(found.models, found.scale, strict=True)
     )
     rows = (Row(each.title, (each.slope, *each.rates), name=each.name) for each in found.classes)

@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
-from errtax.reports.calibration import calibration_figure
+from errtax.reports.calibration import calibration_figure, calibration_table
 from errtax.reports.check import check_junit, check_markdown
+from errtax.reports.frames import frame_of
 from errtax.reports.picture import Picture
-from errtax.reports.trend import trend_figure
+from errtax.reports.trend import trend_figure, trend_table
 from errtax.taxonomy.calibration import Calibration
 from errtax.taxonomy.check import Verdict
 from errtax.taxonomy.statistics import Interval
@@ -33,14 +34,7 @@ class TrendView:
         Columns: the slope, in percentage points for ten times the scale, with the ends of its 95 % interval; then the
         rate in each model, in % of the positions, models in ascending order of the scale.
         """
-        rows = [
-            {
-                **_ends("slope", each.slope),
-                **{model: rate.value for model, rate in zip(self.trend.models, each.rates, strict=True)},
-            }
-            for each in self.trend.classes
-        ]
-        return pd.DataFrame(rows, index=pd.Index([each.name for each in self.trend.classes], name="class"))
+        return frame_of(trend_table(self.trend), index="class")
 
     @property
     def plot(self) -> Picture:
@@ -66,13 +60,7 @@ class CalibrationView:
 
     def table(self) -> pd.DataFrame:
         """A row a class of positions.  Columns: n; confidence, accuracy and error, each with its 95 % interval."""
-        found = self.calibration.classes
-        names = ("confidence", "accuracy", "error")
-        rows = [
-            {"n": each.n, **{key: value for name in names for key, value in _ends(name, getattr(each, name)).items()}}
-            for each in found
-        ]
-        return pd.DataFrame(rows, index=pd.Index([each.name for each in found], name="class"))
+        return frame_of(calibration_table(self.calibration), index="class")
 
     @property
     def plot(self) -> Picture:
