@@ -13,6 +13,7 @@ import click
 from errtax.cli.bar import Bar
 from errtax.cli.configuration import configured_defaults
 from errtax.cli.paths import input_files
+from errtax.cli.streams import takes_unicode
 from errtax.lm.visible import shown_message, visible
 
 WHOLE = 10_000
@@ -96,7 +97,9 @@ def _json(document: dict[str, Any]) -> str:
     def escaped(found: re.Match[str]) -> str:
         return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
 
-    return re.sub(r"[^\x00-\x7e]", escaped, json.dumps(document, ensure_ascii=False, allow_nan=False))
+    return re.sub(
+        r"[^\x00-\x7e]", escaped, json.dumps(document, ensure_ascii=not takes_unicode(sys.stdout), allow_nan=False)
+    )
 
 
 def _print(item: Any, stream: Any) -> None:

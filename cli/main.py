@@ -11,6 +11,7 @@ import errtax
 from errtax.cli.commands import COMMANDS, load_command
 from errtax.cli.frame import fail
 from errtax.cli.signals import ending_on_signals
+from errtax.cli.streams import soften_streams
 from errtax.lm.errors import ErrtaxError
 from errtax.lm.visible import shown_message
 
@@ -66,6 +67,7 @@ def main() -> None:
     Exit codes: 0 ok, 1 a check failed, 2 usage, 3 bad input, 4 internal error, 130 interrupted.
     """
     debug = "--debug" in sys.argv or os.environ.get("ERRTAX_DEBUG", "0") not in ("", "0")
+    soften_streams()
     try:
         with ending_on_signals():
             code = cli(standalone_mode=False)

@@ -56,7 +56,9 @@ class Outputs:
     def text(self, path: Path | None, content: str) -> None:
         """Write a text, if it was asked for."""
         if path == STDOUT:
-            click.echo(content, nl=False)
+            sys.stdout.flush()
+            sys.stdout.buffer.write(content.encode())  # UTF-8, as in a file, whatever the console takes
+            sys.stdout.buffer.flush()
         elif path is not None:
             write_text(path, content, self._may_replace(path))
             self.written.append(str(path))
