@@ -233,7 +233,7 @@ def full_peel(rng: np.random.Generator, n: int) -> Peel:
         rng.random(n) < 0.05,
     )
     settings = Settings()
-    signature = make_signature("byte", n, settings, "mkn,order=10,compat", "", "")
+    signature = make_signature("byte", n, settings, {"ngram_model": "mkn,order=10,compat"})
     peel = peel_log(log, evidence, settings)
     return Peel(**{**vars(peel), "signature": signature})
 

@@ -1,6 +1,6 @@
 """One string that says how the numbers of a peel were made: for people.  Nothing reads it; settings travel as data."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import errtax
 from errtax.taxonomy.peel import Peel
@@ -9,15 +9,13 @@ from errtax.taxonomy.settings import Settings
 ABSENT = "none"
 
 
-def make_signature(
-    unit: str, rows: int, settings: Settings, ngram: str, text_sha256: str, train_sha256: str, documents: int = 1,
-    words: str = "",
-) -> str:  # fmt: skip
+def make_signature(unit: str, rows: int, settings: Settings, sources: Mapping[str, str], documents: int = 1) -> str:
     """For example `errtax:0.1.0|unit:byte|n:330000|err:p<0.5|layers:ngram(1-9),...|ngram:...|text:...|train:...`.
 
-    Of more than one document it says how many, `docs:40`, and of words that are not the default's what they are,
-    `words:icu 78.1`.
+    `sources`: what a peel was made from, by the keys of its file's metadata.  Of more than one document it says how
+    many, `docs:40`, and of words that are not the default's what they are, `words:icu 78.1`.
     """
+    words = sources.get("words", "")
     fields = {
         "errtax": errtax.__version__,
         "unit": unit,
@@ -26,19 +24,18 @@ def make_signature(
         **({"words": listed([words])} if words else {}),
         "err": str(settings.criterion),
         "layers": settings.description,
-        "ngram": ngram or ABSENT,
-        "text": text_sha256[:8] or ABSENT,
-        "train": train_sha256[:8] or ABSENT,
+        "ngram": sources.get("ngram_model") or ABSENT,
+        "text": sources.get("text_sha256", "")[:8] or ABSENT,
+        "train": sources.get("train_sha256", "")[:8] or ABSENT,
     }
     return "|".join(f"{key}:{value}" for key, value in fields.items())
 
 
 def sign(peel: Peel) -> str:
     """The signature of a whole peel, from its settings and sources."""
-    ngram, train_sha256, words = (peel.sources.get(key, "") for key in ("ngram_model", "train_sha256", "words"))
-    text_sha256 = peel.sources.get("text_sha256") or peel.log.text_sha256
-    unit, documents = str(peel.log.unit), len(peel.log.document_starts)
-    return make_signature(unit, len(peel.log), peel.settings, ngram, text_sha256, train_sha256, documents, words)
+    stated = "text_sha256" in peel.sources
+    sources = peel.sources if stated else {**peel.sources, "text_sha256": peel.log.text_sha256}
+    return make_signature(str(peel.log.unit), len(peel.log), peel.settings, sources, len(peel.log.document_starts))
 
 
 def listed(names: Iterable[str]) -> str:

@@ -11,13 +11,12 @@ import pytest
 
 from errtax.lm.errors import BadInput, one_line
 from errtax.lm.prediction_log import log_of_frame, read_log
-from errtax.lm.text import Unit
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.text_view import TextView
 from errtax.taxonomy.peel import peel_log
 from errtax.taxonomy.peel_file import read_peel, read_peel_parts, write_peel
 from errtax.taxonomy.settings import Settings
-from errtax.taxonomy.signature import make_signature
+from errtax.taxonomy.signature import sign
 from errtax.taxonomy.statistics import statistics
 
 TEXT = "It was a dark and stormy night; the night was dark."
@@ -33,10 +32,8 @@ def peel(tmp_path: Path) -> Path:
     """A peel in a file."""
     log = log_of_frame(log_table())
     made = peel_log(log, collect_evidence(TextView.of_log(log), None, None), Settings())
-    signature = make_signature(str(Unit.CHAR), len(log), made.settings, "", log.text_sha256, "")
-    write_peel(
-        tmp_path / "x.peel.parquet", replace(made, signature=signature, sources={"text_sha256": log.text_sha256})
-    )
+    made = replace(made, sources={"text_sha256": log.text_sha256})
+    write_peel(tmp_path / "x.peel.parquet", replace(made, signature=sign(made)))
     return tmp_path / "x.peel.parquet"
 
 

@@ -166,14 +166,16 @@ def test_settings_are_read_as_they_were_written(settings: Settings, boosts: set[
 
 
 def test_what_a_signature_says_of_settings() -> None:
-    made = make_signature("byte", 330_000, Settings(), "mkn,order=10,compat", "fb66ba99" * 8, "")
+    made = make_signature(
+        "byte", 330_000, Settings(), {"ngram_model": "mkn,order=10,compat", "text_sha256": "fb66ba99" * 8}
+    )
     assert made == (
         f"errtax:{errtax.__version__}|unit:byte|n:330000|err:p<0.5|layers:ngram(1-9),"
         "memory(100,500,1000,5000;len>=5),rare(0,1,2,3,4,5),word(newline<=3),punctuation,boost(0.1,0.2,0.3,0.4,0.5)"
         "|ngram:mkn,order=10,compat|text:fb66ba99|train:none"
     )
     other = Settings(layers=("boost", "word"), newline_reach=1, boosts=(0.05, 1), criterion=Criterion.ARGMAX)
-    assert "|err:argmax|layers:boost(0.05,1),word(newline<=1)|" in make_signature("byte", 1, other, "", "", "")
+    assert "|err:argmax|layers:boost(0.05,1),word(newline<=1)|" in make_signature("byte", 1, other, {})
 
 
 def test_the_presets_differ_in_two_details() -> None:

@@ -29,7 +29,7 @@ from errtax.taxonomy.peel_file import peel_problems, read_peel, write_peel
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.repeel import longest_context, repeel
 from errtax.taxonomy.settings import Settings
-from errtax.taxonomy.signature import make_signature
+from errtax.taxonomy.signature import sign
 from errtax.taxonomy.summary import summarise
 from strategies import log_of, logs, settings
 from test_peel import INDICES, TRAIN, peel_of
@@ -69,7 +69,7 @@ def test_a_read_peel_is_the_written_one(
 def test_a_peel_without_oracles_survives_its_file(tmp_path: Path) -> None:
     log = log_of(Unit.BYTE, b"some words, some words", np.log(np.linspace(0.01, 0.9, 22)).tolist())
     peel = peel_log(log, collect_evidence(TextView.of_log(log), None, None), Settings())
-    signature = make_signature("byte", len(log), peel.settings, "", "", "")
+    signature = sign(peel)
     write_peel(tmp_path / "x.parquet", replace(peel, signature=signature))
     again = read_peel(tmp_path / "x.parquet")
     assert_same(replace(peel, signature=signature), again)

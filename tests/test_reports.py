@@ -28,7 +28,7 @@ from errtax.taxonomy.comparison import compare
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.peel_file import write_peel
 from errtax.taxonomy.settings import Settings
-from errtax.taxonomy.signature import make_signature
+from errtax.taxonomy.signature import sign
 from errtax.taxonomy.summary import summarise
 
 NASTY = "</script><img src=x onerror=alert(1)> <!-- ]]> &#x3c; \u2028 \u202e \x00 nasty words, nasty 'words' \r\n" * 6
@@ -151,7 +151,7 @@ def test_the_report_in_markdown_shows_names_as_they_are() -> None:
 def test_the_report_command_writes_all_it_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for k in (1, 2):
-        write_peel(Path(f"{k}.parquet"), sign(make_peel(NASTY, k, f"model {k}")))
+        write_peel(Path(f"{k}.parquet"), signed(make_peel(NASTY, k, f"model {k}")))
     run = CliRunner().invoke(
         cli, ["report", "1.parquet", "2.parquet", "--figures", "figures", "--markdown", "r.md", "--json"]
     )
@@ -162,12 +162,11 @@ def test_the_report_command_writes_all_it_is_asked_for(tmp_path: Path, monkeypat
     assert all(Path(name).stat().st_size for name in written)
     again = CliRunner().invoke(cli, ["report", "1.parquet", "--figures", "figures", "-o", "r2.html"])
     assert isinstance(again.exception, UsageError) and not Path("r2.html").exists()
-    write_peel(Path("3.parquet"), sign(make_peel("another text " * 30)))
+    write_peel(Path("3.parquet"), signed(make_peel("another text " * 30)))
     different = CliRunner().invoke(cli, ["report", "1.parquet", "3.parquet", "-o", "r3.html"])
     assert isinstance(different.exception, BadInput) and "different texts" in str(different.exception)
     assert not Path("r3.html").exists()
 
 
-def sign(peel: Peel) -> Peel:
-    made = make_signature("char", len(peel.log), peel.settings, "", "", "")
-    return replace(peel, signature=made)
+def signed(peel: Peel) -> Peel:
+    return replace(peel, signature=sign(peel))

@@ -80,9 +80,12 @@ def follow_training(
         evidence = collect_evidence(TextView.of_log(log), index, None if train is None else count_words(train))
         settings = available_layers(settings, evidence)
         summaries = [summarise(peel_log(_log(run, text, row), evidence, settings)) for row in logprobs]
-    described = index.description if index else ""
-    train_sha256 = train.sha256 if train else index.text_sha256 if index else ""
-    signature = make_signature(str(run.unit), len(text), settings, described, text.sha256, train_sha256)
+    sources = {
+        "ngram_model": index.description if index else "",
+        "text_sha256": text.sha256,
+        "train_sha256": train.sha256 if train else index.text_sha256 if index else "",
+    }
+    signature = make_signature(str(run.unit), len(text), settings, sources)
     signature += f"|model:{run.config.name}|seed:{run.recipe.seed}|checkpoints:{shape[0]}"
     networks = [r.name for r in divergences.references if r.kind != "n-gram"]
     signature += f"|networks:{','.join(networks)}" if networks else ""
