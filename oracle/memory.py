@@ -34,7 +34,8 @@ def distances_to_earlier(view: TextView) -> NDArray[np.int32]:
     positions = view.positions
     document = np.searchsorted(view.documents, words.start, "right") - 1
     found = np.where(found >= view.documents[document], found, -1)  # the latest is in another one: so are all others
-    return np.where(found >= 0, positions[words.start] - positions[found], 0).astype(np.int32)
+    distances = np.where(found >= 0, positions[words.start] - positions[found], 0)  # across gaps of any length
+    return np.minimum(distances, np.iinfo(np.int32).max).astype(np.int32)
 
 
 @kernel
