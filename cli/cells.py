@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from errtax.cli.completion import complete_features, listed
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, force_option, progress
 from errtax.cli.outputs import Outputs
@@ -37,7 +38,9 @@ class CellType(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # gene
     type=CellType(),
     help="Show this cell, layer:unit, both from 1; can be repeated [default: the best of each feature].",
 )
-@click.option("--features", type=NAMES, help="Only these features [default: all].")
+@click.option(
+    "--features", type=NAMES, shell_complete=listed(complete_features), help="Only these features [default: all]."
+)
 @click.option(
     "--reading",
     type=click.Choice(["auto", "prose", "code"]),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from errtax.cli.completion import complete_limits
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, force_option
 from errtax.cli.outputs import Outputs
@@ -19,6 +20,7 @@ from errtax.cli.paths import FILE, TEXT_OUTPUT
     multiple=True,
     required=True,
     metavar="NAME:VALUE",
+    shell_complete=complete_limits,
     help="Limit, repeatable: errors:45%, ngram:+0.3pp, bits:+0.01bits, 0-train:+20.",
 )
 @click.option(

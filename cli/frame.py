@@ -25,7 +25,8 @@ class Command(click.Command):
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> click.Context:
         extra.setdefault("auto_envvar_prefix", "ERRTAX")  # ERRTAX_NGRAM=... for --ngram
-        extra.setdefault("default_map", configured_defaults(self))
+        if not extra.get("resilient_parsing"):  # a shell that completes does not care for values
+            extra.setdefault("default_map", configured_defaults(self))
         return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -28,7 +28,7 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS:
+        if args and args[0] not in COMMANDS and not ctx.resilient_parsing:  # a shell that completes asks quietly
             import difflib
 
             close = difflib.get_close_matches(args[0], COMMANDS, 1)
@@ -49,7 +49,7 @@ def cli() -> None:
     \b
     errtax demo                                  see it all in two minutes
     errtax build-ngram train.txt                 n-gram models of all orders
-    errtax peel preds.parquet            the breakdown of a prediction log
+    errtax peel preds.parquet                    the breakdown of a prediction log
     """
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from errtax.cli.completion import complete_layers, listed
 from errtax.cli.types import FLOATS, INTEGERS, NAMES
 from errtax.taxonomy.layers.layer import Parameter, joined
 from errtax.taxonomy.layers.registry import LAYER_NAMES, PARAMETERS
@@ -28,7 +29,12 @@ _OPTIONS = (
         type=click.Choice(["paper", "text"]),
         help="paper: reproduces the paper's counts; text: its words literally.",
     ),
-    click.option("--layers", type=NAMES, help=f"Which layers, in which order [default: {','.join(LAYER_NAMES)}]."),
+    click.option(
+        "--layers",
+        type=NAMES,
+        shell_complete=listed(complete_layers),
+        help=f"Which layers, in which order [default: {','.join(LAYER_NAMES)}].",
+    ),
     click.option("--criterion", metavar="p<T|argmax", help="What an error is [default: p<0.5]."),
     *map(_option, PARAMETERS.values()),
     click.option(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from errtax.cli.completion import complete_layers, complete_slices
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit
 from errtax.cli.paths import FILE
@@ -12,8 +13,12 @@ from errtax.taxonomy.layers.registry import LAYER_NAMES
 
 @declare("show", "errtax show preds.peel.parquet --layer rare --slice 0-train --worst 20")
 @click.argument("peel", type=FILE)
-@click.option("--layer", help=f"Only this layer, by name, title or letter: {', '.join(LAYER_NAMES)}.")
-@click.option("--slice", help="Only this slice, for example '0-train'.")
+@click.option(
+    "--layer",
+    shell_complete=complete_layers,
+    help=f"Only this layer, by name, title or letter: {', '.join(LAYER_NAMES)}.",
+)
+@click.option("--slice", shell_complete=complete_slices, help="Only this slice, for example '0-train'.")
 @click.option(
     "--worst",
     type=click.IntRange(1),

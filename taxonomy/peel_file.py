@@ -39,6 +39,7 @@ from errtax.oracle.custom import OracleRule
 from errtax.oracle.evidence import NONE, Evidence
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.peel_metadata import PeelMetadata, read_metadata, require_metadata, write_metadata
+from errtax.taxonomy.settings import Settings
 
 _NAME = pa.dictionary(pa.int16(), pa.string())
 
@@ -248,6 +249,11 @@ class _Rows:
         lost = self._metadata.get("text_sha256", due) != due
         rows = [f"{text}: rows are missing or changed"] if lost else []
         return [*without_predictions(self._unpredicted, self._rows), *rows]
+
+
+def read_settings(path: Path) -> Settings:
+    """The settings of a peel, from its metadata alone.  Raises `BadInput` where they are none of a peel."""
+    return read_metadata(metadata_of(open_parquet(path).schema_arrow)).settings
 
 
 def _open(path: Path) -> tuple[Any, dict[str, str], list[str]]:
