@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree
 
 from errtax.lm.visible import visible
+from errtax.reports.markdown import plain_cell
 from errtax.taxonomy.check import Verdict
 
 MARKDOWN_START = "### errtax check: "
@@ -16,7 +17,7 @@ JUNIT_START = f'{_DECLARATION}<testsuite name="{_SUITE}'
 def check_markdown(verdicts: Sequence[Verdict], model: str) -> str:
     """A table of all limits."""
     broken = sum(verdict.broken for verdict in verdicts)
-    head = f"{MARKDOWN_START}{_cell(model)}, {broken} of {len(verdicts)} limits broken"
+    head = f"{MARKDOWN_START}{plain_cell(model)}, {broken} of {len(verdicts)} limits broken"
     rows = ["| limit | value | baseline | change [95 %] | p | outcome |", "|---|---|---|---|---|---|"]
     return "\n".join([head, "", *rows, *(_row(verdict) for verdict in verdicts)]) + "\n"
 
@@ -32,11 +33,7 @@ def _row(verdict: Verdict) -> str:
     p = "" if verdict.p is None else f"{verdict.p:.2g}"
     outcome = f"**{verdict.outcome}**" if verdict.broken else verdict.outcome
     cells = (f"`{verdict.limit.text}`", f"{verdict.value:.6g}{unit}", baseline, shown, p, outcome)
-    return f"| {' | '.join(map(_cell, cells))} |"
-
-
-def _cell(text: str) -> str:
-    return visible(text).replace("|", "\\|")
+    return f"| {' | '.join(map(plain_cell, cells))} |"
 
 
 def check_junit(verdicts: Sequence[Verdict], model: str) -> str:

@@ -165,7 +165,7 @@ def _browser(peels: Sequence[Peel]) -> list[str]:
     return [
         '<h2 id="text" class="screen">Text</h2><div data-live hidden id="browser">',
         "<p>The whole text under test. Errors are underlined in the colour of their layer, with its letter; ends of "
-        "lines are ↵, carriage returns ←.</p>"
+        "lines are ↵, carriage returns ←, tabs →.</p>"
         '<div class="filters">'
         f'<label>mark<br><select id="by">{options}</select></label>'
         '<label>of layer<br><select id="f-layer"></select></label>'

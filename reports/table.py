@@ -40,7 +40,7 @@ class Marked(NamedTuple):
     after: str
 
     def __str__(self) -> str:
-        return f"{self.before}‹{self.mark}›{self.after}"
+        return f"{self.before}►{self.mark}◄{self.after}"
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,10 @@ def table_lines(table: Table, width: int) -> list[Text]:
 def wrapped(text: Text, width: int) -> list[Text]:
     """A text in lines of at most `width`, broken at spaces where there are any."""
     console = Console(file=StringIO(), width=width)
-    return list(text.wrap(console, width, overflow="fold"))
+    lines = list(text.wrap(console, width, overflow="fold"))
+    for line in lines:
+        line.rstrip()
+    return lines
 
 
 class _Drawing:
@@ -94,7 +97,7 @@ class _Drawing:
         return lines
 
     def _broken(self, head: str, width: int) -> list[str]:
-        return [line.plain.rstrip() for line in wrapped(Text(visible(head)), max(width, 1))]
+        return [line.plain for line in wrapped(Text(visible(head)), max(width, 1))]
 
     def _row(self, number: int, row: Row, block: Sequence[int]) -> list[Text]:
         label, *rest = chop_cells(self.labels[number], self.label_width) or [""]
@@ -142,4 +145,4 @@ def _style(row: Row | None) -> str:
 def _marked(value: Marked, row: Row | None) -> Text:
     colour = COLOURS[row.layer] if row and row.layer else ""
     before, mark, after = map(visible, value)
-    return Text(before) + Text(f"‹{mark}›", f"bold {colour}".strip()) + Text(after)
+    return Text(before) + Text(f"►{mark}◄", f"bold {colour}".strip()) + Text(after)

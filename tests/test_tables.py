@@ -172,7 +172,7 @@ def test_one_record_is_drawn_four_ways() -> None:
     for number in ("1,234", "1,000", "1,243", "0.5"):
         assert number in terminal and number in "\n".join(markdown) and number in html
     assert "R rare|word" in terminal and "rare\\|word" in markdown[2] and "**all errors**" in markdown[-2]
-    assert 'class="layer"' in html and 'class="total"' in html and "a&lt;‹b›&gt;" in html
+    assert 'class="layer"' in html and 'class="total"' in html and "a&lt;►b◄&gt;" in html
     frame = frame_of(table)
     assert frame.to_dict()["errors"] == {"rare": 1234, "punctuation": 9, "all errors": 1243}
     assert (frame.loc["rare"]["share"], frame.loc["rare"]["share_low"]) == (0.5, 0.4)

@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errtax.lm.text import Unit, symbol_name
-from errtax.lm.visible import LONGEST_MESSAGE, LONGEST_NAME, shown_message, shown_name, visible, whole_number
+from errtax.lm.visible import (
+    LONGEST_MESSAGE,
+    LONGEST_NAME,
+    shown_message,
+    shown_name,
+    visible,
+    visible_symbol,
+    whole_number,
+)
+from errtax.reports.figure import drawable
 
 HIDDEN = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
 
@@ -40,6 +49,11 @@ def test_names_are_short_lines(name: str) -> None:
     assert can_be_seen(shown) and len(shown) <= LONGEST_NAME
     if len(name) <= LONGEST_NAME and can_be_seen(name):
         assert shown == name
+
+
+def test_the_font_of_the_pictures_has_all_signs() -> None:
+    signs = "".join(visible(chr(code)) for code in (0, 9, 10, 13, 0x202E, 0xDCFF)) + visible_symbol(" ") + "►◄…"
+    assert drawable(signs) == signs and drawable("\u240a") != "\u240a"
 
 
 def test_long_values_keep_both_ends() -> None:
