@@ -290,4 +290,4 @@ def test_names_are_text_in_pictures() -> None:
     predictors = Predictors((log, log), ("_$x^{$", "b$猫"), (None, None), TextView.of_log(log))
     figure = distance_figure(measure_distances(predictors, DistanceSettings((Pair("$", "$"),))))
     picture = svg_of(figure).decode()
-    assert "_$x^{$" in picture and "b$U+732B" in picture and "mean probability of $" in picture
+    assert "_$x^{$" in picture and "b$‹U+732B›" in picture and "mean probability of $" in picture
