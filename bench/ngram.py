@@ -111,7 +111,7 @@ def say(message: str) -> None:
 
 
 def table(rows: list[Row]) -> str:
-    """Markdown, one row a system and text."""
+    """Markdown, one row per system and text."""
     lines = ["| text | system | build | peak memory | on disk | score a symbol | |", "|---|---|---|---|---|---|---|"]
     for row in sorted(rows, key=lambda row: (row.megabytes, row.system != "errtax", row.system)):
         lines.append(

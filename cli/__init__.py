@@ -1,1 +1,1 @@
-"""The command line: a skin over the library.  One module a command; heavy imports inside the commands."""
+"""The command line: a skin over the library.  One module per command; heavy imports inside the commands."""

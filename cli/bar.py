@@ -1,4 +1,4 @@
-"""The bar on stderr that says what a command is doing, where it takes long."""
+"""The progress bar on stderr of commands that take long."""
 
 from threading import Lock, Timer
 from typing import Any
@@ -7,7 +7,7 @@ DELAY = 2.0  # seconds: what is done by then needs no bar
 
 
 class Bar:
-    """A bar that is drawn when it is two seconds old and not stopped by then, whether or not it was moved.
+    """A bar that appears after two seconds unless it is stopped first, whether or not it has moved.
 
     It may be moved from any thread; without a total it only shows that time passes.
     """
@@ -21,15 +21,15 @@ class Bar:
         self._timer.start()
 
     def label(self, label: str) -> None:
-        """Begin anew under another label."""
+        """Start over under another label."""
         self._move(description=label, completed=0, total=None, text="")
 
     def update(self, done: float, total: float, text: str = "") -> None:
-        """So much is done of so much."""
+        """Move the bar: `done` of `total` is done; `text` stands beside it."""
         self._move(completed=done, total=total, text=text)
 
     def stop(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self._timer.cancel()
         with self._lock:
             drawn, self._drawn, self._console = self._drawn, None, None

@@ -38,7 +38,7 @@ def _fallback(ctx: click.Context, param: click.Parameter, value: str) -> tuple[f
 @click.option(
     "--sentences",
     type=SENTENCES,
-    help="The whole text as one sentence, or one a line [default: lines for words and tokens, else stream].",
+    help="The whole text as one sentence, or one per line [default: lines for words and tokens, else stream].",
 )
 @click.option(
     "--discount-fallback",
@@ -53,10 +53,12 @@ def _fallback(ctx: click.Context, param: click.Parameter, value: str) -> tuple[f
     show_default=True,
     help="Repeat lmplz's last-n-gram quirk, for equality to the last digit.",
 )
-@click.option("--memory", type=MEMORY, help="What the build may use at most [default: four fifths of what is free].")
-@click.option("--arpa", type=TEXT_OUTPUT, help="Write the model of one order as an ARPA file too.")
+@click.option(
+    "--memory", type=MEMORY, help="Most memory that the build may use [default: four fifths of what is free]."
+)
+@click.option("--arpa", type=TEXT_OUTPUT, help="Also write the model of one order as an ARPA file.")
 @click.option("--arpa-order", type=int, help="The order of that model [default: --order].")
-@click.option("--engine", type=ENGINE, default="native", show_default=True, help="kenlm runs lmplz once an order.")
+@click.option("--engine", type=ENGINE, default="native", show_default=True, help="kenlm runs lmplz once per order.")
 @force_option
 def command(
     texts: tuple[Path, ...],

@@ -15,7 +15,7 @@ from errtax.cli.paths import FILE, OUTPUT
 @click.option("--figure", type=OUTPUT, help="Also reliability diagrams, as .png, .svg or .pdf.")
 @force_option
 def command(peel: Path, figure: Path | None, force: bool) -> None:
-    """Is the model as often right as it says?  By kind of position.
+    """Is the model right as often as it says?  By kind of position.
 
     confidence: mean probability of the first-ranked symbol; right: how often it was the correct one; calibration error:
     mean distance of the two over ten bins of confidence.  A position, right or wrong, belongs to the first layer that

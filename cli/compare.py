@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def command(
     baseline: Path, others: tuple[Path, ...], by: str, output: Path | None, bars: Path | None, force: bool
 ) -> None:
-    """Compare peels of the same text with BASELINE: which errors are gone, layer by layer, and might it be chance.
+    """Compare peels of the same text with BASELINE: which errors are gone, layer by layer, and whether by chance.
 
     fixed: errors of the baseline that are right now; kept: wrong in both; new: right before.  In brackets: 95 %
     intervals by bootstrap.  tied: a paired test over documents, streams or blocks of symbols is not significant.

@@ -118,7 +118,7 @@ def _require_value(command: click.Command, option: click.Option, where: str, val
     for each in value if many else [value]:
         right = isinstance(each, allowed) and (isinstance(each, bool) <= (bool in allowed))
         if not right or (isinstance(each, float) and not math.isfinite(each)) or "\0" in str(each):
-            lists = ", or a list of such" if option.multiple or isinstance(option.type, Listed | Range) else ""
+            lists = ", or a list of these" if option.multiple or isinstance(option.type, Listed | Range) else ""
             raise UsageError(f"{where} = {_shown(value)} is of the wrong kind; {what} is needed{lists}.")
     try:
         option.type_cast_value(click.Context(command), value)

@@ -17,17 +17,19 @@ from errtax.cli.types import INTEGERS, RANGE, Repeated
 @log_argument(many=True)
 @click.option("--preds", type=LOG, cls=Repeated, help="The same as LOG, for configuration files; can be repeated.")
 @click.option("--ngram", type=FILE, help="Index made by errtax build-ngram, or a model of KenLM.")
-@click.option("--orders", type=RANGE, help="Its orders that take part, in KenLM's meaning [default: none].")
-@click.option("--pair", cls=Repeated, default=("{}",), show_default=True, help="Opening and closing character; repeat.")
-@click.option("--edges", type=INTEGERS, help="Of the bins, in symbols [0,20,40,60,80,100,125,150,200,250,300].")
+@click.option("--orders", type=RANGE, help="Orders of it to include, as KenLM counts them [default: none].")
+@click.option(
+    "--pair", cls=Repeated, default=("{}",), show_default=True, help="Opening and closing character; repeatable."
+)
+@click.option("--edges", type=INTEGERS, help="Bin edges, in symbols [0,20,40,60,80,100,125,150,200,250,300].")
 @click.option(
     "--skip",
     type=click.Choice(["auto", "code", "none"]),
     default="auto",
     show_default=True,
-    help="code: what stands in literals and comments is no bracket; auto: if over 10 % of lines end in ; { or }.",
+    help="code: ignore brackets in literals and comments; auto: if over 10 % of lines end in ; { or }.",
 )
-@click.option("--streams", type=click.IntRange(1), help="Equal pieces that no pair reaches across [the log's].")
+@click.option("--streams", type=click.IntRange(1), help="Number of equal pieces that no pair may span [the log's].")
 @click.option("-o", "--output", type=OUTPUT, default="distance.parquet", show_default=True, help="Table to write.")
 @click.option("--figure", type=OUTPUT, help="Also the picture, as .png, .svg or .pdf.")
 @force_option
@@ -46,7 +48,7 @@ def command(
 ) -> None:
     """How sure models are of a closing symbol, by its distance from its opener.
 
-    LOG: prediction logs, one a model.
+    LOG: prediction logs, one per model.
     """
     from errtax.oracle.pairs import Pair, Skip
     from errtax.reports.studies.analysis_tables import distance_table

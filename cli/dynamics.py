@@ -12,7 +12,7 @@ from errtax.cli.paths import FILE, OUTPUT, RUN
 @declare("dynamics", "errtax dynamics lstm2 --ngram train.ngram --text wp/test.txt --train-text wp/train.txt")
 @click.argument("run", type=RUN)
 @click.option("--text", type=FILE, required=True, help="The text to read.")
-@click.option("--ngram", type=FILE, help="Index made by errtax build-ngram: all its orders are compared with.")
+@click.option("--ngram", type=FILE, help="Index made by errtax build-ngram: the run is compared with all its orders.")
 @click.option("--nn", "networks", type=RUN, multiple=True, help="A run to compare with, such as an n-NN; repeatable.")
 @click.option("--train-text", type=FILE, help="The training text, for the layer of rare words.")
 @click.option("-o", "--output", type=OUTPUT, help="Folder for tables and picture [default: RUN.dynamics].")

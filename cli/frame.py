@@ -46,8 +46,8 @@ def command(name: str, example: str) -> Callable[[Callable[..., Any]], Command]:
         for option in reversed(
             (
                 click.option("--json", "json", is_flag=True, help="One JSON document on stdout."),
-                click.option("-q", "--quiet", is_flag=True, help="Errors only on stderr."),
-                click.option("-v", "--verbose", is_flag=True, help="More on stderr."),
+                click.option("-q", "--quiet", is_flag=True, help="Only errors on stderr."),
+                click.option("-v", "--verbose", is_flag=True, help="More messages on stderr."),
                 click.option("--debug", is_flag=True, help="Show the traceback of an error."),
             )
         ):
@@ -59,7 +59,7 @@ def command(name: str, example: str) -> Callable[[Callable[..., Any]], Command]:
 
 def force_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """The option --force."""
-    return click.option("--force", is_flag=True, help="Replace outputs that exist.")(function)
+    return click.option("--force", is_flag=True, help="Replace existing outputs.")(function)
 
 
 def slices_option(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -175,7 +175,7 @@ def _bar_of(label: str) -> Iterator[Bar | None]:
 
 
 class Update(Protocol):
-    """What moves a bar: so much is done of so much; a text may stand beside it."""
+    """A function that moves a bar: `done` of `total` is done; `text` stands beside it."""
 
     def __call__(self, done: float, total: float, text: str = "") -> None: ...
 

@@ -104,5 +104,5 @@ def _take_stdout() -> None:
     """One output alone goes to stdout; what else the command says then goes to stderr."""
     said = click.get_current_context().obj
     if said["json"] or said.get("taken"):
-        raise UsageError("- is stdout, which takes one output; give the others, or the one besides --json, a file.")
+        raise UsageError("- is stdout, which takes one output; write the others to files, and leave out --json.")
     said["taken"] = True

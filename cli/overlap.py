@@ -15,7 +15,7 @@ from errtax.cli.types import RANGE
 @declare("overlap", "errtax overlap lstm.parquet --ngram train.ngram --orders 20 --figure overlap.png")
 @click.argument("preds", type=LOG, nargs=-1, required=True, metavar="PREDS...")
 @click.option("--ngram", type=FILE, help="Index made by errtax build-ngram, or a model of KenLM.")
-@click.option("--orders", type=RANGE, help="Its orders that take part, in KenLM's meaning [default: none].")
+@click.option("--orders", type=RANGE, help="Orders of it to include, as KenLM counts them [default: none].")
 @click.option(
     "--criterion",
     metavar="p<T|argmax",
@@ -28,7 +28,7 @@ from errtax.cli.types import RANGE
     type=click.IntRange(1),
     default=50,
     show_default=True,
-    help="Least occurrences of a symbol that is listed among the advantages.",
+    help="Least number of occurrences of a symbol listed among the advantages.",
 )
 @click.option("-o", "--output", type=OUTPUT, default="overlap.parquet", show_default=True, help="Table to write.")
 @click.option("--figure", type=OUTPUT, help="Also the picture, as .png, .svg or .pdf.")

@@ -37,7 +37,7 @@ def _files_of_log(path: Path) -> Iterable[Path]:
 
 
 class Output(click.Path):
-    """A path that is written, and is no stdout: a table, a picture, an index, a folder."""
+    """A path to write, other than stdout: a table, a picture, an index, a folder."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path, readable=False)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     type=MODULE,
     metavar="FILE.py|MODULE",
     callback=require_own_code,
-    help="Oracles of your own (docs/oracles.md); layers before boost, unless --layers says where.",
+    help="Your own oracles (docs/oracles.md); layers before boost, unless --layers places them.",
 )
 @click.option(
     "--words",
@@ -64,7 +64,7 @@ def command(
     force: bool,
     **given: Any,
 ) -> None:
-    """Break the errors of a prediction log down, layer by layer, by what could have explained them.
+    """Break down the errors of a prediction log, layer by layer, by what could have explained them.
 
     LOG is Parquet; - for stdin, a folder of its parts, or a pattern such as 'part-*'.
     """

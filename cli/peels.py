@@ -51,9 +51,9 @@ def identity_options(function: Callable[..., Any]) -> Callable[..., Any]:
     collect.__doc__ = function.__doc__
     collect.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
     options = (
-        click.option("--model", metavar="NAME", help="What the model is called [default: the log's, or its file's]."),
+        click.option("--model", metavar="NAME", help="Name of the model [default: the log's, or its file's]."),
         click.option("--parameters", type=click.IntRange(1), help="Its number of parameters, for errtax trend."),
-        click.option("--step", type=click.IntRange(1), help="The training step that it is of, for errtax trend."),
+        click.option("--step", type=click.IntRange(1), help="Its training step, for errtax trend."),
     )
     for option in reversed(options):
         collect = option(collect)

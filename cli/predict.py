@@ -34,8 +34,8 @@ def command(
     """Write the prediction log of a trained model (RUN) on a text.
 
     The text is read as one stream.  The test part of `split --scheme streams` is read as its streams, each after the
-    validation part of its own stream.  With --dynamic each stream is read by itself, from the
-    run's weights on.
+    validation part of its own stream.  With --dynamic each stream is read by itself,
+    starting from the run's weights.
     """
     from errtax.lm.files import require_absent
     from errtax.lm.neural.prediction import Dynamic, PredictOptions, predict
@@ -48,4 +48,4 @@ def command(
         nats = predict(run, text, output, options, force, lambda done, total: update(done, total, ""))
     finite = math.isfinite(nats)  # not so where the model gives a symbol of the text probability 0
     document = {"schema": LOG.name, "log": str(output), "nats": nats if finite else None}
-    emit({**document, "bits": nats / math.log(2) if finite else None}, f"{output}  {nats:.4f} nats a symbol")
+    emit({**document, "bits": nats / math.log(2) if finite else None}, f"{output}  {nats:.4f} nats per symbol")

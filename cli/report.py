@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """Write one HTML page on one or more peels of the same text; the first is the baseline of the others.
 
-    The page is one file that needs no network: breakdown with intervals, definitions that can be moved, overlaps,
+    The page is one file that needs no network: breakdown with intervals, adjustable definitions, overlaps,
     comparison, and the whole text with its errors.
     """
     from errtax.reports.markdown import MARKDOWN_START, report_markdown

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=OUTPUT, help="Scores to write [default: TEXT.scores.parquet].")
 @click.option("--orders", type=RANGE, help="Orders, in KenLM's meaning: n - 1 symbols of context [default: all].")
 @click.option("--unit", type=ANY_UNIT, help="What one symbol is, where the model does not say it (.arpa, .binary).")
-@click.option("--sentences", type=SENTENCES, help="Likewise: one sentence, or one a line.")
+@click.option("--sentences", type=SENTENCES, help="Likewise: one sentence, or one per line.")
 @click.option("--engine", type=ENGINE, help="What reads an .arpa file [default: native].")
 @force_option
 def command(

@@ -41,7 +41,7 @@ _OPTIONS = (
         "--limits",
         metavar="NAME=LIMITS",
         multiple=True,
-        help="Limits of the slices of an oracle of your own, for example copied=10,100.",
+        help="Limits of the slices of your own oracle, for example copied=10,100.",
     ),
 )
 
@@ -80,7 +80,7 @@ def _with_limits(custom: tuple[Any, ...], given: tuple[str, ...]) -> tuple[Any, 
         name, _, values = text.partition("=")
         if name not in rules or not rules[name].limits:
             there_are = ", ".join(each for each, rule in rules.items() if rule.limits) or "none"
-            raise click.BadParameter(f"{text!r}: oracles of yours that have limits: {there_are}", param_hint="--limits")
+            raise click.BadParameter(f"{text!r}: your oracles that have limits: {there_are}", param_hint="--limits")
         try:
             limits = tuple(map(float, values.split(",")))
         except ValueError:

@@ -17,7 +17,7 @@ def ending_on_signals() -> Iterator[None]:
     many when compiled kernels are loaded.  So it is raised again until it is seen to be on its way out.
     """
     before = {signal.SIGTERM: signal.signal(signal.SIGTERM, _end)}
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored, as behind nohup
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored, as under nohup
         before[signal.SIGINT] = signal.signal(signal.SIGINT, _end)
     try:
         yield

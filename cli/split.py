@@ -23,7 +23,7 @@ from errtax.cli.types import FLOATS
 )
 @click.option("--fractions", type=FLOATS, default="0.8,0.1,0.1", show_default=True, help="Train, val, test.")
 @click.option("--streams", type=int, default=100, show_default=True, help="Number of streams.")
-@click.option("--steps", type=int, default=100, show_default=True, help="Bytes of a step; streams hold whole steps.")
+@click.option("--steps", type=int, default=100, show_default=True, help="Bytes per step; streams hold whole steps.")
 @force_option
 def command(
     text: Path,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("--text", type=SPLIT_NAME, help="Folder made by errtax split: train.txt, val.txt, test.txt.")
 @click.option("--models", type=NAMES, help="[default: lstm,rnn,gru]")
 @click.option("--layers", type=INTEGERS, help="[default: 1,2,3]")
-@click.option("--budgets", type=INTEGERS, help="Sizes: the parameters of an LSTM-1 of so many units [64,128,256,512].")
+@click.option("--budgets", type=INTEGERS, help="Sizes, as parameters of an LSTM-1 of so many units [64,128,256,512].")
 @click.option("--nn", type=INTEGERS, help="Also n-NN baselines, for these n.")
 @click.option("--nn-hidden", type=int, help="Their hidden units [256].")
 @click.option("--ngrams", type=INTEGERS, help="Also n-gram baselines, for these n (symbols of context).")
@@ -36,7 +36,7 @@ def command(spec: Path | None, output: Path, jobs: int, **given: Any) -> None:
 
     SPEC.toml holds the same keys as the options (nn_hidden, ...), a table [recipe], and
     tables [dropout] and [epochs] of patterns.
-    A sweep that was stopped goes on where it was; what is done is not done again.
+    A sweep that was stopped resumes where it was; finished work is not repeated.
     """
     from errtax.lm.files import require_input
     from errtax.reports.studies.sweep import sweep_table, write_sweep

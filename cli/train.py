@@ -32,9 +32,9 @@ def _checkpoint_rule(ctx: click.Context, param: click.Parameter, value: str | No
 @click.option("--val", type=FILE, help="Validation text [default: DIR/val.txt, or the last 5 % of TEXT].")
 @click.option("--model", type=click.Choice(["lstm", "gru", "rnn", "nn"]), default="lstm", show_default=True)
 @click.option("--layers", type=int, default=2, show_default=True)
-@click.option("--hidden", type=int, help="Units a layer [default: 128].")
+@click.option("--hidden", type=int, help="Units per layer [default: 128].")
 @click.option("--budget", type=int, help="Instead of --hidden: as many parameters as an LSTM-1 of this size.")
-@click.option("--context", type=int, default=3, show_default=True, help="Of --model nn: symbols it sees (n of n-NN).")
+@click.option("--context", type=int, default=3, show_default=True, help="For --model nn: symbols it sees (n of n-NN).")
 @click.option("--dropout", type=float, default=0.0, show_default=True, help="Between layers and before the softmax.")
 @click.option("--unit", type=UNIT, default="byte", show_default=True)
 @click.option("--epochs", type=int, default=50, show_default=True)
@@ -52,10 +52,10 @@ def _checkpoint_rule(ctx: click.Context, param: click.Parameter, value: str | No
     "--checkpoint-every",
     callback=_checkpoint_rule,
     metavar="STEPS,epoch,log",
-    help="Keep the weights for errtax dynamics: every so many steps, each epoch, ten times a decade of steps.",
+    help="Keep the weights for errtax dynamics: every so many steps, each epoch, ten times per decade of steps.",
 )
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--resume", is_flag=True, help="Go on where the run in the folder stopped, to the same numbers.")
+@click.option("--resume", is_flag=True, help="Resume the run in the folder where it stopped; the numbers are the same.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, ...")
 @click.option("--threads", type=click.IntRange(1), help="Processor threads [default: torch's].")
 @force_option

@@ -16,7 +16,7 @@ from errtax.cli.types import INTEGERS, Repeated
 @click.option("--by", type=click.Choice(["parameters", "step"]), default="parameters", show_default=True)
 @click.option("--model", cls=Repeated, metavar="NAME", help="A model's name; once for each PEEL, in their order.")
 @click.option("--parameters", type=INTEGERS, help="Parameters of the models, in the order of PEEL [the logs' own].")
-@click.option("--step", type=INTEGERS, help="Likewise the training steps that they are of.")
+@click.option("--step", type=INTEGERS, help="Training steps of the models, likewise.")
 @click.option("--figure", type=OUTPUT, help="Also a picture, as .png, .svg or .pdf.")
 @force_option
 def command(
@@ -30,7 +30,7 @@ def command(
 ) -> None:
     """How each class of errors falls over three or more models: by parameters, or by training step.
 
-    step: of logs that errtax predict --checkpoint made.
+    step: for logs made by errtax predict --checkpoint.
     """
     from errtax.lm.files import require_each_once
     from errtax.reports.trend import trend_figure, trend_table

@@ -53,7 +53,7 @@ def require_absent(path: Path, force: bool) -> Path:
     if not (path.is_file() or path.is_dir()):
         raise UsageError(f"{path} is a device, a pipe or a socket, not a regular file; give another name with -o.")
     if any(_holds(given, path) or _holds(path, given) for given in _inputs.get()() if given.exists()):
-        raise UsageError(f"{path} is read here, so it cannot be written; give another name with -o.")
+        raise UsageError(f"{path} is an input of this command, so it cannot be written; give another name with -o.")
     if not force:
         raise UsageError(f"{path} exists already; give --force to replace it, or another name.")
     return path

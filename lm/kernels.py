@@ -70,8 +70,8 @@ class _CompilationNotice(event.Listener):  # type: ignore[misc]
             self.start = time.perf_counter()
             if self.total == 0.0 and _is_first_compilation():
                 logger.info(
-                    "Compiling kernels, which takes a minute or two in all: each command those that it needs, once; "
-                    "errtax info --compile compiles all of them ahead."
+                    "Compiling kernels, a minute or two in all: each command compiles those that it needs, once; "
+                    "errtax info --compile compiles all of them ahead of time."
                 )
         self.depth += 1
 

@@ -54,7 +54,7 @@ def _array_of(name: str, values: Any) -> Any:
     try:
         return pa.array(values)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        raise BadInput(f"{name!r} is no column of a log ({str(error).splitlines()[0]}).") from error
+        raise BadInput(f"{name!r} is not a column of a log ({str(error).splitlines()[0]}).") from error
 
 
 def _completed(columns: dict[str, Any], text: str | bytes | None) -> dict[str, Any]:
@@ -81,4 +81,4 @@ def _symbols_of(text: str | bytes) -> Any:
     try:
         return pa.array(list(text), pa.string())
     except UnicodeEncodeError as error:
-        raise BadInput(f"the text is no Unicode: {error.reason} at position {error.start}.") from error
+        raise BadInput(f"the text is not valid Unicode: {error.reason} at position {error.start}.") from error

@@ -35,7 +35,7 @@ def read_json(path: Path, schema: str, what: str, advice: str) -> dict[str, Any]
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _each_once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def _value_of(kind: Any, value: Any, name: str) -> Any:
     if origin in (list, tuple) and isinstance(value, list):
         fixed = origin is tuple and arguments[-1] is not Ellipsis
         if fixed and len(value) != len(arguments):
-            raise ValueError(f"{name} has {len(value)} values where {len(arguments)} are due")
+            raise ValueError(f"{name} has {len(value)} values where {len(arguments)} are expected")
         kinds = arguments if fixed else [arguments[0]] * len(value)
         return origin(_value_of(each, item, f"{name}[]") for each, item in zip(kinds, value, strict=True))
     if isinstance(kind, type) and issubclass(kind, Enum) and isinstance(value, str):
@@ -83,7 +83,9 @@ def _value_of(kind: Any, value: Any, name: str) -> Any:
     if kind is float and type(value) is int:
         value = float(value)
     if type(value) is not kind:
-        raise ValueError(f"{name or 'it'} is of type {type(value).__name__}, {getattr(kind, '__name__', kind)} is due")
+        raise ValueError(
+            f"{name or 'it'} is of type {type(value).__name__}, {getattr(kind, '__name__', kind)} is expected"
+        )
     if (kind is float and not isfinite(value)) or (kind is int and not -_LARGEST <= value < _LARGEST):
         raise ValueError(f"{name} is out of range")
     return value
@@ -91,7 +93,7 @@ def _value_of(kind: Any, value: Any, name: str) -> Any:
 
 def _dataclass_of(kind: Any, value: Any, name: str) -> Any:
     if not isinstance(value, dict):
-        raise ValueError(f"{name or 'it'} is of type {type(value).__name__}, an object is due")
+        raise ValueError(f"{name or 'it'} is of type {type(value).__name__}, an object is expected")
     hints, known = get_type_hints(kind), {field.name: field for field in fields(kind)}
     paths = {key: f"{name}.{key}".lstrip(".") for key in [*known, *value]}
     for key, path in paths.items():

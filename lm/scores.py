@@ -39,7 +39,7 @@ def score_text(
     force: bool = False,
     on_block: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[int, float]:
-    """Write the scores of a text; return the cross-entropy, in nats a symbol, by order.
+    """Write the scores of a text; return the cross-entropy, in nats per symbol, by order.
 
     Streamed: memory does not grow with the text beyond the text itself.
     """

@@ -74,7 +74,7 @@ class Text:
 
     @property
     def end_of_line(self) -> int | None:
-        """The code that ends a line, where each line is a sentence: one code a line end, and none without one.
+        """The code that ends a line, where each line is a sentence: one code per line end, and none without one.
 
         So the last line has none if it does not end in a newline: lmplz gives it no `</s>` either.
         """
@@ -104,7 +104,7 @@ def read_text(path: Path, unit: Unit, sentences: Sentences | None = None) -> Tex
     Raises `BadInput` for a missing or empty file; for bytes that are not UTF-8, with characters and words; and for
     what is no token id, with tokens (see `tokens.read_token_files` for `.npy` and `.parquet`).
 
-    Time O(n).  Memory: none of its own with `Unit.BYTE`, where the file is mapped; 4 bytes a symbol with the others.
+    Time O(n).  Memory: none of its own with `Unit.BYTE`, where the file is mapped; 4 bytes per symbol with the others.
     """
     return read_texts([path], unit, sentences)
 
@@ -133,7 +133,7 @@ def _files(path: Path) -> list[Path]:
 def _token_text(files: list[Path], name: str, sentences: Sentences | None) -> Text:
     others = [file for file in files if file.suffix not in SUFFIXES]
     if others:
-        raise BadInput(f"{others[0]} is no {' or '.join(SUFFIXES)} as others of {name} are; give files of one kind.")
+        raise BadInput(f"{others[0]} is not {' or '.join(SUFFIXES)} as others of {name} are; give files of one kind.")
     lines = None if sentences is None else sentences is Sentences.LINES
     codes, ends_lines, sha256 = read_token_files(files, END_OF_LINE, lines)
     return Text(name, Unit.TOKEN, codes, sha256, Sentences.LINES if ends_lines else Sentences.STREAM)
@@ -300,7 +300,7 @@ def _look_up(codes: Codes, known: NDArray[np.uint32], ids: Ids, unknown: int) ->
 
 
 def _count_codes(codes: Codes) -> NDArray[np.int64]:
-    # np.bincount of the whole array would first copy it to int64: 8 bytes a symbol
+    # np.bincount of the whole array would first copy it to int64: 8 bytes per symbol
     counts = np.zeros(256 if codes.dtype == np.uint8 else int(codes.max(initial=0)) + 1, np.int64)
     for start in range(0, len(codes), _PIECE):
         counts += np.bincount(codes[start : start + _PIECE], minlength=len(counts))

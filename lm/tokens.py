@@ -52,7 +52,7 @@ def read_token_files(files: Sequence[Path], end_of_line: int, lines: bool | None
     """Ids of `.npy` and `.parquet` files joined, whether they end lines, and the SHA-256 of the files' bytes.
 
     `.npy`: an array of integers of one dimension, without lines; one of uint32 is mapped, not read.  `.parquet`: the
-    only column of integers, or the first one named in `COLUMNS`; a column of lists has a sentence a row.  `lines`:
+    only column of integers, or the first one named in `COLUMNS`; a column of lists has a sentence per row.  `lines`:
     whether `end_of_line` is to stand behind each row; None where the file decides.
 
     Raises `BadInput` for what is not so, for ids out of range, and for files with rows beside files without.
@@ -64,15 +64,15 @@ def read_token_files(files: Sequence[Path], end_of_line: int, lines: bool | None
         )
         if lines and not with_rows:
             raise BadInput(
-                f"{file} holds one stream of tokens, without line ends; for a sentence a line give lists of ids in "
-                "Parquet, or a text with one sentence a line."
+                f"{file} holds one stream of tokens, without line ends; for a sentence per line give lists of ids in "
+                "Parquet, or a text with one sentence per line."
             )
         pieces.append(codes)
         kinds.append(with_rows)
         _update(digest, file)
     if len(set(kinds)) > 1 and lines is None:
         streams, rows = files[kinds.index(False)], files[kinds.index(True)]
-        raise BadInput(f"{streams} is one stream of tokens, {rows} has a sentence a row; give files of one kind.")
+        raise BadInput(f"{streams} is one stream of tokens, {rows} has a sentence per row; give files of one kind.")
     joined = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
     return joined, kinds[0] and lines is not False, digest.hexdigest()
 

@@ -24,7 +24,7 @@ def split_words(data: bytes, name: str, end_of_line: int | None) -> tuple[NDArra
     `end_of_line`: the code put where a line ends; None where line ends are only blanks.  Raises `BadInput` for bytes
     that are not UTF-8.
 
-    Time O(n): 70 MB/s of prose, 40 MB/s with 750,000 distinct words.  Memory: 4 bytes a word of the text, and the
+    Time O(n): 70 MB/s of prose, 40 MB/s with 750,000 distinct words.  Memory: 4 bytes per word of the text, and the
     distinct words; the bytes themselves are not copied.
 
     >>> codes, words = split_words(b"the cat\\nthe  end", "text", 99)

@@ -9,7 +9,7 @@
 ()
 >>> del REGISTRY["digits"]  # only this example wants it gone
 
-A function may return a number a symbol instead, below zero where it has nothing to say; `limits` then cut it into
+A function may return a number per symbol instead, below zero where it has nothing to say; `limits` then cut it into
 slices, and the smallest limit that is at least the number takes the error.  See `docs/oracles.md`.
 
 A package offers its oracles by naming their module as an entry point; they are asked when `--layers` names them:

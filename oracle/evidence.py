@@ -1,4 +1,4 @@
-"""All oracles' evidence on one text: a number a position, independent of thresholds and of the order of layers."""
+"""All oracles' evidence on one text: one number per position, independent of thresholds and of the order of layers."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ NONE = -1
 
 
 class Evidence(NamedTuple):
-    """One entry a row of the log, in every column.  None: the oracle could not be asked."""
+    """One entry per row of the log, in every column.  None: the oracle could not be asked."""
 
     ngram_context: NDArray[np.uint8] | None  # smallest context whose model gives p > 0.5; 0: none does
     ngram_logprob: NDArray[np.float32] | None  # natural log of the probability that this model gives; NaN
@@ -52,7 +52,7 @@ def collect_evidence(
 
     `tally`: gets the scores of the n-gram model, too.
 
-    Time O(n) times the order of the model; about 60 bytes a symbol.
+    Time O(n) times the order of the model; about 60 bytes per symbol.
     """
     word_of = view.word_of
     inside = word_of >= 0

@@ -1,4 +1,4 @@
-"""Features of a text that a model may keep track of: one number a symbol, read in windows, in memory of fixed size.
+"""Features of a text that a model may keep track of: one number per symbol, read in windows, in memory of fixed size.
 
 A feature has a name, a kind, a rule in words and a scanner.  `start(reading)` returns `scan(codes) -> values`, which
 is called with one window of a text after the other and carries its state in its closure; the value at t is the state

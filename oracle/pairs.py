@@ -57,7 +57,7 @@ class Pair:
         """
         if len(text) != 2 or "\\" in text or any(c.isspace() for c in text):
             what = "a pair is two characters, the opening and the closing one, neither blank nor a backslash"
-            raise UsageError(f"{text!r} is no pair; {what}: '{{}}', '()', '\"\"', '“”'.")
+            raise UsageError(f"{text!r} is not a pair; {what}: '{{}}', '()', '\"\"', '“”'.")
         return cls(*text)
 
     def __str__(self) -> str:

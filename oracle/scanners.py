@@ -1,4 +1,4 @@
-"""The features that errtax has of its own: one state machine reads all of them in one pass, 40 ns a symbol.
+"""The features that errtax has of its own: one state machine reads all of them in one pass, 40 ns per symbol.
 
 The rules stand in docs/analyses.md.  Bytes and characters follow the same rules: quotation marks of bytes are
 recognised as their UTF-8 sequences, at the last byte; lengths count symbols.

@@ -42,7 +42,7 @@ class Words(NamedTuple):
 
 
 class CharacterKinds(NamedTuple):
-    """What single characters are, whatever stands beside them; all boolean, one entry a character."""
+    """What single characters are, whatever stands beside them; all boolean, one entry per character."""
 
     word: NDArray[np.bool_]
     space: NDArray[np.bool_]
@@ -68,7 +68,7 @@ def kinds_of(characters: list[str]) -> CharacterKinds:
 
 
 class CharacterClasses(NamedTuple):
-    """What each character of the text is; all boolean, one entry a character."""
+    """What each character of the text is; all boolean, one entry per character."""
 
     word: NDArray[np.bool_]  # in a word, by the view's rule
     space: NDArray[np.bool_]

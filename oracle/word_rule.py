@@ -45,12 +45,12 @@ def require_words(words: str) -> None:
             pattern, parsed = re.compile(words), importlib.import_module("re._parser").parse(words)
         loose = _has_loose_repeat(parsed)
     except (re.error, OverflowError, RecursionError, FutureWarning) as error:
-        raise UsageError(f"{allowed}; {words!r} is none ({error}).") from None
+        raise UsageError(f"{allowed}; {words!r} is neither ({error}).") from None
     if pattern.match(""):
-        raise UsageError(f"{allowed}; {words!r} matches the empty string, which is no word.")
+        raise UsageError(f"{allowed}; {words!r} matches the empty string, which is not a word.")
     if loose:
         raise UsageError(
-            f"{allowed}; in {words!r} a repeated group consists of repeats alone, which may take for ever to match; "
+            f"{allowed}; in {words!r} a repeated group consists of repeats alone, which may never finish matching; "
             "put something fixed into it, as in \\w+(?:-\\w+)*."
         )
 
@@ -96,7 +96,7 @@ def import_breakers() -> Any:
 def _matches(pattern: re.Pattern[str], string: str) -> NDArray[np.int64]:
     spans = np.array([match.span() for match in pattern.finditer(string)], np.int64).reshape(-1, 2)
     if (spans[:, 0] == spans[:, 1]).any():
-        raise UsageError(f"the pattern of words {pattern.pattern!r} matches the empty string, which is no word.")
+        raise UsageError(f"the pattern of words {pattern.pattern!r} matches the empty string, which is not a word.")
     return spans
 
 

@@ -15,7 +15,7 @@ _HATCHES = ("", "///", "xxx", "\\\\\\", "+++", "---")  # dots are drawn one by o
 
 
 def bars_figure(summaries: Sequence[Summary]) -> Figure:
-    """Errors by slice, one row a slice, one bar a model; all models share the scale."""
+    """Errors by slice, one row per slice, one bar per model; all models share the scale."""
     layers = {layer.name: layer for summary in summaries for layer in summary.layers}  # `rest` may be of one only
     rows = [(layer.name, k, part.name) for layer in layers.values() for k, part in enumerate(layer.slices)]
     figure = new_figure(7.2, 1.5 + 0.21 * len(rows) * (1 + 0.45 * (len(summaries) - 1)))

@@ -11,7 +11,7 @@ from errtax.taxonomy.calibration import Calibration
 
 
 def calibration_figure(found: Calibration) -> Figure:
-    """A panel a class: share of right first-ranked symbols by confidence; the grey columns are numbers of positions."""
+    """One panel per class: share of right first-ranked symbols by confidence; grey columns are numbers of positions."""
     columns = min(len(found.classes), 4)
     rows = -(-len(found.classes) // columns)
     height = 2.9 * rows + 1.4
@@ -25,7 +25,7 @@ def calibration_figure(found: Calibration) -> Figure:
         largest = max(part.n for part in shown)
         heights = [0.3 * part.n / largest for part in each.bins]
         axes.bar([part.low for part in each.bins], heights, 0.1, align="edge", color="#DDDDDD", lw=0)
-        axes.plot([0, 1], [0, 1], color="#777777", lw=0.8, ls="--", label="as often right as it says")
+        axes.plot([0, 1], [0, 1], color="#777777", lw=0.8, ls="--", label="right as often as it says")
         x, y = ([getattr(part, name) for part in shown] for name in ("confidence", "accuracy"))
         axes.plot(x, y, color=colour, marker="o", ms=4)
         axes.set(xlim=(0, 1), ylim=(0, 1.02))
@@ -47,7 +47,7 @@ def calibration_figure(found: Calibration) -> Figure:
 
 
 def calibration_table(found: Calibration) -> Table:
-    """A row a class of positions; 95 % intervals in brackets."""
+    """One row per class of positions; 95 % intervals in brackets."""
     heads = {"confidence": "confidence", "accuracy": "right", "error": "calibration error"}
     shares = (Column(head, percent, names=(name, f"{name}_low", f"{name}_high")) for name, head in heads.items())
     rows = (

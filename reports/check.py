@@ -37,7 +37,7 @@ def _row(verdict: Verdict) -> str:
 
 
 def check_junit(verdicts: Sequence[Verdict], model: str) -> str:
-    """A test suite with a case a limit; a broken one is a failure."""
+    """A test suite with one case per limit; a broken one is a failure."""
     failures = str(sum(verdict.broken for verdict in verdicts))
     suite = ElementTree.Element(
         "testsuite", name=visible(f"{_SUITE}{model}"), tests=str(len(verdicts)), failures=failures

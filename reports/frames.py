@@ -9,7 +9,7 @@ from errtax.reports.table import Column, Depth, Row, Table
 
 
 def frame_of(table: Table, names: Sequence[str] = (), slices: bool = False, index: str = "layer") -> pd.DataFrame:
-    """A row a layer and total, by name; with `slices` a row a slice instead, the index being (layer, slice).
+    """One row per layer and total, by name; with `slices` one row per slice instead, the index being (layer, slice).
 
     Columns: all that have a name, or those whose first name is in `names`, in their order; a value with an interval is
     three columns.  `index`: what the names of the rows are called.

@@ -181,7 +181,7 @@ class PeelView:
         return Plots([self.summary])
 
     def table(self, slices: bool = False) -> pd.DataFrame:
-        """A row a layer, by name; with `slices` also a row a slice, the index being (layer, slice).
+        """One row per layer, by name; with `slices` also one row per slice, the index being (layer, slice).
 
         Columns: errors; share of the errors, and the ends of its 95 % interval; bits, excess and recoverable bits per
         symbol of the text.
@@ -190,7 +190,7 @@ class PeelView:
         return frame_of(statistics_table(self.statistics), names, slices)
 
     def fair(self) -> pd.DataFrame:
-        """A row a layer that shares the errors: its share whatever the order of layers.
+        """One row per layer that shares the errors: its share whatever the order of layers.
 
         Columns: fair (Shapley's share, with its interval), unique and solo (the least and the most in any order), and
         fair_bits per symbol.
@@ -205,7 +205,7 @@ class PeelView:
 
     @speaks_python
     def calibration(self, resampling: Resampling = STANDARD) -> CalibrationView:
-        """Whether the model is as often right as it says, by kind of position; needs the log's argmax columns."""
+        """Whether the model is right as often as it says, by kind of position; needs the log's argmax columns."""
         return CalibrationView(calibration([self.peel], resampling))
 
     @speaks_python
@@ -231,7 +231,7 @@ class PeelView:
         return pd.DataFrame([vars(excerpt(self.peel, int(row))) for row in rows])
 
     def to_pandas(self) -> pd.DataFrame:
-        """The peel table: a row a position, with the columns of the file (`docs/files.md`)."""
+        """The peel table: one row per position, with the columns of the file (`docs/files.md`)."""
         frame: pd.DataFrame = frame_of_peel(self.peel)
         return frame
 
@@ -279,7 +279,7 @@ class ComparisonView:
         return Picture(difference_figure([self.comparison]))
 
     def table(self, slices: bool = False) -> pd.DataFrame:
-        """A row a layer and one for all errors; with `slices` a row a slice, the index being (layer, slice).
+        """One row per layer and one for all errors; with `slices` one row per slice, the index being (layer, slice).
 
         Columns: before, after, fixed, kept, new; saved with the ends of its 95 % interval; p, adjusted by Holm; tied;
         and the same of bits per symbol: bits_before, bits_after, bits_saved, bits_p, bits_tied.

@@ -136,13 +136,13 @@ def _live(peels: Sequence[Peel]) -> list[str]:
     region = '<div class="scroll" tabindex="0" role="region" aria-label="Breakdown by the settings">'
     return [
         '<h2 id="live" class="screen">Re-peel</h2>',
-        '<p class="screen no-script note">With JavaScript the definitions can be moved here, and the '
-        "text can be read error by error. All that stands on this page was made without it.</p>",
-        "<div data-live hidden><p>Move the definitions, switch layers off or drag them into another order: the numbers "
-        "are what <code>errtax repeel</code> would give. The address of this page keeps the view.</p>"
+        '<p class="screen no-script note">With JavaScript the definitions can be changed here, and the text can be '
+        "read error by error. The rest of this page works without it.</p>",
+        "<div data-live hidden><p>Change the definitions, switch layers off or drag them into another order: the "
+        "numbers are what <code>errtax repeel</code> would give. The page's address keeps the view.</p>"
         '<div class="live"><div><div id="controls"></div><h3>Layers, first to last</h3>'
         '<ol id="order" aria-label="Layers in their order"></ol>'
-        '<button type="button" id="reset">Back to the settings of the peel</button></div>'
+        '<button type="button" id="reset">Reset to the settings of the peel</button></div>'
         '<div><div id="pies"></div><p id="live-said" role="status"></p>'
         f'{region}<table id="live-table"><thead>{table_head}</thead><tbody></tbody></table></div></div></div></div>',
     ]
@@ -181,7 +181,7 @@ def _browser(peels: Sequence[Peel]) -> list[str]:
         '<div id="canvas"></div></div><div id="detail" tabindex="0" role="region" aria-live="polite" '
         'aria-label="The chosen symbol"></div></div>'
         f'<dialog id="help" aria-label="Keys">{rows}<form method="dialog"><button>Close</button></form></dialog></div>',
-        '<p class="screen no-script">The text with its errors is shown with JavaScript; examples stand below.</p>',
+        '<p class="screen no-script">The text with its errors needs JavaScript; examples follow below.</p>',
     ]
 
 
@@ -189,7 +189,7 @@ def _too_long(peel: Peel) -> list[str]:
     return [
         '<h2 id="live">Re-peel</h2>',
         f'<p class="note">This text has {len(peel.log):,} symbols. Up to {LIMIT:,} a page holds '
-        "the whole text and peels it again as you move the definitions; beyond, it holds the numbers and the worst "
+        "the whole text and peels it again as you change the definitions; beyond that, the numbers and the worst "
         "passages. <code>errtax repeel</code> and <code>errtax show</code> do the rest.</p>",
     ]
 

@@ -1,4 +1,4 @@
-"""The columns that the page's script reads: the evidence of a peel in about two bytes a symbol and model.
+"""The columns that the page's script reads: the evidence of a peel in about two bytes per symbol and model.
 
 What follows from the text alone – words as runs of letters, spaces, quotes, newlines, punctuation – the script finds
 out by itself, from the kinds of the characters; other words have a column.  What is compared with a threshold is stored

@@ -36,7 +36,7 @@ def _own(settings: Settings) -> list[str]:
 def picture(figure: Figure, description: str) -> str:
     """A figure as an image within the page."""
     data = base64.b64encode(svg_of(figure)).decode()
-    alt = escape(f"{description}; the numbers stand in the tables")
+    alt = escape(f"{description}; the numbers are in the tables")
     return f'<p><img alt="{alt}" src="data:image/svg+xml;base64,{data}"></p>'
 
 
@@ -114,9 +114,9 @@ def overlaps_section(found: Statistics, whole: bool) -> list[str]:
     follows = " It follows the controls above." if whole else ""
     return [
         f'<h2 id="overlaps">Overlaps</h2><p>How many errors of {escape(found.model)} exactly these layers claim; boost '
-        f"takes what is left, so it is not asked.{follows}</p>",
+        f"takes what is left, so it is left out.{follows}</p>",
         f'<div class="scroll"><table id="overlap-table"><thead>{head}</thead>',
         f"<tbody>{''.join(rows)}</tbody></table></div>",
-        "<h3>Of what a layer claims, the share that each other layer claims, too</h3>",
+        "<h3>Share of a layer's claims that each other layer claims, too</h3>",
         html_table(claims_table(found)),
     ]

@@ -8,7 +8,7 @@ from errtax.reports.table import Column, Row, Table
 
 
 def entropy_rows(entropies: Mapping[int, float]) -> list[dict[str, float]]:
-    """A row an order: `order`, `context` (the symbols that it sees), and the cross-entropy in `nats` and `bits`."""
+    """One row per order: `order`, `context` (the symbols that it sees), and the cross-entropy in `nats` and `bits`."""
     return [
         {"order": order, "context": order - 1, "nats": nats, "bits": nats / math.log(2)}
         for order, nats in entropies.items()

@@ -16,7 +16,7 @@ from errtax.taxonomy.summary import LayerSummary, SliceSummary, Summary
 def _tree(
     layers: Iterable[Any], title: Callable[[Any], str], cells: Callable[[Any, Any], tuple[Any, ...]]
 ) -> list[Row]:
-    """A row a layer, and below it, where they are more than one, a row a slice; `cells(part, layer or None)`."""
+    """One row per layer, and below it, where there are several, one row per slice; `cells(part, layer or None)`."""
     rows = []
     for layer in layers:
         several = layer.slices if len(layer.slices) > 1 else ()
@@ -54,13 +54,13 @@ def summary_table(summary: Summary, found: Statistics | None = None) -> Table:
 
 
 def statistics_table(found: Statistics) -> Table:
-    """A row a layer and slice: errors, share, its order-free twins, bits; 95 % intervals in brackets."""
+    """One row per layer and slice: errors, share, its order-free twins, bits; 95 % intervals in brackets."""
     columns = (
         Column("errors", count, names=("errors",)),
         Column("share of the errors", percent, names=_ends("share")),
         Column("fair share", percent, names=_ends("fair")),
         Column("any order", between, rank=1, names=("unique", "solo")),
-        Column("bits a symbol", _bits_with_ends, rank=1, names=_ends("bits")),
+        Column("bits per symbol", _bits_with_ends, rank=1, names=_ends("bits")),
         Column("excess", bits, rank=2, names=("excess",)),
         Column("recoverable", bits, rank=2, names=("recoverable",)),
     )
@@ -71,7 +71,7 @@ def statistics_table(found: Statistics) -> Table:
         recoverable = part.recoverable and part.recoverable.value
         return (int(part.count.value), part.share, fair, reach, part.bits, part.excess.value, recoverable)
 
-    title = f"{found.model}: {percent(found.error_rate)} errors, {_bits_with_ends(found.bits)} bits a symbol"
+    title = f"{found.model}: {percent(found.error_rate)} errors, {_bits_with_ends(found.bits)} bits per symbol"
     return Table(title, "layer / slice", columns, tuple(_tree(found.layers, lambda layer: layer.title, cells)))
 
 
@@ -80,7 +80,7 @@ def _ends(name: str) -> tuple[str, str, str]:
 
 
 def fair_table(found: Statistics) -> Table:
-    """A row a layer that shares the errors: its share and its bits whatever the order of layers."""
+    """One row per layer that shares the errors: its share and its bits whatever the order of layers."""
     columns = (
         Column("fair share", percent, names=_ends("fair")),
         Column("any order", between, names=("unique", "solo")),
@@ -109,7 +109,7 @@ def claims_table(found: Statistics) -> Table:
         Row(titles[a], tuple(None if a == b else value for b, value in row.items()), Depth.PLAIN, a, a)
         for a, row in both.items()
     ]
-    return Table("of what a layer claims, the others claim, too:", "layer", columns, tuple(rows))
+    return Table("of what a layer claims, the others also claim:", "layer", columns, tuple(rows))
 
 
 def _bits_with_ends(interval: Interval) -> str:
@@ -185,7 +185,7 @@ def bits_table(comparison: Comparison) -> Table:
 
 
 def overview_table(comparisons: Sequence[Comparison]) -> Table:
-    """Several models against one baseline: all errors, a row a model."""
+    """Several models against one baseline: all errors, one row per model."""
     rows = (Row(each.other.model, _error_cells(each.total)) for each in comparisons)
     return Table(f"against {comparisons[0].baseline.model} (baseline)", "model", _ERRORS, tuple(rows))
 

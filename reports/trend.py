@@ -1,4 +1,4 @@
-"""A trend as small panels, one a class of errors, and as a table."""
+"""A trend as small panels, one per class of errors, and as a table."""
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
@@ -12,7 +12,7 @@ from errtax.taxonomy.trend import Trend
 
 
 def trend_figure(found: Trend) -> Figure:
-    """All errors, and a panel a layer, these on one scale: errors in % of the positions, with 95 % bands."""
+    """All errors, and one panel per layer, these on one scale: errors in % of the positions, with 95 % bands."""
     columns = min(len(found.classes), 4)
     rows = -(-len(found.classes) // columns)
     figure = new_figure(3.1 * columns + 0.5, 2.7 * rows + 1.4)
@@ -56,7 +56,7 @@ _SLOPE = ("slope", "slope_low", "slope_high")
 
 
 def trend_table(found: Trend) -> Table:
-    """A row a class: its rate in each model, and the slope with its interval."""
+    """One row per class: its rate in each model, and the slope with its interval."""
     slope = Column("for 10 times as many [95 %]", lambda interval: with_ends(interval, "+.3f"), names=_SLOPE)
     models = tuple(
         Column(f"{model} {x:,.0f}", lambda rate: f"{rate.value:.2f}", names=(model,))

@@ -29,7 +29,7 @@ class TrendView:
     trend: Trend
 
     def table(self) -> pd.DataFrame:
-        """A row a class of errors, `errors` being all of them.
+        """One row per class of errors, `errors` being all of them.
 
         Columns: the slope, in percentage points for ten times the scale, with the ends of its 95 % interval; then the
         rate in each model, in % of the positions, models in ascending order of the scale.
@@ -54,12 +54,12 @@ class TrendView:
 
 @dataclass(frozen=True, eq=False)
 class CalibrationView:
-    """Whether a model is as often right as it says; `calibration` is the record itself."""
+    """Whether a model is right as often as it says; `calibration` is the record itself."""
 
     calibration: Calibration
 
     def table(self) -> pd.DataFrame:
-        """A row a class of positions.  Columns: n; confidence, accuracy and error, each with its 95 % interval."""
+        """One row per class of positions.  Columns: n; confidence, accuracy and error, each with its 95 % interval."""
         return frame_of(calibration_table(self.calibration), index="class")
 
     @property
@@ -89,7 +89,7 @@ class CheckView:
         return any(verdict.broken for verdict in self.verdicts)
 
     def table(self) -> pd.DataFrame:
-        """A row a limit.  Columns: value, baseline, change with its 95 % interval, p, outcome; in the limit's unit."""
+        """One row per limit, in its unit.  Columns: value, baseline, change with its 95 % interval, p, outcome."""
         rows = [_verdict_row(verdict) for verdict in self.verdicts]
         return pd.DataFrame(rows, index=pd.Index([verdict.limit.text for verdict in self.verdicts], name="limit"))
 
@@ -102,7 +102,7 @@ class CheckView:
         return check_junit(self.verdicts, self.model)
 
     def __repr__(self) -> str:
-        """A line a limit."""
+        """One line per limit."""
         return "\n".join(verdict.sentence for verdict in self.verdicts)
 
 

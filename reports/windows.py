@@ -34,7 +34,7 @@ def _window(peel: Peel, start: int, bits: float) -> str:
         start -= 1
     while stop < len(peel.log) and _continues(peel, stop):
         stop += 1
-    head = f"<h3>position {int(peel.log.positions[start]):,}: {bits / LENGTH:.2f} bits a symbol</h3>"
+    head = f"<h3>position {int(peel.log.positions[start]):,}: {bits / LENGTH:.2f} bits per symbol</h3>"
     return f'{head}<p class="x passage">{"".join(_runs(peel, start, stop))}</p>'
 
 

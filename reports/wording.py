@@ -28,9 +28,9 @@ def findings(summary: Summary) -> list[str]:
     part = max((p for layer in summary.layers for p in layer.slices), key=lambda p: p.count)
     rate = f"{100 * summary.error_rate:.1f} %"
     wrong = f"{summary.model} is wrong on {summary.errors:,} of {summary.positions:,} symbols ({rate})"
-    share = f"{100 * largest.share:.1f} % of the errors, {largest.bits:.3f} bits a symbol"
+    share = f"{100 * largest.share:.1f} % of the errors, {largest.bits:.3f} bits per symbol"
     return [
-        f"{wrong} and spends {summary.bits:.3f} bits on a symbol.",
+        f"{wrong} and spends {summary.bits:.3f} bits per symbol.",
         f"The largest class is {largest.title}: {share}.",
         f"The largest single slice is “{part.name}” with {100 * part.share:.1f} %.",
     ]
@@ -55,7 +55,7 @@ def short_number(value: float, _: object = None) -> str:
 
 
 def wrap_signature(signature: str, width: int = 110) -> str:
-    """The signature in lines of at most `width` characters, broken behind `|` or `,`."""
+    """The signature in lines of at most `width` characters, broken after `|` or `,`."""
     lines = [""]
     for piece in re.split(r"(?<=[|,])", visible(signature)):
         if len(lines[-1]) + len(piece) > width and lines[-1]:

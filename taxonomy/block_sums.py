@@ -1,7 +1,7 @@
 """Sufficient statistics of a peel: sums over the units that are resampled, from which all else is re-summed.
 
-One row a unit (a document, stream or block of symbols, see `units`), one column a quantity: counts, bits, excess and
-recoverable bits by layer and slice, fair, unique and solo counts by layer, and totals.  Units of several peels of a
+One row per unit (a document, stream or block of symbols, see `units`), one column per quantity: counts, bits, excess
+and recoverable bits by layer and slice, fair, unique and solo counts by layer, and totals.  Units of several peels of a
 text stand side by side.
 """
 

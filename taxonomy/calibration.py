@@ -1,4 +1,4 @@
-"""Is a model as often right as it says?  Reliability of its first-ranked symbol, in all and by class of position.
+"""Is a model right as often as it says?  Reliability of its first-ranked symbol, in all and by class of position.
 
 Confidence is the probability of the first-ranked symbol; a model is calibrated where, of the positions of one
 confidence, that share is right (Guo et al. 2017, section 2).  Positions, right or wrong, belong to the first layer

@@ -1,4 +1,4 @@
-"""Whether a model keeps its limits, alone or against a baseline: the gate of a release."""
+"""Whether a model keeps its limits, alone or against a baseline: a release gate."""
 
 import math
 from collections.abc import Sequence

@@ -34,7 +34,7 @@ class Limit:
         """
         found = _LIMIT.fullmatch(text.strip())
         if found is None:
-            raise UsageError(f"{text!r} is no limit; give NAME:VALUE such as {_EXAMPLES}.")
+            raise UsageError(f"{text!r} is not a limit; give NAME:VALUE such as {_EXAMPLES}.")
         unit = "pp" if found["unit"] == "%" else found["unit"] or ("bits" if found["name"] == "bits" else "")
         value = float(found["value"]) * (-1 if found["sign"] == "-" else 1)
         limit = cls(text, found["name"], value, unit, bool(found["sign"]))
@@ -54,7 +54,7 @@ def _mistake(limit: Limit, sign: str, digits: str) -> str | None:
     if limit.name == "errors" and limit.unit == "bits":
         return f"errors are counted; the bits of all symbols are bits:{sign}{digits}bits"
     if limit.name == "bits" and limit.unit == "pp":
-        return f"bits are no share of the positions; give bits:{sign}1.9bits, or errors:{sign}{digits}%"
+        return f"bits are not a share of the positions; give bits:{sign}1.9bits, or errors:{sign}{digits}%"
     if limit.unit == "pp" and abs(limit.value) > 100:
         return "it is more than 100 % of the positions; a count has no unit"
     if limit.unit == "" and not limit.value.is_integer():

@@ -87,7 +87,7 @@ def choose_layers(
     rules = {**registered(), **{rule.name: rule for rule in custom}}
     for name in rules:
         if name in RESERVED:
-            raise UsageError(f"an oracle of yours is called {name!r}, a name of errtax's own; give it another one.")
+            raise UsageError(f"your oracle {name!r} has one of errtax's own names; give it another one.")
     known = names_of((*LAYERS, *(layer_of(rule, 0) for rule in rules.values())))
     own = f"own ones are {', '.join(sorted(rules))}." if rules else "load your own with --oracles FILE."
     there_are = f"the built-in layers are {', '.join(LAYER_NAMES)}; {own}"

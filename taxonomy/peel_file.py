@@ -203,7 +203,7 @@ def peel_problems(path: Path) -> list[str]:
 
 
 def read_peel_parts(path: Path) -> Iterator[Peel]:
-    """A peel as pieces, one a row group: memory does not grow with the file.  Raises `BadInput` like `read_peel`."""
+    """A peel as pieces, one per row group: memory does not grow with the file.  Raises `BadInput` like `read_peel`."""
     file, metadata, problems = _open(path)
     rows = _Rows(metadata)
     for group in range(0 if problems else file.num_row_groups):

@@ -98,5 +98,5 @@ def _custom_of(metadata: Mapping[str, str]) -> tuple[OracleRule, ...]:
 
 def _bit(value: Any) -> int:
     if not isinstance(value, int) or not 0 <= value < 1 << 32:
-        raise ValueError(f"{value!r} is no bit of a layer")
+        raise ValueError(f"{value!r} is not a layer's bit")
     return value

@@ -83,7 +83,7 @@ class Settings:
         own = [rule.name for rule in custom]
         for name in own:
             if name in RESERVED:
-                raise UsageError(f"an oracle of yours is called {name!r}, a name of errtax's own; give it another one.")
+                raise UsageError(f"your oracle {name!r} has one of errtax's own names; give it another one.")
         if len(own) > MOST:
             raise UsageError(f"a peel has room for {MOST} oracles of your own; got {len(own)}.")
         known = (*LAYER_NAMES, *own)

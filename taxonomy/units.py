@@ -54,7 +54,7 @@ class UnitTables:
     """Tables summed over the units of a log that comes in pieces, in the order of the text.
 
     Rows are summed by cell, the part of a stream or block that lies in one document; whether the text has more than one
-    document, and so what its units are, is known only at the end.  Memory: one table a cell.
+    document, and so what its units are, is known only at the end.  Memory: one table per cell.
     """
 
     def __init__(self, resampling: Resampling) -> None:

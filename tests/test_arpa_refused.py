@@ -17,18 +17,22 @@ from test_arpa import EXPECTED, SMALL, log10_scores, score_ab, write
 
 ERRORS: list[tuple[str, Callable[[str], str], str]] = [
     ("empty", lambda s: "", r"m\.arpa is empty"),
-    ("no data", lambda s: s.replace("\\data\\", "data"), r"m\.arpa is no ARPA file: it has no line \\data\\"),
+    ("no data", lambda s: s.replace("\\data\\", "data"), r"m\.arpa is not an ARPA file: it has no line \\data\\"),
     ("no end", lambda s: s.replace("\\end\\", ""), r"ends without a line \\end\\: it was cut"),
     ("cut in a section", lambda s: s[: s.index("-0.1\tb")], r"ends without a line \\end\\"),
     ("cut in the header", lambda s: s[: s.index("ngram 3")], r"ends without a line \\end\\"),
-    ("cut in the marker", lambda s: s[:-4], r"line 21: found '\\\\e' where '\\\\end\\\\' is due"),
+    ("cut in the marker", lambda s: s[:-4], r"line 21: found '\\\\e' where '\\\\end\\\\' is expected"),
     ("section missing", lambda s: s.replace("\\2-grams:", ""), r"line 18: found '\\\\3-grams:' where '\\\\2-grams:'"),
     ("section extra", lambda s: s.replace("ngram 3=1\n", ""), r"line 17: found '\\\\3-grams:' where '\\\\end\\\\'"),
     ("count missing", lambda s: s.replace("ngram 2=3\n", ""), r"line 3: found 'ngram 3=1' where 'ngram 2='"),
     ("no counts", lambda s: "\\data\\\n\n\\end\\\n", r"line 3: the header promises no 1-grams"),
-    ("bad count", lambda s: s.replace("2=3", "2=x"), r"line 3: found 'ngram 2=x' where 'ngram 2=' and a count are due"),
-    ("too few", lambda s: s.replace("2=3", "2=4"), r"line 13: the header promises 4 2-grams, here are 3"),
-    ("too many", lambda s: s.replace("1=5", "1=4"), r"line 6: the header promises 4 1-grams, here are 5"),
+    (
+        "bad count",
+        lambda s: s.replace("2=3", "2=x"),
+        r"line 3: found 'ngram 2=x' where 'ngram 2=' and a count are expected",
+    ),
+    ("too few", lambda s: s.replace("2=3", "2=4"), r"line 13: the header promises 4 2-grams, but there are 3"),
+    ("too many", lambda s: s.replace("1=5", "1=4"), r"line 6: the header promises 4 1-grams, but there are 5"),
     ("absurd", lambda s: s.replace("2=3", "2=999999999999"), r"line 13: the header promises 999,999,999,999 2-grams"),
     ("short", lambda s: s.replace("a b\t0", "a"), r"line 15: '-0\.2\\ta' has too few fields: .* 2 words and at most"),
     ("long", lambda s: s.replace("a b\t0", "a b b\t0"), r"line 15: 'b' stands where a back-off weight or"),
@@ -57,8 +61,8 @@ ERRORS: list[tuple[str, Callable[[str], str], str]] = [
     ("not finite", lambda s: s.replace("-0.2\t", "-inf\t"), r"line 15: '-inf' stands where"),
     ("positive", lambda s: s.replace("-0.2\t", "0.2\t"), r"line 15: the log10 probability 0\.2 is above 0"),
     ("no such word", lambda s: s.replace("a b\t0", "a c\t0"), r"line 15: 'c' is not among the 1-grams"),
-    ("twice", lambda s: s.replace("\tb\t", "\ta\t"), r"line 11: the 1-gram 'a' stands twice"),
-    ("2-gram twice", lambda s: s.replace("a b\t0", "b </s>\t0"), r"the 2-gram 'b </s>' stands twice"),
+    ("twice", lambda s: s.replace("\tb\t", "\ta\t"), r"line 11: the 1-gram 'a' occurs twice"),
+    ("2-gram twice", lambda s: s.replace("a b\t0", "b </s>\t0"), r"the 2-gram 'b </s>' occurs twice"),
     (
         "no prefix",
         lambda s: s.replace("<s> a b\n", "b a b\n"),
@@ -99,7 +103,7 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 def test_words_must_be_symbols_of_the_unit(tmp_path: Path) -> None:
     path = write(tmp_path / "m.arpa", SMALL.replace("\tb\t", "\tbee\t").replace("b ", "bee ").replace(" b", " bee"))
     for unit in (Unit.BYTE, Unit.CHAR, Unit.TOKEN):
-        with pytest.raises(BadInput, match=f"1-gram '(a|bee)', which is no {unit}; open it with --unit word"):
+        with pytest.raises(BadInput, match=f"1-gram '(a|bee)', which is not a {unit}; open it with --unit word"):
             ArpaModel.open(path, unit)
     assert ArpaModel.open(path).unit is Unit.WORD
     padded = write(

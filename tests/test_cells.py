@@ -223,7 +223,7 @@ def test_a_passage_that_was_asked_for(run: Any) -> None:
         (["--cell", "7"], 2, "'7' is not a cell, which is layer:unit"),
         (["--features", "quote"], 2, "no feature 'quote'; there are line-position"),
         (["--from", str(len(TEXT))], 2, f"positions are 0 to {len(TEXT) - 1}"),
-        (["-o", "test.txt", "--force"], 2, "is read here"),
+        (["-o", "test.txt", "--force"], 2, "is an input of this command"),
         (["-o", "a.html", "--table", "a.html"], 2, "would be written twice"),
         (["--text", "missing.txt"], 3, "does not exist"),
     ],

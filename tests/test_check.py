@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("wrong", ["", "ngram", "ngram:", "ngram:x", "ngram:+-3", ":3", "ngram:3 pp"])
 def test_what_is_no_limit_is_refused(wrong: str) -> None:
-    with pytest.raises(UsageError, match="is no limit"):
+    with pytest.raises(UsageError, match="is not a limit"):
         Limit.parse(wrong)
 
 

@@ -76,13 +76,13 @@ def text_without_end(arrays: Arrays) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (child_of_itself, "no tree"),
-        (endless_siblings, "no tree"),
-        (leaves_of_two_parents, "no tree"),
-        (leaf_after_the_end, "no tree"),
-        (shorter_child, "no tree"),
-        (label_of_no_symbol, "no tree"),
-        (more_left_symbols_than_occurrences, "no tree"),
+        (child_of_itself, "not form a tree"),
+        (endless_siblings, "not form a tree"),
+        (leaves_of_two_parents, "not form a tree"),
+        (leaf_after_the_end, "not form a tree"),
+        (shorter_child, "not form a tree"),
+        (label_of_no_symbol, "not form a tree"),
+        (more_left_symbols_than_occurrences, "not form a tree"),
         (text_without_end, "symbols"),
     ],
 )

@@ -274,10 +274,10 @@ def test_a_name_is_taken_once_but_may_be_registered_again() -> None:
 
 def test_names_of_errtax_itself_are_refused() -> None:
     rule = OracleRule("ngram", "mine", "")
-    with pytest.raises(UsageError, match="called 'ngram', a name of errtax's own"):
+    with pytest.raises(UsageError, match="oracle 'ngram' has one of errtax's own names"):
         Settings(custom=[rule])
     oracle("rest", rule="")(lambda view: view.codes == 0)
-    with pytest.raises(UsageError, match="called 'rest', a name of errtax's own"):
+    with pytest.raises(UsageError, match="oracle 'rest' has one of errtax's own names"):
         choose_layers(["boost"])
 
 
@@ -353,7 +353,7 @@ def test_from_the_command_line(run: Any, preds: Path, examples: Path, tmp_path: 
         (["--oracles", "absent.py"], 3, "absent.py does not exist"),
         (["--oracles", "json"], 3, "json registers no oracle"),
         (["--oracles", "no_such_module"], 3, "cannot be imported (ModuleNotFoundError"),
-        (["--limits", "copied=1"], 2, "oracles of yours that have limits: none"),
+        (["--limits", "copied=1"], 2, "your oracles that have limits: none"),
     ],
 )
 def test_careless_arguments(run: Any, preds: Path, tmp_path: Path, arguments: list[str], code: int, due: str) -> None:

@@ -112,7 +112,7 @@ def test_a_model_is_not_written_over_by_what_reads_it(
     write_model(tmp_path / "run", RecurrentConfig(CellKind.LSTM, 1, 5, len(ALPHABET)), ALPHABET)
     before = Path("run", name).read_bytes()
     done = CliRunner().invoke(cli, [command, "run", "--text", str(text), "-o", f"run/{name}", "--force"])
-    assert isinstance(done.exception, UsageError) and "is read here" in str(done.exception)
+    assert isinstance(done.exception, UsageError) and "is an input of this command" in str(done.exception)
     assert Path("run", name).read_bytes() == before
 
 

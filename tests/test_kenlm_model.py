@@ -191,7 +191,7 @@ def test_force_replaces_a_folder_of_models_only(tools: Any, tmp_path: Path) -> N
     assert sorted(path.name for path in output.iterdir()) == ["1.arpa", "2.bin", "kenlm.json"]
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "a.jpg").touch()
-    with pytest.raises(UsageError, match="exists and is no folder of KenLM models"):
+    with pytest.raises(UsageError, match="exists and is not a folder of KenLM models"):
         build_kenlm(text, 2, tmp_path / "photos", memory=MEMORY, force=True)
     assert (tmp_path / "photos" / "a.jpg").exists()
     (output / "notes.txt").touch()
@@ -281,7 +281,7 @@ DAMAGES: list[tuple[Callable[[Path], Any], str]] = [
     (lambda path: (path / MANIFEST).write_text('{"schema": "errtax.kenlm/1"}'), "kenlm.json is not what errtax wrote"),
     (lambda path: (path / MANIFEST).write_text('{"schema": "errtax.kenlm/9"}'), r"of this version \(errtax.kenlm/9\)"),
     (lambda path: (path / "1.arpa").unlink(), "1.arpa does not exist"),
-    (lambda path: os.truncate(path / "1.arpa", 10), "1.arpa has 10 bytes where .* are due"),
+    (lambda path: os.truncate(path / "1.arpa", 10), "1.arpa has 10 bytes where .* are expected"),
 ]
 
 

@@ -86,7 +86,9 @@ CONTENTS: list[tuple[str, Any]] = [
 def test_what_is_no_model(tmp_path: Path, name: str, content: bytes | None) -> None:
     path = tmp_path / "x"
     path.mkdir() if content is None else path.write_bytes(content)
-    with pytest.raises(BadInput, match=r"x is no model; an index of .*, a folder .*, a binary file .*, an ARPA file"):
+    with pytest.raises(
+        BadInput, match=r"x is not a model; an index of .*, a folder .*, a binary file .*, an ARPA file"
+    ):
         open_model(path)
 
 

@@ -72,7 +72,10 @@ def test_an_input_is_never_written_over(errtax_alone: Errtax, name: str, output:
         (source / "best.pt").symlink_to(target.resolve())
     target.write_bytes(TEXT)
     refused(
-        errtax_alone(name, *arguments(name, {given: source, output: wanted}), "--force"), 2, str(target), "read here"
+        errtax_alone(name, *arguments(name, {given: source, output: wanted}), "--force"),
+        2,
+        str(target),
+        "an input of this command",
     )
     assert target.read_bytes() == TEXT
 
@@ -116,7 +119,7 @@ def test_files_of_folders_and_of_code_are_inputs(errtax_alone: Errtax, line: str
     Path("link").symlink_to("texts")
     os.link("texts/a.txt", "hard-link")
     before = Path(target).read_bytes()
-    refused(errtax_alone(*line.split(), "--force"), 2, "read here")
+    refused(errtax_alone(*line.split(), "--force"), 2, "an input of this command")
     assert Path(target).read_bytes() == before
 
 
@@ -201,6 +204,6 @@ def test_a_link_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
 
 def test_inputs_are_guarded_within_the_block_alone(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("x")
-    with guarding(lambda: [tmp_path]), pytest.raises(UsageError, match="read here"):
+    with guarding(lambda: [tmp_path]), pytest.raises(UsageError, match="an input of this command"):
         require_absent(tmp_path / "x", force=True)
     assert require_absent(tmp_path / "x", force=True) == tmp_path / "x"

@@ -250,7 +250,7 @@ def test_the_criterion_argmax(errtax: Errtax) -> None:
         (["a.parquet", "--orders", "5"], 2, ["--ngram"]),
         (["a.parquet", "--ngram", "char.ngram", "--orders", "2"], 3, ["units of char"]),
         (["a.parquet", "b.parquet", "--figure", "b.parquet"], 2, [".svg"]),
-        (["a.parquet", "b.parquet", "-o", "b.parquet", "--force"], 2, ["is read here"]),
+        (["a.parquet", "b.parquet", "-o", "b.parquet", "--force"], 2, ["is an input of this command"]),
         (["a.parquet", "train.txt"], 3, ["train.txt", "Parquet"]),
     ],
 )

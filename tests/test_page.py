@@ -219,7 +219,7 @@ def test_without_a_script_the_page_tells_its_story(tmp_path: Path) -> None:
         text = driver.find_element(By.TAG_NAME, "body").text
         for layer in summarise(peel).layers:
             assert layer.title in text and f"{layer.count:,}" in text
-        assert "With JavaScript the definitions can be moved here" in text
+        assert "With JavaScript the definitions can be changed here" in text
         assert "Layers, first to last" not in text
         assert [image.size["width"] > 200 for image in driver.find_elements(By.TAG_NAME, "img")] == [True, True]
         assert page.messages() == []

@@ -261,7 +261,7 @@ def test_a_peel_that_does_not_say_how_it_was_made_is_to_be_made_again(stored: Pa
         ("settings", '{"layers": ["rare"], "criterion": "p<0.5", "parameters": {"ngram_max": 99}}', "in 1..31"),
         ("settings", '{"layers": ["new"], "criterion": "p<0.5", "parameters": {}}', "layers must be some of"),
         ("settings", '{"layers": 1, "criterion": "p<0.5", "parameters": {}}', "not iterable|no len"),
-        ("claims", '{"ngram": "1"}', "'1' is no bit"),
+        ("claims", '{"ngram": "1"}', "'1' is not a layer's bit"),
         ("claims", "[1]", "no attribute"),
         ("ngram_order", "9" * 5000, "digits"),
         ("ngram_order", "x", "invalid literal"),

@@ -80,7 +80,7 @@ def test_what_is_not_predicted_is_masked() -> None:
         ({**COLUMNS, "logprob": np.log(P)[1:]}, {}, BadInput, "one length"),
         (5, {}, UsageError, "a log is"),
         ({"logprob": "abc"}, {"text": "abc"}, UsageError, "a log is"),
-        ({"logprob": [1, "a"]}, {"text": "ab"}, BadInput, "no column"),
+        ({"logprob": [1, "a"]}, {"text": "ab"}, BadInput, "not a column"),
         (np.array([0.5, -1]), {"text": "ab"}, BadInput, "logprob"),
         (np.array([-1.0]), {"text": "\ud800"}, BadInput, "Unicode"),
         (np.array([-1.0]), {"text": Path("x")}, UsageError, "Path"),

@@ -56,7 +56,7 @@ def test_a_record_comes_back() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"name": 3}, "name is of type int, str is due"),
+        ({"name": 3}, "name is of type int, str is expected"),
         ({"name": None}, "name is of type NoneType"),
         ({"size": True}, "size is of type bool"),
         ({"size": 1.0}, "size is of type float"),
@@ -70,7 +70,7 @@ def test_a_record_comes_back() -> None:
         ({"others": {"radius": 1}}, "others is of type dict"),
         ({"others": [{"radius": None}]}, r"others\[\]\.radius"),
         ({"others": [1]}, r"others\[\] is of type int, an object"),
-        ({"edges": [1]}, "edges has 1 values where 2 are due"),
+        ({"edges": [1]}, "edges has 1 values where 2 are expected"),
         ({"marks": {"x": "1"}}, r"marks\.x is of type str"),
         ({"note": 1}, "note is of type int"),
         ({"more": 1}, "more is unknown"),
@@ -85,7 +85,7 @@ def test_a_wrong_field_is_named(change: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("value", [None, [], 3, "x"])
 def test_what_is_no_object_is_refused(value: Any) -> None:
-    with pytest.raises(ValueError, match="an object is due"):
+    with pytest.raises(ValueError, match="an object is expected"):
         record_of(Drawing, value)
     with pytest.raises(ValueError, match="name is missing"):
         record_of(Drawing, {})
@@ -99,8 +99,8 @@ def test_what_is_no_object_is_refused(value: Any) -> None:
         (b"[]", '"schema" is not'),
         (b'{"schema": "b/1"}', '"schema" is not'),
         (b'{"schema": "a/1", "x": 1, "x": 2}', "'x' is given twice"),
-        (b'{"schema": "a/1", "x": NaN}', "NaN is no JSON"),
-        (b'{"schema": "a/1", "x": -Infinity}', "-Infinity is no JSON"),
+        (b'{"schema": "a/1", "x": NaN}', "NaN is not JSON"),
+        (b'{"schema": "a/1", "x": -Infinity}', "-Infinity is not JSON"),
         (b"[" * 100_000, "recursion"),
         (b'{"schema": "a/1", "x": ' + b"9" * 5000 + b"}", "digits"),
     ],

@@ -149,10 +149,10 @@ def test_other_parquet_files_are_refused(tmp_path: Path, columns: dict[str, Any]
 def test_rows_and_streams_are_not_mixed(tmp_path: Path) -> None:
     rows, stream = parquet(tmp_path / "r.parquet", x=[[1], [2]]), parquet(tmp_path / "s.parquet", x=[3, 4])
     text = write(tmp_path / "t.txt", b"5 6\n")
-    with pytest.raises(BadInput, match=r"s\.parquet is one stream of tokens, .*r\.parquet has a sentence a row"):
+    with pytest.raises(BadInput, match=r"s\.parquet is one stream of tokens, .*r\.parquet has a sentence per row"):
         read_texts([rows, stream], Unit.TOKEN)
     assert read_texts([rows, stream], Unit.TOKEN, STREAM).codes.tolist() == [1, 2, 3, 4]
-    with pytest.raises(BadInput, match=r"t\.txt is no \.npy or \.parquet as others"):
+    with pytest.raises(BadInput, match=r"t\.txt is not \.npy or \.parquet as others"):
         read_texts([rows, text], Unit.TOKEN)
     both = read_texts([rows, rows], Unit.TOKEN)
     assert both.codes.tolist() == [1, END_OF_LINE, 2, END_OF_LINE] * 2

@@ -77,8 +77,8 @@ def test_a_symbol_that_is_a_placeholder_elsewhere_is_not_found_in_a_gap(unit: Un
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("[a", "is none .unterminated character set"),
-        ("(?<=a*)b", "is none"),
+        ("[a", "is neither .unterminated character set"),
+        ("(?<=a*)b", "is neither"),
         (r"\w*", "matches the empty string"),
         ("", "matches the empty string"),
         ("(a+)+", "consists of repeats alone"),

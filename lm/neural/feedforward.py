@@ -41,7 +41,7 @@ class FeedforwardConfig:
 class FeedforwardLM(nn.Module):  # type: ignore[misc,unused-ignore]
     """logits = V tanh(b + sum over j < n of U_j x_(t-j)) + a, with x one-hot; symbols before the text are zero.
 
-    The product of a one-hot vector with U_j is a row of a table, so a window is one sum of n rows a symbol.
+    The product of a one-hot vector with U_j is a row of a table, so a window is one sum of n rows per symbol.
     """
 
     def __init__(self, config: FeedforwardConfig) -> None:

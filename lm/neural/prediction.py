@@ -108,7 +108,7 @@ def predict(
             logprobs = numpy_of(batch.column(2).drop_null())
             if np.isnan(logprobs).any():
                 rate = " the rate of --dynamic is too high" if options.dynamic else " train it again"
-                raise BadInput(f"{folder} predicts what is no number:{rate}.")
+                raise BadInput(f"{folder} predicts values that are not numbers:{rate}.")
             total, predicted = total - float(logprobs.sum(dtype=np.float64)), predicted + len(logprobs)
             writer.write_batch(batch)
     return total / predicted

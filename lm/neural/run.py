@@ -64,7 +64,7 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line of a run's history; losses in nats a symbol."""
+    """One line of a run's history; losses in nats per symbol."""
 
     epoch: int
     train_loss: float
@@ -89,7 +89,7 @@ class Run:
     def best(self) -> Epoch:
         """The epoch with the lowest validation loss; `BadInput` before the first has ended."""
         if not self.history:
-            raise BadInput("this run was stopped before its first epoch ended; go on with errtax train --resume.")
+            raise BadInput("this run was stopped before its first epoch ended; resume it with errtax train --resume.")
         return min(self.history, key=lambda epoch: epoch.val_loss)
 
     @property
@@ -149,7 +149,7 @@ def _require_whole(run: Run) -> None:
     largest = 0xFF if run.unit is Unit.BYTE else 0x10FFFF
     symbols = run.alphabet
     if any(not 0 <= symbol <= largest for symbol in symbols):
-        raise ValueError(f"its alphabet has what is no {run.unit}")
+        raise ValueError(f"its alphabet has entries that are not a {run.unit}")
     if len(set(symbols)) != len(symbols) or len(symbols) != run.config.symbols:
         raise ValueError(f"its alphabet does not have {run.config.symbols} different symbols")
     if [epoch.epoch for epoch in run.history] != list(range(1, len(run.history) + 1)):
@@ -171,7 +171,9 @@ def open_run(folder: Path, corpus: Corpus, config: ModelConfig, recipe: Recipe, 
             )
         return replace(run, recipe=replace(run.recipe, epochs=recipe.epochs, patience=recipe.patience))
     if resume and (folder / "last.pt").is_file():
-        raise BadInput(f"{folder} has weights but no run.json, so nobody knows of what; give another folder with -o.")
+        raise BadInput(
+            f"{folder} has weights but no run.json, so it is unknown what they belong to; give another folder with -o."
+        )
     for path in files_of(folder):
         require_absent(path, force)
     run = Run(config, recipe, corpus.unit, corpus.alphabet, corpus.train_sha256, corpus.val_sha256)
@@ -286,7 +288,7 @@ def save_file(state: Any, path: Path) -> None:
 def load_file(path: Path, device: torch.device) -> Any:
     """What `save_file`, or `torch.save`, put into a file."""
     if not path.is_file():
-        raise BadInput(f"{path} is missing: the run was stopped before its first epoch ended; go on with --resume.")
+        raise BadInput(f"{path} is missing: the run was stopped before its first epoch ended; resume it with --resume.")
     with path.open("rb") as file:
         require_unbroken(file, str(path))
     with decoding(f"{path} is damaged", "; train again with errtax train"):

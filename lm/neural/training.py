@@ -29,13 +29,13 @@ _IGNORED = -1  # the id of an unknown symbol: a position without a target
 
 @dataclass(frozen=True)
 class Status:
-    """Where the training stands, once a window."""
+    """Where the training stands, once per window."""
 
     epoch: int
     epochs: int
     step: int
     steps: int
-    loss: float  # nats a symbol, mean of this epoch so far
+    loss: float  # nats per symbol, mean of this epoch so far
     symbols_per_second: float
     seconds_left: float  # of all epochs, as if none were saved by early stopping
 
@@ -143,7 +143,7 @@ def _go_on(folder: Path, run: Run, model: Model, optimizer: torch.optim.Optimize
     path = folder / "last.pt"
     last = load_file(path, next(model.parameters()).device)
     if not isinstance(last, dict) or last.keys() != {"model", "optimizer", "history"}:
-        raise BadInput(f"{path} is no checkpoint of errtax train; train again, without --resume.")
+        raise BadInput(f"{path} is not a checkpoint of errtax train; train again, without --resume.")
     restore(model, last["model"], path)
     restore(optimizer, last["optimizer"], path)
     with decoding(f"{path} does not say how the training went"):
@@ -189,7 +189,7 @@ def _train_epoch(
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
-    """Nats a symbol; logits (T, B, K), targets (T, B), those of -1 left out."""
+    """Nats per symbol; logits (T, B, K), targets (T, B), those of -1 left out."""
     if reduction == "mean" and not (targets != _IGNORED).any():
         return logits.sum() * 0  # torch's mean of nothing is NaN
     return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=_IGNORED, reduction=reduction)
@@ -197,7 +197,7 @@ def cross_entropy(logits: Tensor, targets: Tensor, reduction: str = "mean") -> T
 
 @torch.no_grad()
 def mean_loss(model: Model, text: Windows) -> float:
-    """Cross-entropy in nats a symbol of a text, from a clean state, without dropout."""
+    """Cross-entropy in nats per symbol of a text, from a clean state, without dropout."""
     model.eval()
     state: tuple[Tensor, ...] | None = None
     total, symbols = 0.0, 0

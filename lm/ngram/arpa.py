@@ -61,7 +61,7 @@ class ArpaModel:
         codes = find_codes(names, unit)
         for v in np.flatnonzero(codes == NO_CODE):
             if names[v] not in RESERVED and not looks_special(names[v]):
-                raise BadInput(f"{path} has the 1-gram {names[v]!r}, which is no {unit}; open it with --unit word.")
+                raise BadInput(f"{path} has the 1-gram {names[v]!r}, which is not a {unit}; open it with --unit word.")
         return cls(unit, sentences or default_sentences(unit), tables, codes)
 
     @property
@@ -89,7 +89,7 @@ class ArpaModel:
     ) -> Iterator[NDArray[np.float32]]:
         """`logp[i, n - 1]` in blocks of at most `block` positions, computed on all cores; see `NgramModel`.
 
-        Memory beyond the text: 4 bytes a symbol and one block.
+        Memory beyond the text: 4 bytes per symbol and one block.
         """
         ids, tables = self._encode(codes), self.tables
         if unknown is not None:

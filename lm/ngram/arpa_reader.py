@@ -58,7 +58,7 @@ def read_arpa(path: Path) -> ArpaTables:
     words, a number that is none or a positive log-probability, a word that is no 1-gram, an n-gram that stands
     twice or whose first n - 1 words are no n-gram, no `<s>` or `</s>`.
 
-    Time O(bytes + g log g) for g n-grams, on all cores; 20 bytes an n-gram stay in memory.
+    Time O(bytes + g log g) for g n-grams, on all cores; 20 bytes per n-gram stay in memory.
     """
     source, sha256 = open_source(path)
     sections = find_sections(source)
@@ -104,7 +104,7 @@ def _parse(source: ArpaSource, section: Section, vocabulary: Vocabulary) -> Gram
             source.fail(offset, _describe(source, fault, offset, n))
     grams = Grams(*(np.concatenate(columns) for columns in zip(*(piece[0] for piece in parsed), strict=True)))
     if len(grams.prob) != section.n_grams:
-        found = f"the header promises {section.n_grams:,} {n}-grams, here are {len(grams.prob):,}"
+        found = f"the header promises {section.n_grams:,} {n}-grams, but there are {len(grams.prob):,}"
         source.fail(section.begin - 1, f"{found}; the file is damaged.")
     return grams
 
@@ -112,14 +112,14 @@ def _parse(source: ArpaSource, section: Section, vocabulary: Vocabulary) -> Gram
 def _describe(source: ArpaSource, fault: int, offset: int, n: int) -> str:
     line, word = source.line_at(offset), source.word_at(offset)
     if fault == kernels.NO_PROBABILITY:
-        return f"{word!r} stands where the log10 probability of a {n}-gram is due."
+        return f"{word!r} stands where the log10 probability of a {n}-gram is expected."
     if fault == kernels.POSITIVE:
         return f"the log10 probability {word} is above 0."
     if fault == kernels.NO_WORD:
         return f"{word!r} is not among the 1-grams, which list all words."
     if fault == kernels.NO_BACKOFF:
-        return f"{word!r} stands where a back-off weight or the end of a {n}-gram's line is due."
-    due = f"a log10 probability, {n} word{'s' * (n > 1)} and at most a back-off weight are due"
+        return f"{word!r} stands where a back-off weight or the end of a {n}-gram's line is expected."
+    due = f"a log10 probability, {n} word{'s' * (n > 1)} and at most a back-off weight are expected"
     return f"{line!r} has too {'few' if fault == kernels.TOO_SHORT else 'many'} fields: {due}."
 
 
@@ -129,7 +129,7 @@ def _index_words(source: ArpaSource, begins: NDArray[np.int64]) -> Vocabulary:
     twice = kernels.index_words(source.array, vocabulary)
     if twice >= 0:
         offset = int(begins[twice])
-        source.fail(offset, f"the 1-gram {source.word_at(offset)!r} stands twice.")
+        source.fail(offset, f"the 1-gram {source.word_at(offset)!r} occurs twice.")
     return vocabulary
 
 
@@ -173,7 +173,7 @@ def _add_order(source: ArpaSource, trie: Trie, parents: int, start: int, grams: 
         by_key = np.argsort(keys)
         keys = keys[by_key]
         if (twice := keys[1:] == keys[:-1]).any():
-            raise BadInput(f"{source.path}: {_name(grams.words[by_key[twice.argmax()]], words)} stands twice.")
+            raise BadInput(f"{source.path}: {_name(grams.words[by_key[twice.argmax()]], words)} occurs twice.")
         grams = Grams(grams.words, grams.prob[by_key], grams.backoff[by_key])
     end = start + len(keys)
     trie.word[start:end] = keys & np.uint64(0xFFFFFFFF)

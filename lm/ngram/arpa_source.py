@@ -98,7 +98,7 @@ def find_sections(source: ArpaSource) -> list[Section]:
         end = next(markers)
         section = Section(order, count, source.next_line(begin), end)
         if count > (section.end - section.begin + 3) // 4:  # the shortest line is "0 a\n"
-            source.fail(begin, f"the header promises {count:,} {order}-grams; so many are not here.")
+            source.fail(begin, f"the header promises {count:,} {order}-grams; the file is too short for them.")
         sections.append(section)
         begin = end
     _require_marker(source, begin, "\\end\\")
@@ -111,7 +111,7 @@ def _find_start(source: ArpaSource) -> int:
     while start > 0 and source.data[start - 1 : start] != b"\n" and source.data[:start] != _BYTE_ORDER_MARK:
         start = source.data.find(b"\\data\\", start + 1)
     if start < 0:
-        raise BadInput(f"{source.path} is no ARPA file: it has no line \\data\\.")
+        raise BadInput(f"{source.path} is not an ARPA file: it has no line \\data\\.")
     return start
 
 
@@ -130,7 +130,7 @@ def _read_counts(source: ArpaSource, begin: int, end: int) -> list[int]:
         line = source.line_at(begin)
         found = _COUNT.fullmatch(line)
         if line and (not found or int(found[1]) != len(counts) + 1):
-            source.fail(begin, f"found {line!r} where 'ngram {len(counts) + 1}=' and a count are due.")
+            source.fail(begin, f"found {line!r} where 'ngram {len(counts) + 1}=' and a count are expected.")
         if found:
             counts.append(int(found[2]))
         begin = source.next_line(begin)
@@ -141,4 +141,4 @@ def _read_counts(source: ArpaSource, begin: int, end: int) -> list[int]:
 
 def _require_marker(source: ArpaSource, offset: int, due: str) -> None:
     if (found := source.line_at(offset)) != due:
-        source.fail(offset, f"found {found!r} where {due!r} is due.")
+        source.fail(offset, f"found {found!r} where {due!r} is expected.")

@@ -1,7 +1,7 @@
 """ARPA files, as lmplz writes them: the same n-grams, the sections in the same order, the same numbers.
 
-Of every section, the n-grams stand in the order of the tree.  One section is in memory at a time: 24 bytes an n-gram
-and 8 a symbol of the training text.
+Of every section, the n-grams stand in the order of the tree.  One section is in memory at a time: 24 bytes per n-gram
+and 8 per symbol of the training text.
 """
 
 from pathlib import Path

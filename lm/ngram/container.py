@@ -145,7 +145,7 @@ def _open(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, _Extent], mm
         if any(prefix[_PREFIX.size :]):
             raise BadInput(f"{path} is damaged (its first {_START} bytes); build it again.")
         if found != due:
-            raise BadInput(f"{path} is damaged: it has {found:,} bytes where {due:,} are due; build it again.")
+            raise BadInput(f"{path} is damaged: it has {found:,} bytes where {due:,} are expected; build it again.")
         file.seek(offset)
         content = file.read(length)
         if zlib.crc32(content) != checksum:

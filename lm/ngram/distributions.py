@@ -19,7 +19,7 @@ class TextDistributions:
     """The models of an index on one text, over the symbols of another model's alphabet of K symbols.
 
     A symbol that the index does not know has an equal part of `<unk>`'s probability; what `</s>` has is left out, and
-    the rest sums to 1 if `normalised`.  Time O(K order) a position; memory is the text's ids and what is asked for at
+    the rest sums to 1 if `normalised`.  Time O(K order) per position; memory is the text's ids and what is asked for at
     once.  Raises `UsageError` for an index in which each line is a sentence.
     """
 

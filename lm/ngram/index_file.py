@@ -120,7 +120,7 @@ def info_of(fields: Any) -> IndexInfo:
     Unit(info.unit), Sentences(info.sentences)
     orders = [info.order, *info.fallback_adjusted, *info.fallback_raw]
     if not all(1 <= order <= MAX_ORDER for order in orders) or info.text_symbols < 0:
-        raise ValueError("its header has numbers that cannot be")
+        raise ValueError("its header has impossible numbers")
     return info
 
 
@@ -152,13 +152,13 @@ def index_problem(info: IndexInfo, index: IndexArrays) -> str | None:
         try:
             index.words.validate(full=True)
         except pa.ArrowInvalid:
-            return "its words are no UTF-8"
+            return "its words are not UTF-8"
         largest[Unit.WORD] = len(index.words) - 1
     if not len(codes) or codes.max() > largest.get(Unit(info.unit), UNKNOWN - 1) or len(np.unique(codes)) < len(codes):
-        return f"its alphabet is none of units of {info.unit}"
+        return f"its alphabet does not fit units of {info.unit}"
     for table in (index.discounts.adjusted, index.discounts.raw):
         if not ((table >= 0) & (table <= np.arange(4))).all():  # NaN is neither
-            return "its discounts are none"
+            return "its discounts are not valid"
     return tree_problem(index.tree, len(codes) + SPECIAL, info.order)
 
 

@@ -41,7 +41,7 @@ class KenlmModel:
     single file has one model, of order N; column n < N is that model asked with its context cut to n - 1 symbols,
     which is not what `lmplz -o n` would estimate.
 
-    The module scores word by word, in one thread: one to two million scores a second.
+    The module scores word by word, in one thread: one to two million scores per second.
     """
 
     unit: Unit
@@ -161,7 +161,7 @@ class _EachOrder:
 class _CutContexts:
     """Column k: one model, of order N, with at most the last k words as context.
 
-    states[k] is the state after exactly the last k words from no context at all, so N calls a word give N columns.
+    states[k] is the state after exactly the last k words from no context at all, so N calls per word give N columns.
     """
 
     def __init__(self, model: Any) -> None:
@@ -212,7 +212,7 @@ def load_model(path: Path) -> Any:
     if found := _MAX_ORDER.search(message):
         raise UsageError(
             f"{path} has order {found[1]}, the kenlm module was compiled for orders up to {found[2]}; "
-            f"compile it anew: MAX_ORDER={max(21, int(found[1]))} pip install --force-reinstall --no-binary kenlm kenlm"
+            f"recompile it: MAX_ORDER={max(21, int(found[1]))} pip install --force-reinstall --no-binary kenlm kenlm"
         )
     reason = _REASON.search(message)
     raise BadInput(f"KenLM cannot read {path}: {reason[1] if reason else message}")

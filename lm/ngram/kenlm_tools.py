@@ -1,6 +1,6 @@
 """Models estimated by KenLM's own tools, one of each order, in one folder.
 
-`NAME.kenlm/` holds `kenlm.json` (`errtax.kenlm/1`), `1.arpa` and `2.bin` .. `N.bin`.  KenLM estimates one order a run,
+`NAME.kenlm/` has `kenlm.json` (`errtax.kenlm/1`), `1.arpa` and `2.bin` .. `N.bin`.  KenLM estimates one order per run,
 and its queries know no model of order 1, so that one stays an ARPA file.
 """
 
@@ -134,11 +134,11 @@ def read_manifest(path: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{path / MANIFEST} is not what errtax wrote ({error}); build the folder again.") from None
     if schema != SCHEMA:
-        raise BadInput(f"{path} is no folder of KenLM models of this version ({schema}); build it again.")
+        raise BadInput(f"{path} is not a folder of KenLM models of this version ({schema}); build it again.")
     for name, entry in files:
         found, due = require_input(path / name).stat().st_size, entry["bytes"]
         if found != due:
-            raise BadInput(f"{path / name} has {found:,} bytes where {due:,} are due; build the folder again.")
+            raise BadInput(f"{path / name} has {found:,} bytes where {due:,} are expected; build the folder again.")
     return manifest
 
 
@@ -149,7 +149,7 @@ def kenlm_problems(path: Path) -> list[str]:
 
 
 def write_tokens(text: Text, path: Path) -> None:
-    """Write a text as lmplz reads it: names of symbols between blanks, one sentence a line."""
+    """Write a text as lmplz reads it: names of symbols between blanks, one sentence per line."""
     alphabet = Alphabet.sorted(text.codes)
     words = [] if text.words is None else text.words.to_pylist()
     names = name_symbols(alphabet.codes, text.unit, words)
@@ -224,7 +224,7 @@ def _replacing_folder(path: Path, force: bool) -> Iterator[Path]:
     path = target_of(require_absent(path, force))
     if path.exists():
         if not (path / MANIFEST).is_file():
-            raise UsageError(f"{path} exists and is no folder of KenLM models; give another name with -o.")
+            raise UsageError(f"{path} exists and is not a folder of KenLM models; give another name with -o.")
         known = {MANIFEST, *read_manifest(path)["files"]}
         if others := sorted(file.name for file in path.iterdir() if file.name not in known):
             raise UsageError(f"{path} has other files than KenLM models ({others[0]}); give another name with -o.")

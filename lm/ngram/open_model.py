@@ -78,7 +78,7 @@ def kind_of(path: Path) -> ModelKind:
             return ModelKind.BINARY
         if b"\\data\\" in _unzipped(head):
             return ModelKind.ARPA
-    raise BadInput(f"{path} is no model; {', '.join(ModelKind)} can be opened.")
+    raise BadInput(f"{path} is not a model; {', '.join(ModelKind)} can be opened.")
 
 
 def _unzipped(head: bytes) -> bytes:

@@ -21,7 +21,7 @@ _BLOCK = 1 << 12  # positions whose distributions are held at a time
 def predict_orders(
     index: NgramIndex, text: Text, outputs: dict[int, Path], force: bool = False, streams: int = 1
 ) -> dict[int, float]:
-    """Write the log of the model of each order in `outputs`; return their cross-entropies, in nats a symbol.
+    """Write the log of the model of each order in `outputs`; return their cross-entropies, in nats per symbol.
 
     `logprob` is KenLM's; the other columns are of the distribution over the index's alphabet.  Every symbol is
     predicted, the first from `<s>`.  `streams`: those that the text is the pieces of; the logs say so, for statistics.

@@ -6,7 +6,7 @@ sorted by itself with multikey radix sort (McIlroy, Bostic & McIlroy 1993), a ke
 bits.  Out: the positions in order, equal suffixes in the order of the text, and the common prefixes of neighbours.
 
 Nothing depends on how long the repeats of a text are, and no bucket on another: buckets can be sorted in any order,
-in parallel, or a few at a time.  Time O(n N / symbols a key), memory 24 bytes a suffix of the largest bucket.
+in parallel, or a few at a time.  Time O(n N / symbols per key), memory 24 bytes per suffix of the largest bucket.
 """
 
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ class Plan(NamedTuple):
     order: int  # N
     bits: int  # of a symbol
     prefix: int  # m: symbols that choose the bucket
-    width: int  # symbols a key
+    width: int  # symbols per key
 
     @property
     def n_buckets(self) -> int:

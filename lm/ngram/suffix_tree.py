@@ -80,7 +80,7 @@ class Growth(NamedTuple):
 
 
 class Frames(NamedTuple):
-    """The open nodes, from the bucket's root down; at most one a depth."""
+    """The open nodes, from the bucket's root down; at most one per depth."""
 
     depth: NDArray[np.int64]
     begin: NDArray[np.int64]  # first suffix

@@ -1,4 +1,4 @@
-"""Whether what a file says is a tree: then no walk can leave its arrays, or go on for ever.
+"""Whether what a file says is a tree: then no walk can leave its arrays, or loop for ever.
 
 Right checksums say that a file is what somebody wrote, not that errtax wrote it.  All that kernels rely on is checked
 here, in one pass over the nodes and leaves that needs no memory of its own and is cut into spans for all cores:
@@ -33,10 +33,10 @@ def tree_problem(tree: Tree, n_ids: int, order: int) -> str | None:
     n_nodes = len(tree.nodes)
     bos_leaves = np.zeros(2, np.int64)
     if not _root_holds(tree, n_ids, bos_leaves):
-        return "its nodes make no tree"
+        return "its nodes do not form a tree"
     spans = [(first, min(first + _SPAN, n_nodes)) for first in range(0, n_nodes, _SPAN)]
     held = parallel_map(lambda span: _nodes_hold(tree, n_ids, order, bos_leaves, *span), spans)
-    return None if all(held) else "its nodes make no tree"
+    return None if all(held) else "its nodes do not form a tree"
 
 
 @tight

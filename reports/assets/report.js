@@ -312,8 +312,8 @@
   if (data.longest) refresh.push(slider("ngram", "n-grams: longest context", upTo(1, data.longest), (v) => `${v} symbols`));
   refresh.push(slider("window", "Memory: farthest earlier occurrence", data.windows, (v) => `${number(v)} symbols`));
   refresh.push(slider("length", "Memory: shortest word", upTo(1, Math.max(12, base.memory_min_length)), (v) => `${v} characters`));
-  if (rare) refresh.push(slider("rare", "Rare words: at most so often in training", upTo(0, Math.max(20, last(base.rare_counts))), (v) => `${v} ×`));
-  refresh.push(slider("reach", "Word model: so far behind a newline", upTo(1, Math.max(10, base.newline_reach)), (v) => `${v} characters`));
+  if (rare) refresh.push(slider("rare", "Rare words: at most this often in training", upTo(0, Math.max(20, last(base.rare_counts))), (v) => `${v} ×`));
+  refresh.push(slider("reach", "Word model: how far after a newline", upTo(1, Math.max(10, base.newline_reach)), (v) => `${v} characters`));
   const thresholds = [...new Set([...data.steps, ...(base.threshold ? [base.threshold] : [])])].sort((a, b) => a - b);
   if (data.models.every((model) => model.guess)) thresholds.push(null);
   refresh.push(slider("threshold", "An error is a symbol with", thresholds, (v) => (v === null ? "another one ranked first" : `p < ${short(v)}`)));
@@ -381,7 +381,7 @@
   }
 
   function pie(model, found, s) {
-    const svg = make("svg", { viewBox: "-104 -104 208 208", role: "img", "aria-label": `Errors of ${model.name} by layer and slice; the numbers stand in the table below` });
+    const svg = make("svg", { viewBox: "-104 -104 208 208", role: "img", "aria-label": `Errors of ${model.name} by layer and slice; the numbers are in the table below` });
     let turned = 0;
     [...found.order, "rest"].forEach((name, l) => {
       const slices = sliceNames(name, s), total = found.counts[l].reduce((a, b) => a + b, 0);
@@ -657,9 +657,9 @@
       const distance = earlierDistance(w);
       said.push(distance ? `its word was seen ${number(distance)} symbols ago` : "its word was seen before");
     }
-    if (rare && w >= 0) said.push(rare[w] === 0 ? "its word is not in the training text" : `its word stands ${rare[w] === many ? `${many} times or more` : rare[w] + " ×"} in the training text`);
+    if (rare && w >= 0) said.push(rare[w] === 0 ? "its word is not in the training text" : `its word occurs ${rare[w] === many ? `${many} times or more` : rare[w] + " ×"} in the training text`);
     if (after[r]) said.push(`after a ${["", "space", "quote", "newline"][after[r]]}`);
-    if (newline[r] > 1) said.push(`${number(newline[r])} characters behind a newline`);
+    if (newline[r] > 1) said.push(`${number(newline[r])} characters after a newline`);
     if (mark[r]) said.push("punctuation");
     for (const name of Object.keys(own)) if (own[name][r]) said.push(`${layerOf[name].title}${layerOf[name].own.length > 1 ? ": " + layerOf[name].own[own[name][r] - 1] : ""}`);
     const verdicts = data.models.map((model, k) => {

@@ -24,7 +24,7 @@ def left_out_sentence(pair: PairDistances) -> str:
 
 
 def distance_table(pair: PairDistances) -> Table:
-    """One row a bin: mean ± standard error of each model; n once where it is the same for all of them."""
+    """One row per bin: mean ± standard error of each model; n once where it is the same for all of them."""
     shared = same_counts(pair)
     columns: list[Column] = []
     for k, curve in enumerate(pair.curves):
@@ -60,7 +60,7 @@ def region_label(members: Iterable[str], total: int) -> str:
 
 
 def error_overlap_table(overlap: Overlap) -> Table:
-    """One row a member, then one a region of the Venn diagram, in percent of the test set."""
+    """One row per member, then one per region of the Venn diagram, in percent of the test set."""
     members = ((name, overlap.errors(k)) for k, name in enumerate(overlap.members))
     rows = [Row(name, (n, n / overlap.positions), Depth.TOTAL) for name, n in members]
     for region in sorted(overlap.regions, key=lambda region: (-len(region.members), region.members)):

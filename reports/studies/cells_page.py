@@ -82,9 +82,7 @@ def left_out(tracking: Tracking) -> str:
 
 
 def _introduction(study: CellStudy) -> str:
-    chosen = (
-        f"Shown are the cells asked for, or else the best cell of each feature with a score of {SHOWN_FROM} or more"
-    )
+    chosen = f"The cells shown are those asked for, else the best of each feature with a score of {SHOWN_FROM} or more"
     meaning = f"The colour is {study.value} after each symbol; symbols with +0.1 or more are underlined."
     none = "" if study.panels else " – here there is none"
     return f"<p>{escape(f'{chosen}{none}. {meaning}')}</p>{legend()}"

@@ -8,7 +8,7 @@ _BEST = ("best cell", "second", "third")
 
 
 def cells_table(study: CellStudy) -> Table:
-    """One row a feature: how frequent it is, and its three best cells with their scores."""
+    """One row per feature: how frequent it is, and its three best cells with their scores."""
     tracking = study.tracking
     columns = (Column("frequency"), *(Column(head, lambda found: f"{found.cell}  {found.score:.3f}") for head in _BEST))
     rows = []

@@ -1,4 +1,4 @@
-"""How sure models are of a closing symbol, by its distance from its opener: a panel a pair, a curve a model."""
+"""How sure models are of a closing symbol, by its distance from its opener: one panel per pair, one curve per model."""
 
 import math
 
@@ -16,7 +16,7 @@ _HEAD, _FOOT = 0.62, 0.36
 
 
 def distance_figure(distances: Distances) -> Figure:
-    """One panel a pair, one under another; the legend and the signature are for all of them."""
+    """One panel per pair, one under another; the legend and the signature are for all of them."""
     pairs = distances.pairs
     bins = len(pairs[0].curves[0].bins)
     names = [literal(drawable(curve.name)) for curve in pairs[0].curves]

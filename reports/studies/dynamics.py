@@ -14,7 +14,7 @@ from errtax.reports.table import Column, Row, Table
 from errtax.reports.wording import wrap_signature
 from errtax.taxonomy.studies.dynamics import Dynamics
 
-_SHOWN = 9  # contexts drawn: longer ones lie upon each other
+_SHOWN = 9  # contexts drawn: longer ones overlap
 _MARKERS = "osD^vP*Xp"
 
 
@@ -31,7 +31,7 @@ def dynamics_figure(dynamics: Dynamics) -> Figure:
         _difference(figure.add_subplot(grid[1, column]), dynamics, kind)
     _classes(figure.add_subplot(grid[0, len(kinds)]), dynamics, shares=False)
     _classes(figure.add_subplot(grid[1, len(kinds)]), dynamics, shares=True)
-    title = f"{found.run.config.name} as its training goes on, n = {found.positions:,} positions"
+    title = f"{found.run.config.name} in the course of its training, n = {found.positions:,} positions"
     figure.suptitle(title, size=13, weight="bold")
     figure.text(0.5, 0.015, wrap_signature(dynamics.signature, 160), ha="center", size=6, color="#555555")
     return figure
@@ -43,7 +43,7 @@ def _chosen(dynamics: Dynamics, kind: str) -> list[int]:
 
 
 def _lines(axes: Any, dynamics: Dynamics, kind: str, values: Any) -> None:
-    """A line a reference: darker and with another mark the longer its context."""
+    """One line per reference: darker and with another mark the longer its context."""
     found, chosen = dynamics.divergences, _chosen(dynamics, kind)
     colours = mpl.colormaps["viridis"](np.linspace(0.92, 0, max(len(chosen), 2)))
     for k, r in enumerate(chosen):
@@ -71,7 +71,7 @@ def _resemblance(axes: Any, dynamics: Dynamics, kind: str) -> None:
     axes.legend(frameon=False, fontsize=7, ncols=3, loc="upper center")
     axes.yaxis.set_minor_formatter(FuncFormatter(_minor_label) if high < 100 * low else NullFormatter())
     axes.tick_params(axis="y", which="minor", labelsize=7)
-    axes.set_ylabel("symmetric KL divergence (nats a symbol)")
+    axes.set_ylabel("symmetric KL divergence (nats per symbol)")
     axes.set_title(f"How unlike each {kind} model")
 
 
@@ -91,7 +91,7 @@ def _difference(axes: Any, dynamics: Dynamics, kind: str) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.25 * (high - low))
     axes.legend(frameon=False, fontsize=7, ncols=3, loc="upper center")
-    axes.set_ylabel("its loss minus the reference's (nats a symbol)")
+    axes.set_ylabel("its loss minus the reference's (nats per symbol)")
     axes.set_title(f"Behind (above 0) or ahead of each {kind} model")
 
 
@@ -117,7 +117,7 @@ def _classes(axes: Any, dynamics: Dynamics, shares: bool) -> None:
 
 
 def dynamics_table(dynamics: Dynamics) -> Table:
-    """A row a checkpoint, at most forty: loss, the nearest references, errors by layer."""
+    """One row per checkpoint, at most forty: loss, the nearest references, errors by layer."""
     found = dynamics.divergences
     nearest = {kind: found.nearest(kind) for kind in found.kinds}
     layers = dynamics.summaries[-1].layers

@@ -16,7 +16,7 @@ _MARKERS = "o^sDvP"
 
 
 def saturation_figure(found: Saturation) -> Figure:
-    """One panel a gate, one colour and mark a layer, one point a unit: x right-, y left-saturated (Figure 3)."""
+    """One panel per gate, one colour and mark per layer, one point per unit: x right-, y left-saturated (Figure 3)."""
     gates = found.gates
     figure = new_figure(4.1 * len(gates) + 0.6, 5.1)
     grid = figure.add_gridspec(1, len(gates), left=0.075, right=0.985, top=0.80, bottom=0.20, wspace=0.16)
@@ -34,7 +34,7 @@ def saturation_figure(found: Saturation) -> Figure:
             axes.legend(frameon=False, fontsize=8, loc="upper right")
     n_units = found.left.shape[0] * found.left.shape[2]
     figure.suptitle(f"Gate saturation, {found.config.name}", size=13, weight="bold")
-    figure.text(0.5, 0.895, f"one point a unit ({n_units} units), n = {found.n:,} symbols", ha="center", size=9)
+    figure.text(0.5, 0.895, f"one point per unit ({n_units} units), n = {found.n:,} symbols", ha="center", size=9)
     figure.text(0.5, 0.02, wrap_signature(found.signature, 130), ha="center", size=6, color="#555555")
     return figure
 

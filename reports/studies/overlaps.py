@@ -24,7 +24,7 @@ def overlap_figure(overlap: Overlap) -> Figure:
 
 
 def draw_advantages(axes: Axes, overlap: Overlap) -> Axes:
-    """A row a symbol: its mean probability by both models, joined by a line; above, where the first is ahead."""
+    """One row per symbol: its mean probability by both models, joined by a line; above, where the first is ahead."""
     table = overlap.by_symbol
     ahead = table.advantages(overlap.min_count).tolist()
     behind = table.disadvantages(overlap.min_count)[::-1].tolist()

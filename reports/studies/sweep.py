@@ -29,7 +29,7 @@ _STYLES = {"1": ":", "2": "--", "3": "-"}
 
 
 def _style(family: str) -> tuple[str, str, str]:
-    """Colour, marker and line style: a colour and a mark a kind of model, a style a depth."""
+    """Colour, marker and line style: a colour and a mark per kind of model, a style per depth."""
     return (*_KINDS[_kind(family)], _STYLES.get(family.removeprefix(_kind(family) + "-"), "-"))
 
 
@@ -38,7 +38,7 @@ def _kind(family: str) -> str:
 
 
 def classes_figure(found: SweepResults) -> Figure:
-    """Errors of each class against parameters: a panel a layer of the peel, a line a kind and depth of model."""
+    """Errors of each class against parameters: one panel per layer, one line per kind and depth of model."""
     results = [result for result in found.results if result.parameters is not None]
     families = list(dict.fromkeys(result.family for result in results))
     figure = new_figure(13.2, 7.4)
@@ -106,7 +106,7 @@ def agreement_figure(found: SweepResults) -> Figure:
 
 
 def sweep_table(found: SweepResults) -> Table:
-    """A row a run: size, epochs, losses, the paper's loss and the difference."""
+    """One row per run: size, epochs, losses, the paper's loss and the difference."""
     columns = [Column(head, count) for head in ("parameters", "epochs", "best")]
     columns += [Column("validation", bits, rank=1), Column("test ± sd", str)]
     if any(result.paper is not None for result in found.results):

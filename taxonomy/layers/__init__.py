@@ -1,1 +1,1 @@
-"""The layers of the onion, a module each: all that errtax knows of a layer stands in its module."""
+"""The layers of the onion, one module each: all that errtax knows of a layer stands in its module."""

@@ -1,4 +1,4 @@
-"""The table of scores of a model's cells (errtax.cells/1): one row a cell and a feature."""
+"""The table of scores of a model's cells (errtax.cells/1): one row per cell and feature."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The table of distances (errtax.distance/1): one row a pair, model and bin."""
+"""The table of distances (errtax.distance/1): one row per pair, model and bin."""
 
 import json
 from dataclasses import asdict
@@ -90,7 +90,7 @@ def distance_problems(path: Path) -> list[str]:
     null_mean, null_sem = (numpy_of(table[name].is_null()) for name in ("mean", "sem"))
     checks = {
         "n is negative": n < 0,
-        "mean is no probability": ~((mean >= 0) & (mean <= 1)),
+        "mean is not a probability": ~((mean >= 0) & (mean <= 1)),
         "sem is negative": ~(sem >= 0),
         "mean must be null where n = 0, and only there": null_mean != (n == 0),
         "sem must be null where n < 2, and only there": null_sem != (n < 2),

@@ -58,7 +58,7 @@ def follow_training(
 ) -> Dynamics:
     """Divergences and peels of all checkpoints of a run.  The oracles look at the text once.
 
-    Memory O(n): the evidence of the peel, some 100 bytes a position; and a scratch file of 4 bytes a position and
+    Memory O(n): the evidence of the peel, some 100 bytes per position; and a scratch file of 4 bytes per position and
     checkpoint.
     """
     require_each_once(inputs.networks)

@@ -21,8 +21,8 @@ DIVERGENCE = TableSchema(
         Column("kind", (pa.string(),), "n-gram or n-NN"),
         Column("context", (pa.int64(),), "its symbols of context, n", low=0),
         Column("divergence", (pa.float64(),), "mean of KL(p || q) + KL(q || p) over the positions, nats", low=0),
-        Column("loss", (pa.float64(),), "cross-entropy of the checkpoint, nats a symbol", low=0),
-        Column("reference_loss", (pa.float64(),), "cross-entropy of the reference, nats a symbol", low=0),
+        Column("loss", (pa.float64(),), "cross-entropy of the checkpoint, nats per symbol", low=0),
+        Column("reference_loss", (pa.float64(),), "cross-entropy of the reference, nats per symbol", low=0),
     ),
 )
 CLASSES = TableSchema(

@@ -1,4 +1,4 @@
-"""The table of gate saturation (errtax.gates/1): one row a gate of a unit."""
+"""The table of gate saturation (errtax.gates/1): one row per gate of a unit."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ GATES = TableSchema(
 
 
 def write_saturation(path: Path, found: "Saturation", force: bool = False) -> None:
-    """Write one row a gate of a unit (errtax.gates/1)."""
+    """Write one row per gate of a unit (errtax.gates/1)."""
     layer, gate, unit = (axis.reshape(-1) for axis in np.indices(found.left.shape))
     columns = [
         arrow_of(layer + 1),

@@ -33,7 +33,7 @@ class Region:
 
 @dataclass(frozen=True, eq=False)
 class BySymbol:
-    """One entry a distinct symbol, in the order of their codes.
+    """One entry per distinct symbol, in the order of their codes.
 
     `n[s]`: positions whose correct symbol it is.  `mean[k, s]`: mean probability that member k gave it there.
     `errors[k, s]`: how often member k was wrong there.

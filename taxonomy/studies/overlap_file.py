@@ -1,4 +1,4 @@
-"""The table of an overlap (errtax.overlap/1): one row a symbol; the regions of the Venn diagram in the metadata."""
+"""The table of an overlap (errtax.overlap/1): one row per symbol; the regions of the Venn diagram in the metadata."""
 
 import json
 from pathlib import Path
@@ -87,7 +87,7 @@ def _member_problems(table: Any, k: int, due: int) -> list[str]:
     problems = []
     if not ((mean >= 0) & (mean <= 1)).all():
         row = int(np.argmin((mean >= 0) & (mean <= 1)))
-        problems.append(f"column 'mean_{k + 1}', row {row}: {mean[row]} is no probability")
+        problems.append(f"column 'mean_{k + 1}', row {row}: {mean[row]} is not a probability")
     if ((errors < 0) | (errors > n)).any():
         problems.append(f"column 'errors_{k + 1}' must lie in 0..n")
     if errors.sum() != due:

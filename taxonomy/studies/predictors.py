@@ -40,7 +40,7 @@ class Sources:
 
 @dataclass(frozen=True, eq=False)
 class Predictors:
-    """What was read.  `logs`: one a model, on the same rows, those of the n-gram orders last.
+    """What was read.  `logs`: one per model, on the same rows, those of the n-gram orders last.
 
     `names[k]`: what log k is called in tables and pictures, no two alike.  `orders[k]`: its order, None for a model
     that is no n-gram.  `ngram`: what a signature says of the n-gram model, empty without one.

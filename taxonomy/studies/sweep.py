@@ -1,7 +1,7 @@
-"""A sweep: a grid of models trained, run on the test text and peeled, one folder a run, any number of them at a time.
+"""A sweep: a grid of models trained, run on the test text and peeled, one folder per run, any number of them at a time.
 
 spec -> runs -> (train -> predict -> peel) in worker processes -> what `sweep_results` reads.  Each stage of a run is
-skipped when its file is there and newer than what it was made from, so a sweep that was stopped goes on where it was.
+skipped when its file is there and newer than what it was made from, so a sweep that was stopped resumes where it was.
 """
 
 import json

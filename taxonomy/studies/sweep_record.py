@@ -10,7 +10,7 @@ SCHEMA = "errtax.sweep/1"
 
 @dataclass(frozen=True)
 class Result:
-    """One run of a sweep; losses in nats a symbol, `classes`: errors by layer."""
+    """One run of a sweep; losses in nats per symbol, `classes`: errors by layer."""
 
     name: str
     model: str

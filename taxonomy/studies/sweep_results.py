@@ -1,4 +1,4 @@
-"""What a sweep found: one row a run, the disagreement of each pair, and the paper's numbers beside ours."""
+"""What a sweep found: one row per run, the disagreement of each pair, and the paper's numbers beside ours."""
 
 import math
 from collections.abc import Container
@@ -37,7 +37,7 @@ _TABLE_2 = {  # Table 2, War and Peace: n = 1, 2, ...
 def read_results(spec: SweepSpec, folder: Path, failed: Container[str] = ()) -> SweepResults:
     """What the finished runs of a sweep have in their folders, those that `failed` left out: theirs may be stale.
 
-    Memory: one symbol a position and run.
+    Memory: one symbol per position and run.
     """
     results, missing, best = [], [], []
     signature = ""

@@ -41,7 +41,7 @@ class SweepSpec:
         if min((*self.layers, *self.budgets, *self.nn, *self.ngrams, self.nn_hidden), default=1) < 1:
             raise UsageError("layers, budgets, nn, ngrams and nn_hidden are whole numbers of at least 1.")
         if not self.names:
-            raise UsageError("a sweep of no run at all; check models, layers, budgets and skip.")
+            raise UsageError("the sweep has no runs; check models, layers, budgets and skip.")
         if not self.text:
             raise UsageError('a sweep needs a text: the folder of errtax split, as text = "wp" or --text wp.')
 

@@ -53,7 +53,7 @@ class Sums(NamedTuple):
 
 
 def add_values(into: Sums, cells: Sequence[NDArray[np.float32]], features: NDArray[np.float32], moments: bool) -> None:
-    """Add positions to `into`: one array (n, H) a layer, and features (n, F).
+    """Add positions to `into`: one array (n, H) per layer, and features (n, F).
 
     `moments`: also `cells` and `products`, which only the second half needs.
     """
@@ -78,7 +78,7 @@ def add_values(into: Sums, cells: Sequence[NDArray[np.float32]], features: NDArr
 def _count(values, features, counts, sums):
     """Cells outside, positions inside: the histograms of one cell are 16 kB and stay in the processor's first cache.
 
-    A window of 10,000 positions, 90 cells and 15 features takes 0.7 µs a position; a table of each combination of the
+    A window of 10,000 positions, 90 cells and 15 features takes 0.7 µs per position; a table of each combination of the
     binary features would save little, since the loop over the features is four vector additions.
     """
     for start in range(0, len(values), _BLOCK):

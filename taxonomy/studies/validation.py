@@ -58,7 +58,7 @@ def _model_problems(path: Path) -> tuple[str, list[str]]:
         kind = kind_of(path)
     except BadInput:
         known = "Parquet, index, ARPA or KenLM model, split.json or run.json"
-        raise BadInput(f"{path} is no file that errtax writes or reads ({known}).") from None
+        raise BadInput(f"{path} is not a file that errtax writes or reads ({known}).") from None
     if kind is ModelKind.ARPA:
         ArpaModel.open(path)
     elif find_spec("kenlm"):
