@@ -116,7 +116,7 @@ def test_predictions_that_are_no_numbers_are_refused(folder: Path, tmp_path: Pat
     torch.save(weights, tmp_path / "broken.pt")
     for dynamic, message in ((None, "train it again"), (Dynamic(), "the rate of --dynamic is too high")):
         options = PredictOptions("cpu", dynamic, tmp_path / "broken.pt")
-        with pytest.raises(BadInput, match=f"no number: {message}"):
+        with pytest.raises(BadInput, match=f"not numbers: {message}"):
             predict(folder / "run", folder / "parts" / "test.txt", tmp_path / "p.parquet", options)
     assert [path.name for path in tmp_path.iterdir()] == ["broken.pt"]
     with pytest.raises(UsageError, match="finite learning rate"):
@@ -133,7 +133,7 @@ def test_unknown_symbols_are_counted(folder: Path, tmp_path: Path, caplog: pytes
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"alphabet": [300]}, "no byte"),
+        ({"alphabet": [300]}, "not a byte"),
         ({"alphabet": ["a"]}, "of type str"),
         ({"alphabet": [97, 98]}, "different symbols"),
         ({"train_sha256": 5}, "train_sha256 is of type int"),
