@@ -1,6 +1,7 @@
 """Recurrent models: sizes, the forward pass against a loop in numpy, training, and prediction."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -292,6 +293,49 @@ def test_damaged_weights_are_refused(tmp_path: Path, damage: str) -> None:
         torch.save(RecurrentLM(RecurrentConfig(CellKind.GRU, 1, 3, 4)).state_dict(), best)
     with pytest.raises(BadInput, match=r"best\.pt"):
         load_best(folder, choose_device("cpu"))
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda state: state["model"].update({"decoder.bias": 3}), "decoder.bias is no tensor"),
+        (lambda state: state["model"].update({"decoder.bias": state["model"]["decoder.bias"].double()}), "float64"),
+        (lambda state: state["model"].update({"decoder.bias": state["model"]["decoder.bias"].to(torch.complex64)}), "complex64"),
+        (lambda state: state["model"].update({"more": torch.zeros(1)}), "more"),
+        (lambda state: state["model"].pop("decoder.bias"), "decoder.bias"),
+        (lambda state: state["optimizer"]["state"].pop(0), "other parameters"),
+        (lambda state: state["optimizer"]["state"][0].pop("square_avg"), "no RMSProp"),
+        (lambda state: state["optimizer"]["state"][0].update(grad_avg=torch.zeros(1)), "no RMSProp"),
+        (lambda state: state["optimizer"]["state"][0].update(step="x"), "x"),
+        (lambda state: state["optimizer"]["state"][0].update(square_avg=torch.zeros(1)), "square_avg of parameter 0"),
+        (lambda state: state.update(optimizer=[]), "optimizer|list"),
+    ],
+)
+def test_a_training_does_not_go_on_from_what_is_no_state_of_it(
+    tmp_path: Path, change: Callable[[dict[str, Any]], Any], words: str
+) -> None:
+    run = trained(tmp_path, run_for(recipe=replace(RECIPE, epochs=1)))
+    state = torch.load(tmp_path / "last.pt", weights_only=True)
+    change(state)
+    torch.save(state, tmp_path / "last.pt")
+    with pytest.raises(BadInput, match=r"last\.pt does not fit the model that run\.json describes .*" + words):
+        trained(tmp_path, replace(run, recipe=RECIPE))
+
+
+def test_the_recipe_says_how_a_training_goes_on(tmp_path: Path) -> None:
+    """Not the optimiser's parameters in last.pt; and averages whose entries share memory are taken apart."""
+    due = trained(tmp_path / "a", run_for())
+    first = trained(tmp_path / "b", run_for(recipe=replace(RECIPE, epochs=1)))
+    state = torch.load(tmp_path / "b" / "last.pt", weights_only=True)
+    for group in state["optimizer"]["param_groups"]:
+        group.update(alpha="x", centered=[1], momentum=1.0)
+        del group["eps"]
+    torch.save(state, tmp_path / "b" / "last.pt")
+    assert losses(trained(tmp_path / "b", replace(first, recipe=RECIPE))) == losses(due)
+    for each in state["optimizer"]["state"].values():
+        each["square_avg"] = torch.ones(()).expand(each["square_avg"].shape)
+    torch.save(state, tmp_path / "b" / "last.pt")
+    assert trained(tmp_path / "b", replace(first, recipe=RECIPE)).finished
 
 
 def test_an_unknown_device_is_a_usage_error() -> None:

@@ -298,14 +298,32 @@ def load_file(path: Path, device: torch.device) -> Any:
 def restore(target: Model | torch.optim.Optimizer, state: Any, path: Path) -> None:
     """Put a saved state back; `BadInput` where it belongs to another model."""
     with decoding(f"{path} does not fit the model that run.json describes"):
-        target.load_state_dict(state)
         if isinstance(target, torch.optim.Optimizer):
-            _require_alike(target)
+            groups = target.state_dict()["param_groups"]  # the recipe's, whatever the file says
+            target.load_state_dict({"state": _averages(state["state"], target), "param_groups": groups})
+            return
+        for name, due in target.state_dict().items():
+            _require_alike(name, state.get(name), due)
+        target.load_state_dict(state)
 
 
-def _require_alike(optimizer: torch.optim.Optimizer) -> None:
-    """Raise `ValueError` where an optimiser's averages are not those of its parameters."""
-    for parameter, averages in optimizer.state.items():
-        for name, value in averages.items():
-            if name != "step" and (not torch.is_tensor(value) or value.shape != parameter.shape):
-                raise ValueError(f"{name} of the optimiser is not of its parameter's shape")
+def _averages(state: Any, optimizer: torch.optim.Optimizer) -> dict[int, Any]:
+    """What RMSProp remembers of each parameter; `ValueError` where that is something else."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    if state.keys() != set(range(len(parameters))):
+        raise ValueError("its optimiser has other parameters")
+    found = {}
+    for k, due in enumerate(parameters):
+        if state[k].keys() != {"step", "square_avg"}:
+            raise ValueError("its optimiser is no RMSProp of errtax train")
+        _require_alike(f"square_avg of parameter {k}", state[k]["square_avg"], due)
+        found[k] = {"step": float(state[k]["step"]), "square_avg": state[k]["square_avg"].contiguous()}
+    return found
+
+
+def _require_alike(name: str, found: Any, due: torch.Tensor) -> None:
+    """Raise `ValueError` unless what was found is a tensor of the same shape and type."""
+    if not torch.is_tensor(found):
+        raise ValueError(f"{name} is no tensor")
+    if (found.shape, found.dtype, found.layout) != (due.shape, due.dtype, due.layout):
+        raise ValueError(f"{name} is {found.dtype} of shape {tuple(found.shape)}, {tuple(due.shape)} is due")
