@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from errtax.lm.errors import BadInput
+from errtax.lm.errors import BadInput, one_line
 from errtax.lm.prediction_log import (
     PredictionLog,
     announce_unpredicted,
@@ -275,7 +275,7 @@ def _open(path: Path) -> tuple[Any, dict[str, str], list[str]]:
 
 def _peel_of(path: Path, table: Any, metadata: dict[str, str]) -> tuple[Peel | None, list[str]]:
     """The peel of some rows, made again from their evidence, and where the stored verdicts differ from it."""
-    if problems := PEEL.holes(table):
+    if problems := PEEL.holes(table) or _foreign_names(table["after"]):
         return None, problems
     positions, problems = decode_positions(table["position"])
     logprobs, more = decode_logprobs(table["logprob"], positions)
@@ -326,6 +326,15 @@ def _evidence_of(table: Any, made: PeelMetadata) -> Evidence:
     )
     absent: dict[str, Any] = dict.fromkeys(made.absent)
     return evidence._replace(**absent)
+
+
+def _foreign_names(after: Any) -> list[str]:
+    foreign = _codes_of(after, AFTER_NAMES[1:]) == -2
+    if not foreign.any():
+        return []
+    row = int(np.argmax(foreign))
+    found, allowed = one_line(repr(after[row].as_py()), 40), ", ".join(AFTER_NAMES[1:])
+    return [f"column 'after', row {row}: {found} is none of {allowed}"]
 
 
 def _integers(column: Any, missing: int, dtype: type[np.integer[Any]] = np.int32) -> NDArray[Any]:

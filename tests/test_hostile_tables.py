@@ -45,6 +45,13 @@ def hole(table: pa.Table, name: str) -> pa.Table:
     return table.set_column(place, field.with_nullable(True), pa.array(values, field.type))
 
 
+def with_after(table: pa.Table, name: str) -> pa.Table:
+    values = table["after"].cast(pa.string()).to_pylist()
+    values[3] = name
+    place = table.schema.get_field_index("after")
+    return table.set_column(place, "after", pa.array(values).cast(table.schema.field(place).type))
+
+
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
@@ -57,6 +64,7 @@ def hole(table: pa.Table, name: str) -> pa.Table:
         (lambda table: hole(table, "error"), "'error' has nulls"),
         (lambda table: hole(table, "claims"), "'claims' has nulls"),
         (lambda table: hole(table, "punctuation"), "'punctuation' has nulls"),
+        (lambda table: with_after(table, "x\ny"), r"'after', row 3: 'x.ny' is none of space, quote, newline"),
         (lambda table: table.replace_schema_metadata({**table.schema.metadata, b"model": b"\xff"}), "utf-8"),
         (lambda table: table.replace_schema_metadata({**table.schema.metadata, b"\xff": b""}), "utf-8"),
     ],
