@@ -1,6 +1,5 @@
 """All oracles' evidence on one text: one number per position, independent of thresholds and of the order of layers."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.ngram.model import NgramModel
+from errtax.lm.word_counts import WordCounts
 from errtax.oracle.custom import OracleRule, ask_oracle
 from errtax.oracle.memory import distances_to_earlier
 from errtax.oracle.ngram import NgramTally, smallest_context
@@ -44,7 +44,7 @@ class Evidence(NamedTuple):
 def collect_evidence(
     view: TextView,
     model: NgramModel | None,
-    training_words: Counter[str] | None,
+    training_words: WordCounts | None,
     custom: Sequence[OracleRule] = (),
     tally: NgramTally | None = None,
 ) -> Evidence:

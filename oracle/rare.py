@@ -1,28 +1,32 @@
 """The rare word oracle: how often the training text contained the word."""
 
-import re
-from collections import Counter
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from errtax.lm import word_counting
 from errtax.lm.text import Text
+from errtax.lm.word_counting import WordRule
+from errtax.lm.word_counts import WordCounts, arrays_of_words
 from errtax.oracle.text_view import TextView
-from errtax.oracle.word_rule import PATTERN, word_spans
+from errtax.oracle.word_rule import PATTERN, describe_words, word_spans
 
 
-def count_words(text: Text, word_rule: str = PATTERN) -> Counter[str]:
+def word_rule_of(words: str = PATTERN) -> WordRule:
+    """What a word is, as counting wants it: by the default, `icu` or a pattern."""
+    return WordRule() if words == PATTERN else WordRule(describe_words(words), partial(word_spans, words=words))
+
+
+def count_words(text: Text, words: str = PATTERN) -> WordCounts:
     """How often each word occurs in a training text."""
-    string = text.string
-    if word_rule == PATTERN:  # several times as fast
-        return Counter(re.findall(PATTERN, string))
-    return Counter(string[start:stop] for start, stop in word_spans(string, word_rule).tolist())
+    return word_counting.count_words(text, word_rule_of(words))
 
 
-def counts_in_training(view: TextView, counts: Counter[str]) -> NDArray[np.int64]:
+def counts_in_training(view: TextView, counts: WordCounts) -> NDArray[np.int64]:
     """The training count of each word of the text under test; shape (words,).
 
     Karpathy et al. 2015, section 4.3: "rare words".
     """
-    by_type = np.array([counts[word] for word in view.words.types], np.int64)
+    by_type = counts.look_up(*arrays_of_words(view.words.types))
     return by_type[view.words.type]

@@ -1,6 +1,5 @@
 """Documents part contexts: each is peeled as if it were a log of its own; files, comparisons and pages keep them."""
 
-from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -20,6 +19,7 @@ from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog, log_of_frame
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.evidence import Evidence, collect_evidence
+from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
 from errtax.reports.excerpts import excerpt
 from errtax.reports.windows import DOCUMENT_MARK, LENGTH, worst_windows
@@ -60,7 +60,7 @@ def test_documents_have_the_evidence_of_plain_loops(log: PredictionLog) -> None:
     assert log.docs is not None
     rows = log.positions.tolist(), log.codes.tolist(), log.docs.tolist()
     facts = naive.facts_of_documents(*rows, log.unit is Unit.BYTE)
-    evidence = collect_evidence(TextView.of_log(log), None, Counter())
+    evidence = collect_evidence(TextView.of_log(log), None, count_words(text_of_bytes(b" ", Unit.BYTE)))
     for row, position in enumerate(log.positions.tolist()):
         found = facts_of(evidence, row)
         assert found == {name: getattr(facts[position], name) for name in found}, row
