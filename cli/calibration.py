@@ -23,10 +23,10 @@ def command(peel: Path, figure: Path | None, force: bool) -> None:
     """
     from errtax.reports.calibration import calibration_figure, calibration_table
     from errtax.taxonomy.calibration import calibration
-    from errtax.taxonomy.peel_file import read_peel_parts
+    from errtax.taxonomy.peel_file import PeelFile
 
     outputs = Outputs(force, figures=[figure])
-    found = calibration(read_peel_parts(peel))
+    found = calibration(PeelFile(peel).blocks())
     outputs.figure(figure, calibration_figure, found)
     document = {**found.to_json(), "written": outputs.written}
     emit(document, calibration_table(found), found.signature, *outputs.written)

@@ -70,12 +70,12 @@ def command(
     """
     from errtax.lm.files import require_absent
     from errtax.lm.log_files import log_stem
-    from errtax.taxonomy.peel_file import write_peel
-    from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
+    from errtax.taxonomy.peel_file import read_peel, write_peel
+    from errtax.taxonomy.peel_inputs import PeelInputs, flow_of
 
     (log,) = given_logs(logs, preds)
     output = require_absent(output or Path(f"{log_stem(log)}.peel.parquet"), force)
     settings = settings_of(given, custom=layers_and_oracles(given, oracles))
-    peel = identity.of(peel_files(PeelInputs(log, ngram, train_text, text, engine, words), settings))
-    write_peel(output, peel, force)
-    emit_peel(peel, output, slices)
+    flow = flow_of(PeelInputs(log, ngram, train_text, text, engine, words, identity), settings)
+    write_peel(output, flow, force)
+    emit_peel(read_peel(output), output, slices)

@@ -28,10 +28,10 @@ def command(peel: Path, block: int | None, replicates: int, seed: int, slices: b
     """
     from errtax.reports.tables import claims_table, statistics_table
     from errtax.taxonomy.bootstrap import Resampling
-    from errtax.taxonomy.peel_file import read_peel_parts
+    from errtax.taxonomy.peel_file import PeelFile
     from errtax.taxonomy.statistics import statistics
 
-    found = statistics(read_peel_parts(peel), Resampling(block, replicates, seed))
+    found = statistics(PeelFile(peel).blocks(), Resampling(block, replicates, seed))
     if found.warning:
         notice(found.warning)
     emit(found.to_json(), statistics_table(found).folded(slices), "", claims_table(found), found.signature)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.temporary import stands_at, temporary_beside, try_lock
+from errtax.lm.temporary import name_beside, remove, stands_at, temporary_beside, try_lock
 
 
 def require_input(path: Path) -> Path:
@@ -140,6 +140,24 @@ def replacing(path: Path, force: bool = True) -> Iterator[Path]:
     with temporary_beside(path) as temporary:
         yield temporary
         os.replace(temporary, path)
+
+
+@contextmanager
+def replacing_folder(path: Path, force: bool = True) -> Iterator[Path]:
+    """Yield a new temporary folder beside `path`; rename it to `path` on success, remove it on any failure."""
+    require_absent(path, force)
+    path = target_of(path)
+    if not path.parent.is_dir():
+        raise UsageError(f"the folder {path.parent} does not exist; make it first, or give another name with -o.")
+    with temporary_beside(path, folder=True) as temporary:
+        yield temporary
+        if path.exists():
+            old = name_beside(path, "tmp")
+            os.replace(path, old)
+            os.replace(temporary, path)
+            remove(old)
+        else:
+            os.replace(temporary, path)
 
 
 def write_text(path: Path, content: str, force: bool = True) -> None:

@@ -6,9 +6,13 @@ fast-math, since probabilities must come out the same everywhere.
 
 import logging
 import os
+import threading
 import time
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -43,18 +47,65 @@ def inlined(function: Function) -> Function:
     return compiled
 
 
+class _Threads(threading.local):
+    """How many threads this one may start: all cores, one where it is itself one of several."""
+
+    limit: int | None = None
+
+
+_threads = _Threads()
+
+
 def n_threads() -> int:
-    """The number of processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """The number of threads that work of this thread may be spread over: of processors, unless it is limited."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores if _threads.limit is None else min(cores, _threads.limit)
+
+
+@contextmanager
+def limit_threads(n: int | None) -> Iterator[None]:
+    """In this block, and in this thread, nothing is spread over more than n threads; None: as before."""
+    before = _threads.limit
+    _threads.limit = before if n is None else n
+    try:
+        yield
+    finally:
+        _threads.limit = before
 
 
 def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """The results of `function` on each item, in order, computed on all cores."""
-    items = list(items)
-    if n_threads() == 1 or len(items) == 1:
-        return [function(item) for item in items]
-    with ThreadPoolExecutor(n_threads()) as pool:
-        return list(pool.map(function, items))
+    return list(ordered_map(function, list(items), ahead=None))
+
+
+def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], ahead: int | None = 1) -> Iterator[Result]:
+    """The results of `function` on each item, in order, computed on all cores while they are asked for.
+
+    At most `ahead` items more than there are threads are taken before their results are asked for, so memory does not
+    grow with the items; None: all.  What `function` itself would spread over threads it does not, unless there is but
+    one item.
+    """
+    threads, source = n_threads(), iter(items)
+    first = list(islice(source, 2))
+    if threads == 1 or len(first) < 2:
+        yield from map(function, chain(first, source))
+        return
+    with ThreadPoolExecutor(threads, initializer=_be_one_of_several) as pool:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in chain(first, source):
+                waiting.append(pool.submit(function, item))
+                if ahead is not None and len(waiting) >= threads + ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _be_one_of_several() -> None:
+    _threads.limit = 1
 
 
 class _CompilationNotice(event.Listener):  # type: ignore[misc]

@@ -6,15 +6,14 @@ log, in the order of their names.
 
 import glob
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from errtax.lm.errors import BadInput
 from errtax.lm.files import sha256_of_file
-from errtax.lm.table import TableFile, open_parquet
+from errtax.lm.table import TableFile, blocks_of, open_parquet
 
 _PATTERN = "*?["
 
@@ -35,9 +34,9 @@ class LogParts:
         """Rows of all parts."""
         return sum(file.num_rows for file in self.files)
 
-    def read(self, columns: list[str]) -> Any:
-        """These columns of all parts, one below the other."""
-        return pa.concat_tables([file.read(columns).replace_schema_metadata() for file in self.files])
+    def blocks(self, columns: list[str], rows: int) -> Iterator[Any]:
+        """These columns in tables of so many rows, the last one shorter, whatever the parts and their row groups."""
+        return blocks_of(self.files, columns, rows)
 
 
 def open_log(path: Path) -> LogParts:
@@ -60,7 +59,7 @@ def log_paths(path: Path) -> list[Path]:
     if str(path) == "-":
         return []
     if path.is_dir():
-        found = sorted(path.glob("*.parquet"))
+        found = sorted(part for part in path.glob("*.parquet") if not part.name.startswith("."))
         if not found:
             raise BadInput(f"{path} is a folder without any .parquet file; a prediction log is needed.")
         return found

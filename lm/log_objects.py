@@ -8,7 +8,9 @@ import pandas as pd
 import pyarrow as pa
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.prediction_log import PredictionLog, encode_symbols, log_of_frame
+from errtax.lm.log_columns import encode_symbols
+from errtax.lm.log_reader import log_of_frame
+from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit
 
 _NAME = "log"

@@ -5,7 +5,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from errtax.lm.prediction_log import encode_symbols
+from errtax.lm.log_columns import encode_symbols
 from errtax.lm.special import EOS_NAME
 from errtax.lm.table import arrow_of, arrow_of_names
 from errtax.lm.text import END_OF_LINE, Text, Unit

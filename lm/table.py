@@ -1,5 +1,6 @@
 """Parquet tables with a declared schema: one declaration for the writer, the reader and the validator."""
 
+import base64
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -117,18 +118,36 @@ class TableFile:
         with decoding(self._complaint):
             return self._sound(self._file.read_row_group(group), self._file.metadata.row_group(group).num_rows)
 
-    def iter_batches(self, columns: list[str]) -> Iterator[Any]:
-        """Some columns, piece by piece: memory does not grow with the file."""
+    def iter_batches(self, columns: list[str] | None = None, rows: int = 1 << 16) -> Iterator[Any]:
+        """Some columns, or all, in pieces of at most so many rows: memory does not grow with the file."""
+        read = 0
         with decoding(self._complaint):
-            for batch in self._file.iter_batches(columns=columns):
+            for batch in self._file.iter_batches(rows, columns=columns):
                 batch.validate(full=True)
+                read += len(batch)
                 yield batch
+            if read != self.num_rows:
+                raise ValueError(f"{read} rows where {self.num_rows} are declared")
 
     def _sound(self, table: Any, rows: int) -> Any:
         table.validate(full=True)
         if len(table) != rows:
             raise ValueError(f"{len(table)} rows where {rows} are declared")
         return table
+
+
+def blocks_of(files: Sequence[TableFile], columns: list[str] | None, rows: int) -> Iterator[Any]:
+    """Rows of files one after the other, in tables of so many rows, the last one shorter; memory is that of one."""
+    waiting: list[Any] = []
+    for file in files:
+        for batch in file.iter_batches(columns, rows):
+            waiting.append(batch.replace_schema_metadata())
+            while sum(map(len, waiting)) >= rows:
+                table = pa.Table.from_batches(waiting)
+                yield table[:rows]
+                waiting = table[rows:].to_batches()
+    if waiting:
+        yield pa.Table.from_batches(waiting)
 
 
 def open_parquet(path: Path, content: bytes | None = None) -> TableFile:
@@ -182,11 +201,36 @@ def arrow_of_names(names: Sequence[str]) -> Any:
     return pa.StringArray.from_buffers(len(names), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
 
 
+class TableWriter:
+    """A Parquet file that is being written.  `metadata` may change up to its end."""
+
+    def __init__(self, file: Any, schema: Any, metadata: Mapping[str, str]) -> None:
+        self._file, self._schema = file, schema
+        self.metadata = dict(metadata)
+
+    def write_batch(self, batch: Any) -> None:
+        """Write the next rows, as a row group."""
+        self._file.write_batch(batch)
+
+    def finish(self) -> None:
+        """Write the metadata, as those of the file and of its Arrow schema."""
+        texts = {key: str(value) for key, value in self.metadata.items()}
+        schema = base64.b64encode(self._schema.with_metadata(texts).serialize().to_pybytes())
+        self._file.add_key_value_metadata({**texts, "ARROW:schema": schema})
+
+
 @contextmanager
-def table_writer(path: Path, schema: Any, metadata: Mapping[str, str], force: bool) -> Iterator[Any]:
-    """A `ParquetWriter` whose file appears under `path`, sealed, only when the block ends well."""
-    tagged = schema.with_metadata({key: str(value) for key, value in metadata.items()})
+def table_writer(
+    path: Path, schema: Any, metadata: Mapping[str, str], force: bool, **tuning: Any
+) -> Iterator[TableWriter]:
+    """A table whose file appears under `path`, sealed, only when the block ends well.
+
+    `tuning`: how columns are encoded, as `pyarrow.parquet.ParquetWriter` has it.
+    """
+    settings: Any = {"compression": "zstd", "write_page_checksum": True, "store_schema": False, **tuning}
     with replacing(path, force) as temporary:
-        with pq.ParquetWriter(temporary, tagged, compression="zstd", write_page_checksum=True) as writer:
+        with pq.ParquetWriter(temporary, schema.remove_metadata(), **settings) as file:
+            writer = TableWriter(file, schema, metadata)
             yield writer
+            writer.finish()
         seal_parquet(temporary)

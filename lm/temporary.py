@@ -64,7 +64,7 @@ def temporary_beside(path: Path, folder: bool = False) -> Iterator[Path]:
     try:
         yield temporary
     finally:
-        _remove(temporary)
+        remove(temporary)
         if descriptor >= 0:
             os.close(descriptor)
 
@@ -87,10 +87,11 @@ def leftovers(path: Path, mark: str) -> list[Path]:
 def remove_leftovers(path: Path) -> None:
     """Remove temporary files and folders that killed runs left beside `path`."""
     for left in leftovers(path, "tmp"):
-        _remove(left)
+        remove(left)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it, if it is there."""
     if path.is_dir():
         shutil.rmtree(path, ignore_errors=True)
     else:

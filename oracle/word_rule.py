@@ -79,10 +79,9 @@ def describe_words(words: str) -> str:
     return f"{ICU} {importlib.import_module('icu4py').icu_version}" if words == ICU else words
 
 
-def share_without_spaces(points: NDArray[np.uint32]) -> float:
-    """The share of some characters that are of scripts which put no spaces between words; 0 of none."""
-    inside = sum(int(((points >= low) & (points <= high)).sum()) for low, high in _WITHOUT_SPACES)
-    return inside / max(len(points), 1)
+def count_without_spaces(points: NDArray[np.uint32]) -> int:
+    """How many of some characters are of scripts that put no spaces between words."""
+    return sum(int(((points >= low) & (points <= high)).sum()) for low, high in _WITHOUT_SPACES)
 
 
 def import_breakers() -> Any:

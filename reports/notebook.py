@@ -52,7 +52,8 @@ from errtax.taxonomy.layers.registry import PARAMETERS
 from errtax.taxonomy.limits import parse_limits
 from errtax.taxonomy.naming import choose_layers
 from errtax.taxonomy.peel import Peel
-from errtax.taxonomy.peel_file import frame_of_peel, read_peel, write_peel
+from errtax.taxonomy.peel_columns import frame_of_peel
+from errtax.taxonomy.peel_file import read_peel, write_peel
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.repeel import repeel
 from errtax.taxonomy.settings import PRESETS, Criterion, Settings

@@ -27,15 +27,23 @@ class Identity:
             if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
                 raise UsageError(f"{name} is a whole number from 1; got {value!r}.")
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What is said, by the keys of a log's metadata."""
+        said = {"model": self.model, "parameters": self.parameters, "step": self.step}
+        return {name: str(value) for name, value in said.items() if value is not None}
+
     def of(self, peel: Peel) -> Peel:
         """The same peel with this said of its model."""
-        numbers = {"parameters": self.parameters, "step": self.step}
-        said = {name: str(value) for name, value in numbers.items() if value is not None}
-        named = {} if self.model is None else {"model": self.model}
-        if not (said or named):
+        said = self.metadata
+        if not said:
             return peel
-        log = replace(peel.log, metadata={**peel.log.metadata, **said, **named})
-        return replace(peel, log=log, sources={**peel.sources, **said})
+        log = replace(peel.log, metadata={**peel.log.metadata, **said})
+        return replace(peel, log=log, sources={**peel.sources, **{k: v for k, v in said.items() if k != "model"}})
+
+
+AS_LOGGED = Identity()
+"""Nothing is said."""
 
 
 def identities(

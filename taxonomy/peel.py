@@ -4,18 +4,39 @@ Karpathy et al. 2015, section 4.3.  Verdicts follow from evidence and `Settings`
 subset of layers is a re-reading of the same evidence.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.prediction_log import PredictionLog
+from errtax.lm.kernels import ordered_map
+from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog
 from errtax.oracle.evidence import Evidence
 from errtax.taxonomy.layers.layer import Layer
 from errtax.taxonomy.layers.registry import REST, all_layers, claim_bits, find_layer
 from errtax.taxonomy.settings import Criterion, Settings
+
+Result = TypeVar("Result")
+
+
+class PeelSource(Protocol):
+    """A peel that comes in blocks: in memory (`Peel`), from a file or a folder of parts, or on its way from a log."""
+
+    @property
+    def head(self) -> "Peel":
+        """Name, unit, metadata, settings, sources and signature, without rows."""
+
+    def __len__(self) -> int:
+        """The number of rows."""
+
+    def map_blocks(self, function: Callable[["Peel"], Result], rows: int = BLOCK_ROWS) -> Iterator[Result]:
+        """What `function` makes of consecutive pieces of so many rows, the last one shorter."""
+
+    def blocks(self, rows: int = BLOCK_ROWS) -> Iterator["Peel"]:
+        """These pieces."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +56,28 @@ class Peel:
     slice: NDArray[np.int8]
     signature: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def head(self) -> "Peel":
+        """The peel without its rows."""
+        return self.part(0, 0)
+
+    def __len__(self) -> int:
+        return len(self.log)
+
+    def part(self, start: int, stop: int) -> "Peel":
+        """The rows start .. stop - 1, as views."""
+        rows = slice(start, stop)
+        verdicts: dict[str, Any] = {name: getattr(self, name)[rows] for name in ("error", "claims", "layer", "slice")}
+        return replace(self, log=self.log.part(start, stop), evidence=self.evidence.at(rows), **verdicts)
+
+    def map_blocks(self, function: Callable[["Peel"], Result], rows: int = BLOCK_ROWS) -> Iterator[Result]:
+        """What `function` makes of each piece of so many rows, in order, computed on all cores."""
+        return ordered_map(function, (self.part(start, start + rows) for start in range(0, len(self), rows)))
+
+    def blocks(self, rows: int = BLOCK_ROWS) -> Iterator["Peel"]:
+        """The peel in pieces of so many rows, the last one shorter."""
+        return (self.part(start, start + rows) for start in range(0, len(self), rows))
 
     @property
     def layer_names(self) -> list[str]:

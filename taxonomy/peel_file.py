@@ -1,352 +1,267 @@
-"""The peel table (errtax.peel/1): evidence and verdicts, one row per position of the log."""
+"""The peel table (errtax.peel/1) in a file, or in the parts of a folder: written and read block by block."""
 
-import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-import pyarrow as pa
-from numpy.typing import NDArray
 
-from errtax.lm.errors import BadInput, one_line
-from errtax.lm.prediction_log import (
-    PredictionLog,
-    announce_unpredicted,
-    bytes_of,
-    decode_logprobs,
-    decode_positions,
-    decode_symbols,
-    document_column,
-    encode_symbols,
-    number_documents,
-    without_predictions,
+from errtax.lm.errors import BadInput
+from errtax.lm.files import replacing_folder
+from errtax.lm.kernels import ordered_map
+from errtax.lm.log_columns import decode_logprobs, decode_positions, decode_symbols, number_documents
+from errtax.lm.log_reader import LogTally
+from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog
+from errtax.lm.table import TableFile, blocks_of, metadata_of, numpy_of, open_parquet, table_writer
+from errtax.taxonomy.peel import Peel, PeelSource, peel_log
+from errtax.taxonomy.peel_columns import (
+    PEEL,
+    codes_of,
+    column_of,
+    evidence_of,
+    foreign_names,
+    peel_batch,
+    peel_schema,
+    slice_dictionary,
 )
-from errtax.lm.table import (
-    Column,
-    TableSchema,
-    arrow_of,
-    arrow_of_names,
-    metadata_of,
-    numpy_of,
-    open_parquet,
-    table_writer,
-)
-from errtax.lm.text import Unit
-from errtax.oracle.before import AFTER_NAMES
-from errtax.oracle.custom import OracleRule
-from errtax.oracle.evidence import NONE, Evidence
-from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.peel_metadata import PeelMetadata, read_metadata, require_metadata, write_metadata
 from errtax.taxonomy.settings import Settings
 
-_NAME = pa.dictionary(pa.int16(), pa.string())
+Result = TypeVar("Result")
 
-PEEL = TableSchema(
-    "errtax.peel/1",
-    "a peel table",
-    (
-        Column("position", (pa.int64(),), "index of the symbol in the text"),
-        Column("symbol", (pa.string(), pa.binary()), "the correct symbol"),
-        Column("logprob", (pa.float64(), pa.float32()), "natural log; null = not predicted", nullable=True),
-        Column("argmax", (pa.string(), pa.binary()), "the model's best symbol", required=False),
-        Column("argmax_logprob", (pa.float32(), pa.float64()), "its natural log-probability", False, nullable=True),
-        Column("doc", (pa.int64(), pa.string()), "id of the document", False, nullable=True),
-        Column("error", (pa.bool_(),), "whether the model was wrong"),
-        Column(
-            "ngram_context",
-            (pa.uint8(),),
-            "smallest n of context whose n-gram model gives p > 0.5",
-            nullable=True,
-        ),
-        Column("ngram_logprob", (pa.float32(),), "natural log of the probability by this model", nullable=True, high=0),
-        Column(
-            "memory_distance",
-            (pa.int32(),),
-            "symbols back to the word's latest earlier occurrence",
-            nullable=True,
-        ),
-        Column("word_length", (pa.int32(),), "characters of the word", nullable=True),
-        Column("word_offset", (pa.int32(),), "characters from the word's start", nullable=True),
-        Column("word_count", (pa.int32(),), "occurrences of the word in the training text", nullable=True),
-        Column("after", (_NAME,), "space, quote or newline just before", nullable=True),
-        Column("newline_distance", (pa.int32(),), "characters since the last newline, from 1", nullable=True),
-        Column("punctuation", (pa.bool_(),), "the correct symbol is punctuation"),
-        Column("claims", (pa.uint32(),), "one bit per layer that would take this error alone"),
-        Column("layer", (_NAME,), "the layer that took the error; null where correct", nullable=True),
-        Column("slice", (_NAME,), "its slice", nullable=True),
-    ),
-)
-
-_ROWS = 1 << 20  # of a row group
+_TUNING: dict[str, Any] = {
+    # half the time of pyarrow's defaults, and smaller: floats have no dictionary, positions are differences
+    "compression_level": 1,
+    "write_statistics": ["position"],
+    "use_dictionary": [
+        *("symbol", "argmax", "after", "layer", "slice", "claims"),
+        *("ngram_context", "word_length", "word_offset", "newline_distance"),
+    ],
+    "column_encoding": {"position": "DELTA_BINARY_PACKED"},
+}
 
 
-def write_peel(path: Path, peel: Peel, force: bool = True) -> None:
-    """Write a peel, row group by row group."""
-    schema, metadata = _schema_of(peel)
-    with table_writer(path, schema, metadata, force) as writer:
-        for start in range(0, len(peel.log), _ROWS):
-            writer.write_batch(_batch(peel, schema, slice(start, start + _ROWS)))
+def write_peel(path: Path, peel: PeelSource, force: bool = True, parts: int = 1) -> None:
+    """Write a peel to a file, or to a folder of several parts, block by block: memory does not grow with it."""
+    if parts < 2:
+        _write([path], peel, force)
+        return
+    with replacing_folder(path, force) as folder:
+        _write([folder / f"part-{k:05}.parquet" for k in range(1, parts + 1)], peel, force)
 
 
-def frame_of_peel(peel: Peel) -> Any:
-    """The table of a peel as a pandas frame, with the file's columns."""
-    schema, _ = _schema_of(peel)
-    return pa.Table.from_batches([_batch(peel, schema, slice(None))]).to_pandas()
+def _write(paths: list[Path], peel: PeelSource, force: bool) -> None:
+    """All rows, spread evenly over the files."""
+    total, done = len(peel), 0
+    writers: list[Any] = []
+    with ExitStack() as stack:
+        for batch in peel.map_blocks(_batch_of, min(BLOCK_ROWS, -(-total // len(paths)))):
+            if done * len(paths) >= total * len(writers):
+                path = paths[len(writers)]
+                writers.append(stack.enter_context(table_writer(path, batch.schema, {}, force, **_TUNING)))
+            writers[-1].write_batch(batch)
+            done += len(batch)
+        metadata = _metadata_of(peel.head)  # with what only all rows tell: digest and signature
+        for k, writer in enumerate(writers, 1):
+            writer.metadata |= {**metadata, **({"part": f"{k}/{len(writers)}"} if len(writers) > 1 else {})}
 
 
-def _schema_of(peel: Peel) -> tuple[Any, dict[str, str]]:
-    """The columns of a peel's table, and its metadata."""
-    symbol = pa.binary() if peel.log.unit is Unit.BYTE else pa.string()
-    optional = {"argmax": symbol} if peel.log.argmax_codes is not None else {}
-    optional |= {"argmax_logprob": pa.float32()} if peel.log.argmax_logprobs is not None else {}
-    optional |= {"doc": document_column(peel.log, slice(0)).type} if peel.log.docs is not None else {}
-    schema = PEEL.arrow(symbol=symbol, **optional)
-    custom = peel.settings.custom
-    for rule in custom:
-        kind = pa.int32() if rule.limits else pa.bool_()
-        schema = schema.append(pa.field(_column_of(rule), kind, nullable=True))
-    metadata = {
+def _batch_of(peel: Peel) -> Any:
+    return peel_batch(peel, peel_schema(peel))
+
+
+def _metadata_of(peel: Peel) -> dict[str, str]:
+    return {
         "errtax.schema": PEEL.name,
         "unit": str(peel.log.unit),
         "model": peel.log.model,
         **write_metadata(peel),
     }
-    return schema, metadata
 
 
-def _batch(peel: Peel, schema: Any, rows: slice) -> Any:
-    columns = _arrow_columns(peel, rows)
-    return pa.record_batch([columns[name] for name in schema.names], schema=schema)
+class PeelFile:
+    """A peel in a file, or in all the parts in a folder, read block by block; a `PeelSource`."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `BadInput` for files that cannot be read, or do not say how they were made."""
+        self.path = path
+        self._files = [open_parquet(each) for each in peel_paths(path)]
+        self._metadata = metadata_of(self._files[0].schema_arrow)
+        self.problems = _problems_of_parts(self._files) or self._problems_of_schema()
+        """Why this cannot be a peel, one line per problem; rows can be read only where there are none."""
+
+    @cached_property
+    def head(self) -> Peel:
+        """The peel without rows.  Raises `BadInput` where this is no peel, or not all parts of one."""
+        self._require(self.problems)
+        return self._decoded(0, self._files[0].schema_arrow.empty_table())[0]
+
+    @cached_property
+    def _made(self) -> PeelMetadata:
+        return read_metadata(self._metadata)
+
+    def __len__(self) -> int:
+        return sum(file.num_rows for file in self._files)
+
+    def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[Peel]:
+        """The peel in pieces of so many rows.  Raises `BadInput` like `map_blocks`."""
+        return self.map_blocks(lambda peel: peel, rows)
+
+    def map_blocks(self, function: Callable[[Peel], Result], rows: int = BLOCK_ROWS) -> Iterator[Result]:
+        """What `function` makes of each piece of so many rows, in order, computed on all cores.
+
+        Raises `BadInput` when the verdicts are not those that evidence and settings give (a file edited by hand), when
+        rows do not follow each other, and at the end when they are not the text that the metadata name.
+        """
+
+        def work(numbered: tuple[int, Any]) -> tuple[PredictionLog, Result]:
+            peel, problems = self._decoded(*numbered)
+            self._require(problems)
+            return peel.log, function(peel)
+
+        self._require(self.problems)
+        tally = LogTally()
+        for log, result in ordered_map(work, self._tables(rows)):
+            self._require(_out_of_order(tally, log))
+            tally.add(log)
+            yield result
+        self._require(self._problems_of_rows(tally))
+
+    def all_problems(self) -> list[str]:
+        """What is wrong with the rows, one line per problem, up to the first block that has any.
+
+        Says how many positions are not predicted.
+        """
+        if self.problems:
+            return self.problems
+        tally = LogTally()
+        for peel, problems in ordered_map(lambda each: self._decoded(*each), self._tables(BLOCK_ROWS)):
+            if problems := problems or _out_of_order(tally, peel.log):
+                return problems
+            tally.add(peel.log)
+        problems = self._problems_of_rows(tally)
+        if not problems:
+            tally.announce_unpredicted(str(self.path))
+        return problems
+
+    def _tables(self, rows: int) -> Iterator[tuple[int, Any]]:
+        """The number of the first row of each piece, and the piece."""
+        return ((k * rows, table) for k, table in enumerate(blocks_of(self._files, None, rows)))
+
+    def _require(self, problems: list[str]) -> None:
+        if problems:
+            raise BadInput(f"{self.path} is not a valid peel table: {problems[0]}.")
+
+    def _problems_of_schema(self) -> list[str]:
+        schema, metadata = self._files[0].schema_arrow, self._metadata
+        if (stated := metadata.get("errtax.schema", "no schema")) != PEEL.name:
+            wanted = f"{PEEL.name} is needed; make one with errtax peel {self.path.name}"
+            return [f"its metadata says {stated}, {wanted}"]
+        require_metadata(self.path, metadata)
+        problems = PEEL.mistyped(schema) or ([] if len(self) else ["it has no rows"])
+        try:
+            columns = [column_of(rule) for rule in read_metadata(metadata).settings.custom]
+        except BadInput as error:
+            return [str(error), *problems]
+        missing = [name for name in columns if name not in schema.names]
+        return [*problems, *(f"column {name!r} is missing" for name in missing)]
+
+    def _problems_of_rows(self, tally: LogTally) -> list[str]:
+        """What is wrong with all rows together: whether any is predicted, and whether they are the text of the peel."""
+        lost = self._metadata.get("text_sha256", tally.text_sha256) != tally.text_sha256
+        text = "its symbols are not those that its metadata name (text_sha256 differs): rows are missing or changed"
+        return [*tally.problems, *([text] if lost else [])]
+
+    def _decoded(self, row: int, table: Any) -> tuple[Peel, list[str]]:
+        """The peel of some rows, made again from their evidence, and where the stored verdicts differ from it."""
+        if problems := PEEL.holes(table) or foreign_names(table, row):
+            return self.head, problems
+        positions, problems = decode_positions(table["position"], row)
+        logprobs, more = decode_logprobs(table["logprob"], positions, row=row)
+        if problems or more:
+            return self.head, [*problems, *more]
+        try:
+            log = self._log_of(table, positions, logprobs, row)
+        except BadInput as error:
+            return self.head, [str(error)]
+        peel = peel_log(log, evidence_of(table, self._made), self._made.settings)
+        peel = replace(peel, signature=self._made.signature, sources=self._made.sources)
+        return peel, self._differences(peel, table, row)
+
+    def _log_of(self, table: Any, positions: Any, logprobs: Any, row: int) -> PredictionLog:
+        names = table.column_names
+        unit, codes = decode_symbols(table["symbol"], "symbol", row)
+        argmax = decode_symbols(table["argmax"], "argmax", row)[1] if "argmax" in names else None
+        log = PredictionLog(str(self.path), unit, positions, codes, logprobs, argmax, self._metadata)
+        if "argmax_logprob" in names:
+            log = replace(log, argmax_logprobs=numpy_of(table["argmax_logprob"], missing=np.nan).astype(np.float64))
+        if "doc" in names:
+            docs, doc_ids = number_documents(table["doc"])
+            log = replace(log, docs=docs, doc_ids=doc_ids)
+        return log
+
+    def _differences(self, peel: Peel, table: Any, row: int) -> list[str]:
+        names, slices = slice_dictionary(peel)
+        stored = (
+            ("error", peel.error, numpy_of(table["error"])),
+            ("claims", peel.claims, self._made.claims(numpy_of(table["claims"]))),
+            ("layer", peel.layer.astype(np.int64), codes_of(table["layer"], peel.layer_names)),
+            ("slice", slices.astype(np.int64), codes_of(table["slice"], names)),
+        )
+        return [
+            f"column {name!r}, row {row + int(np.argmax(due != value))}: not what the evidence and the settings give; "
+            "peel the log again"
+            for name, due, value in stored
+            if not np.array_equal(due, value)
+        ]
 
 
-def _arrow_columns(peel: Peel, rows: slice) -> dict[str, Any]:
-    log, evidence = peel.log, peel.evidence.at(rows)
-    n = len(log.positions[rows])
-    contexts = np.zeros(n, np.uint8) if evidence.ngram_context is None else evidence.ngram_context
-    by_ngram = np.full(n, np.nan, np.float32) if evidence.ngram_logprob is None else evidence.ngram_logprob
-    counts = np.full(n, NONE, np.int32) if evidence.word_count is None else evidence.word_count
-    slice_names, slice_codes = _slice_dictionary(peel, rows)
-    logprobs = log.logprobs[rows]
-    columns = {
-        "position": arrow_of(log.positions[rows]),
-        "symbol": encode_symbols(log.codes[rows], log.unit),
-        "logprob": arrow_of(logprobs, null=np.isnan(logprobs)),
-        "error": arrow_of(peel.error[rows]),
-        "ngram_context": arrow_of(contexts, null=contexts == 0),
-        "ngram_logprob": arrow_of(by_ngram, null=np.isnan(by_ngram)),
-        "memory_distance": _nullable(evidence.memory_distance),
-        "word_length": _nullable(evidence.word_length),
-        "word_offset": _nullable(evidence.word_offset),
-        "word_count": _nullable(counts),
-        "after": _dictionary(evidence.after.astype(np.int16) - 1, AFTER_NAMES[1:]),
-        "newline_distance": arrow_of(evidence.newline_distance, null=evidence.newline_distance == 0),
-        "punctuation": arrow_of(evidence.punctuation),
-        "claims": arrow_of(peel.claims[rows]),
-        "layer": _dictionary(peel.layer[rows], peel.layer_names),
-        "slice": _dictionary(slice_codes, slice_names),
-    }
-    for rule in peel.settings.custom:
-        values = evidence.custom[rule.name]
-        columns[_column_of(rule)] = _nullable(values) if rule.limits else arrow_of(values)
-    if log.argmax_codes is not None:
-        columns["argmax"] = encode_symbols(log.argmax_codes[rows], log.unit)
-    if log.argmax_logprobs is not None:
-        best = log.argmax_logprobs[rows].astype(np.float32)
-        columns["argmax_logprob"] = arrow_of(best, null=np.isnan(best))
-    if log.docs is not None:
-        columns["doc"] = document_column(log, rows)
-    return columns
+def _out_of_order(before: LogTally, log: PredictionLog) -> list[str]:
+    first = int(log.positions[0])
+    return [] if first > before.last else [f"row {before.rows} has position {first} after {before.last}"]
 
 
-def _column_of(rule: OracleRule) -> str:
-    return f"oracle_{rule.name.replace('-', '_')}"
+def peel_paths(path: Path) -> list[Path]:
+    """The files of a peel: itself, or the Parquet files in a folder, in the order of their names."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(each for each in path.glob("*.parquet") if not each.name.startswith("."))
+    if not found:
+        raise BadInput(f"{path} is a folder without any .parquet file; a peel is needed.")
+    return found
 
 
-def _nullable(values: NDArray[np.int32]) -> Any:
-    return arrow_of(values, null=values == NONE)
-
-
-def _dictionary(codes: NDArray[np.integer[Any]], names: list[str] | tuple[str, ...]) -> Any:
-    return pa.DictionaryArray.from_arrays(arrow_of(codes.astype(np.int16), null=codes < 0), arrow_of_names(names))
-
-
-def _slice_dictionary(peel: Peel, rows: slice) -> tuple[list[str], NDArray[np.int16]]:
-    names: list[str] = []
-    first = []
-    for layer in peel.layer_names:
-        first.append(len(names))
-        names += peel.slice_names(layer)
-    layers, slices = peel.layer[rows], peel.slice[rows]
-    return names, np.where(layers >= 0, np.array(first, np.int16)[layers] + slices, -1).astype(np.int16)
+def _problems_of_parts(files: list[TableFile]) -> list[str]:
+    """Why these files are not all parts of one peel."""
+    stated = [metadata_of(file.schema_arrow) for file in files]
+    n = len(files)
+    if n == 1 and "part" not in stated[0]:
+        return []
+    due = stated[0].get("part", "1/1").partition("/")[2]
+    if [each.get("part") for each in stated] != [f"{k}/{due}" for k in range(1, n + 1)] or str(n) != due:
+        found = ", ".join(each.get("part", "a whole peel") for each in stated[:5])
+        return [f"a peel of {due} parts needs all of them, each once, in one folder; found {found}"]
+    if any({**each, "part": ""} != {**stated[0], "part": ""} for each in stated):
+        return ["its parts are of different peels"]
+    same = all(file.schema_arrow.equals(files[0].schema_arrow) for file in files)
+    return [] if same else ["its parts have different columns"]
 
 
 def read_peel(path: Path) -> Peel:
-    """The peel in a file.
-
-    Raises `BadInput` when the file is no peel table, or when its verdicts are not those that its evidence and its
-    settings give (a file edited by hand).
-    """
-    peel, problems = _read(path)
-    if problems or peel is None:
-        raise BadInput(f"{path} is not a valid peel table: {problems[0]}.")
+    """The whole peel in a file or folder.  Raises `BadInput` like `PeelFile`."""
+    file = PeelFile(path)
+    (peel,) = file.blocks(len(file))
     return peel
 
 
 def peel_problems(path: Path) -> list[str]:
     """What is wrong with a peel table, one line per problem.  Says how many positions are not predicted."""
-    peel, problems = _read(path)
-    if peel is not None and not problems:
-        announce_unpredicted(peel.log)
-    return problems
-
-
-def read_peel_parts(path: Path) -> Iterator[Peel]:
-    """A peel as pieces, one per row group: memory does not grow with the file.  Raises `BadInput` like `read_peel`."""
-    file, metadata, problems = _open(path)
-    rows = _Rows(metadata)
-    for group in range(0 if problems else file.num_row_groups):
-        peel, problems = _peel_of(path, file.read_row_group(group), metadata)
-        if peel is None or (problems := problems or rows.add(peel)):
-            break
-        yield peel
-    problems = problems or rows.problems()
-    if problems:
-        raise BadInput(f"{path} is not a valid peel table: {problems[0]}.")
-
-
-def _read(path: Path) -> tuple[Peel | None, list[str]]:
-    file, metadata, problems = _open(path)
-    if problems:
-        return None, problems
-    peel, problems = _peel_of(path, file.read(), metadata)
-    if peel is None:
-        return None, problems
-    rows = _Rows(metadata)
-    return peel, [*problems, *rows.add(peel), *rows.problems()]
-
-
-class _Rows:
-    """What is wrong with the rows of a peel that only all of them together tell."""
-
-    def __init__(self, metadata: Mapping[str, str]) -> None:
-        self._metadata, self._digest = metadata, hashlib.sha256()
-        self._rows, self._unpredicted, self._last = 0, 0, -1
-
-    def add(self, peel: Peel) -> list[str]:
-        """Take the next rows; a line where they do not follow those before."""
-        first, last = int(peel.log.positions[0]), self._last
-        self._rows += len(peel.log)
-        self._unpredicted += peel.log.unpredicted
-        self._last = int(peel.log.positions[-1])
-        self._digest.update(bytes_of(peel.log.codes, peel.log.unit))
-        return [] if first > last else [f"a row group begins at position {first}, after {last}"]
-
-    def problems(self) -> list[str]:
-        """Once all rows are there: whether any is predicted, and whether they are the text that the metadata name."""
-        due, text = self._digest.hexdigest(), "its symbols are not those that its metadata name (text_sha256 differs)"
-        lost = self._metadata.get("text_sha256", due) != due
-        rows = [f"{text}: rows are missing or changed"] if lost else []
-        return [*without_predictions(self._unpredicted, self._rows), *rows]
+    return PeelFile(path).all_problems()
 
 
 def read_settings(path: Path) -> Settings:
     """The settings of a peel, from its metadata alone.  Raises `BadInput` where they are none of a peel."""
-    return read_metadata(metadata_of(open_parquet(path).schema_arrow)).settings
-
-
-def _open(path: Path) -> tuple[Any, dict[str, str], list[str]]:
-    file = open_parquet(path)
-    metadata = metadata_of(file.schema_arrow)
-    if metadata.get("errtax.schema") != PEEL.name:
-        found = metadata.get("errtax.schema", "no schema")
-        wanted = f"{PEEL.name} is needed; make one with errtax peel --preds {path.name}"
-        return file, metadata, [f"its metadata says {found}, {wanted}"]
-    require_metadata(path, metadata)
-    problems = PEEL.mistyped(file.schema_arrow) or ([] if file.num_rows else ["it has no rows"])
-    try:
-        columns = [_column_of(rule) for rule in read_metadata(metadata).settings.custom]
-    except BadInput as error:
-        return file, metadata, [str(error), *problems]
-    missing = [name for name in columns if name not in file.schema_arrow.names]
-    return file, metadata, [*problems, *(f"column {name!r} is missing" for name in missing)]
-
-
-def _peel_of(path: Path, table: Any, metadata: dict[str, str]) -> tuple[Peel | None, list[str]]:
-    """The peel of some rows, made again from their evidence, and where the stored verdicts differ from it."""
-    if problems := PEEL.holes(table) or _foreign_names(table["after"]):
-        return None, problems
-    positions, problems = decode_positions(table["position"])
-    logprobs, more = decode_logprobs(table["logprob"], positions)
-    if problems or more:
-        return None, [*problems, *more]
-    unit, codes = decode_symbols(table["symbol"], "symbol")
-    argmax = decode_symbols(table["argmax"], "argmax")[1] if "argmax" in table.column_names else None
-    log = PredictionLog(str(path), unit, positions, codes, logprobs, argmax, metadata)
-    if "argmax_logprob" in table.column_names:
-        best = numpy_of(table["argmax_logprob"], missing=np.nan).astype(np.float64)
-        log = replace(log, argmax_logprobs=best)
-    if "doc" in table.column_names:
-        docs, doc_ids = number_documents(table["doc"])
-        log = replace(log, docs=docs, doc_ids=doc_ids)
-    made = read_metadata(metadata)
-    peel = peel_log(log, _evidence_of(table, made), made.settings)
-    peel = replace(peel, signature=made.signature, sources=made.sources)
-    names, slices = _slice_dictionary(peel, slice(None))
-    stored = (
-        ("error", peel.error, numpy_of(table["error"])),
-        ("claims", peel.claims, made.claims(numpy_of(table["claims"]))),
-        ("layer", peel.layer.astype(np.int64), _codes_of(table["layer"], peel.layer_names)),
-        ("slice", slices.astype(np.int64), _codes_of(table["slice"], names)),
-    )
-    return peel, [
-        f"column {name!r}, row {int(np.argmax(due != value))}: not what the evidence and the settings give; "
-        "peel the log again"
-        for name, due, value in stored
-        if not np.array_equal(due, value)
-    ]
-
-
-def _evidence_of(table: Any, made: PeelMetadata) -> Evidence:
-    evidence = Evidence(
-        ngram_context=_integers(table["ngram_context"], 0, np.uint8),
-        ngram_logprob=numpy_of(table["ngram_logprob"], missing=np.nan).astype(np.float32),
-        memory_distance=_integers(table["memory_distance"], NONE),
-        word_length=_integers(table["word_length"], NONE),
-        word_offset=_integers(table["word_offset"], NONE),
-        word_count=_integers(table["word_count"], NONE),
-        after=(_codes_of(table["after"], AFTER_NAMES[1:]) + 1).astype(np.uint8),
-        newline_distance=_integers(table["newline_distance"], 0),
-        punctuation=numpy_of(table["punctuation"]),
-        custom={
-            rule.name: _integers(table[_column_of(rule)], NONE) if rule.limits else numpy_of(table[_column_of(rule)])
-            for rule in made.settings.custom
-        },
-    )
-    absent: dict[str, Any] = dict.fromkeys(made.absent)
-    return evidence._replace(**absent)
-
-
-def _foreign_names(after: Any) -> list[str]:
-    foreign = _codes_of(after, AFTER_NAMES[1:]) == -2
-    if not foreign.any():
-        return []
-    row = int(np.argmax(foreign))
-    found, allowed = one_line(repr(after[row].as_py()), 40), ", ".join(AFTER_NAMES[1:])
-    return [f"column 'after', row {row}: {found} is none of {allowed}"]
-
-
-def _integers(column: Any, missing: int, dtype: type[np.integer[Any]] = np.int32) -> NDArray[Any]:
-    values: NDArray[Any] = numpy_of(column, missing).astype(dtype, copy=False)
-    return values
-
-
-def _codes_of(column: Any, names: list[str] | tuple[str, ...]) -> NDArray[np.int64]:
-    """The index in `names` of each entry of a dictionary column; -1 for null, -2 for a foreign name."""
-    index = {name: k for k, name in enumerate(names)}
-    pieces = []
-    for chunk in column.chunks:
-        table = np.array([index.get(name, -2) for name in chunk.dictionary.to_pylist()] + [-1])
-        pieces.append(table[numpy_of(chunk.indices, len(table) - 1)])
-    return np.concatenate(pieces) if pieces else np.empty(0, np.int64)
+    return read_metadata(metadata_of(open_parquet(peel_paths(path)[0]).schema_arrow)).settings

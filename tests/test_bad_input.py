@@ -251,7 +251,7 @@ def test_internal_errors_are_one_line_with_exit_code_4(errtax: Errtax, monkeypat
     def explode(*arguments: object) -> None:
         raise RuntimeError("boom")
 
-    monkeypatch.setattr("errtax.taxonomy.peel_inputs.peel_files", explode)
+    monkeypatch.setattr("errtax.taxonomy.peel_inputs.flow_of", explode)
     done = errtax("peel", "--preds", "preds.parquet")
     assert done.code == 4 and "internal error: RuntimeError: boom" in done.err and "--debug" in done.err
 
@@ -270,5 +270,5 @@ def test_interrupt_is_130(errtax: Errtax, monkeypatch: pytest.MonkeyPatch) -> No
     def interrupt(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("errtax.taxonomy.peel_inputs.peel_files", interrupt)
+    monkeypatch.setattr("errtax.taxonomy.peel_inputs.flow_of", interrupt)
     assert errtax("peel", "--preds", "preds.parquet").code == 130

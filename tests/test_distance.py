@@ -18,8 +18,9 @@ from hypothesis.extra.numpy import arrays
 import naive_analyses as naive
 from commands import Errtax
 from errtax.lm.errors import UsageError
+from errtax.lm.log_reader import read_log
 from errtax.lm.ngram.index import NgramIndex
-from errtax.lm.prediction_log import PredictionLog, read_log
+from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.pairs import Matches, Pair, Skip, breaks_of, match_pair, roles_of
 from errtax.oracle.text_kind import share_of_code_lines

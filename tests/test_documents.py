@@ -15,8 +15,9 @@ from hypothesis import given
 import errtax
 import naive
 from errtax.lm.errors import BadInput
+from errtax.lm.log_reader import log_of_frame
 from errtax.lm.ngram.index import NgramIndex
-from errtax.lm.prediction_log import PredictionLog, log_of_frame
+from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.evidence import Evidence, collect_evidence
 from errtax.oracle.rare import count_words

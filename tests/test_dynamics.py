@@ -19,13 +19,13 @@ from errtax.lm.text import Sentences, Unit, read_text, text_of_bytes
 torch = pytest.importorskip("torch")
 
 from errtax.cli.main import cli  # noqa: E402
+from errtax.lm.log_reader import read_log  # noqa: E402
 from errtax.lm.neural.corpus import read_corpus  # noqa: E402
 from errtax.lm.neural.dynamics import ReferenceComparison, _Sums, compare_checkpoints  # noqa: E402
 from errtax.lm.neural.models import ModelConfig, Shape  # noqa: E402
 from errtax.lm.neural.prediction import PredictOptions, predict  # noqa: E402
 from errtax.lm.neural.run import Recipe, checkpoints, choose_device, load_weights, open_run, read_run  # noqa: E402
 from errtax.lm.neural.training import CheckpointRule, Watch, train  # noqa: E402
-from errtax.lm.prediction_log import read_log  # noqa: E402
 from errtax.reports.studies.dynamics import dynamics_figure  # noqa: E402
 from errtax.taxonomy.settings import Settings  # noqa: E402
 from errtax.taxonomy.studies.dynamics import DynamicsInputs, follow_training  # noqa: E402

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from commands import Errtax, refused
-from errtax.lm.prediction_log import log_of_frame
+from errtax.lm.log_reader import log_of_frame
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.text_view import TextView
 from errtax.taxonomy.peel_file import read_peel

@@ -10,11 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from errtax.lm.errors import BadInput, one_line
-from errtax.lm.prediction_log import log_of_frame, read_log
+from errtax.lm.log_reader import log_of_frame, read_log
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.text_view import TextView
 from errtax.taxonomy.peel import peel_log
-from errtax.taxonomy.peel_file import read_peel, read_peel_parts, write_peel
+from errtax.taxonomy.peel_file import PeelFile, read_peel, write_peel
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.signature import sign
 from errtax.taxonomy.statistics import statistics
@@ -71,7 +71,7 @@ def with_after(table: pa.Table, name: str) -> pa.Table:
 )
 def test_a_peel_that_was_edited_is_refused(peel: Path, edit: Callable[[pa.Table], pa.Table], words: str) -> None:
     pq.write_table(edit(pq.read_table(peel)), peel)
-    for read in (read_peel, lambda path: statistics(read_peel_parts(path))):
+    for read in (read_peel, lambda path: statistics(PeelFile(path).blocks())):
         with pytest.raises(BadInput, match=words) as raised:
             read(peel)
         assert len(str(raised.value).splitlines()) == 1
@@ -82,8 +82,8 @@ def test_row_groups_out_of_order_are_refused(peel: Path) -> None:
     pq.write_table(pa.concat_tables([table.slice(20), table.slice(0, 20)]), peel, row_group_size=len(TEXT) - 20)
     with pytest.raises(BadInput, match="increase"):
         read_peel(peel)
-    with pytest.raises(BadInput, match="a row group begins at position 0, after 50"):
-        list(read_peel_parts(peel))
+    with pytest.raises(BadInput, match="row 31 has position 0 after 50"):
+        list(PeelFile(peel).blocks(31))
 
 
 def test_damage_inside_a_page_of_a_foreign_file_is_refused(tmp_path: Path) -> None:

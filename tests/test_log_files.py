@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from errtax.lm.errors import BadInput
 from errtax.lm.log_files import log_sha256
-from errtax.lm.prediction_log import PredictionLog, read_log
+from errtax.lm.log_reader import read_log
+from errtax.lm.prediction_log import PredictionLog
 
 TEXT = "a quick brown fox 狐 jumps over the lazy dog\n" * 3
 

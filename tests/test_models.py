@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.prediction_log import read_log
+from errtax.lm.log_reader import read_log
 from errtax.lm.records import record_of
 from errtax.lm.split import Scheme, SplitOptions, split_file
 from errtax.lm.text import Alphabet, Unit

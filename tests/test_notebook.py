@@ -13,8 +13,8 @@ import pytest
 
 import errtax
 from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.log_reader import log_of_frame, read_log
 from errtax.lm.ngram.index import NgramIndex
-from errtax.lm.prediction_log import log_of_frame, read_log
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.custom import REGISTRY, oracle
 from errtax.reports.notebook import PeelView

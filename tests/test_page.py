@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from browser import Page, start_browser
+from errtax.lm.log_reader import read_log
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.predictions import predict_orders
-from errtax.lm.prediction_log import read_log
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.rare import count_words

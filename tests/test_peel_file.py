@@ -16,10 +16,11 @@ from hypothesis import assume, given
 import naive
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import sha256_of_file
+from errtax.lm.log_columns import encode_symbols
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.kenlm_tools import MANIFEST, build_kenlm
 from errtax.lm.ngram.kenlm_tools import SCHEMA as KENLM_SCHEMA
-from errtax.lm.prediction_log import PredictionLog, encode_symbols
+from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit, read_text, text_of_bytes
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.text_view import TextView

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.prediction_log import log_problems, read_log
+from errtax.lm.log_reader import log_problems, read_log
 from errtax.lm.split import Scheme, SplitOptions, read_split, split_file
 
 torch = pytest.importorskip("torch")

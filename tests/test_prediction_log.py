@@ -14,7 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from errtax.lm.errors import BadInput
-from errtax.lm.prediction_log import LOG, bytes_of, decode_symbols, encode_symbols, log_problems, log_schema, read_log
+from errtax.lm.log_columns import decode_symbols, encode_symbols
+from errtax.lm.log_reader import log_problems, read_log
+from errtax.lm.prediction_log import LOG, bytes_of, log_schema
 from errtax.lm.table import table_writer
 from errtax.lm.text import Unit, text_of_bytes
 

@@ -24,7 +24,7 @@ from errtax.taxonomy.block_sums import BlockSums, Quantity, block_sums
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
 from errtax.taxonomy.layers.registry import LAYER_NAMES, OUTSIDE, claim_bits
 from errtax.taxonomy.peel import Peel, peel_log
-from errtax.taxonomy.peel_file import read_peel_parts, write_peel
+from errtax.taxonomy.peel_file import PeelFile, write_peel
 from errtax.taxonomy.repeel import repeel
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.statistics import Resampled, statistics
@@ -210,7 +210,7 @@ def test_a_file_read_in_pieces_gives_the_same(log: PredictionLog, wanted: Settin
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "p.parquet"
         write_peel(path, peel)
-        found = statistics(read_peel_parts(path), FEW).to_json()
+        found = statistics(PeelFile(path).blocks(), FEW).to_json()
     due = statistics([peel], FEW).to_json()
     assert {**found, "model": ""} == {**due, "model": ""}
 

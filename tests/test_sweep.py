@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import locked
-from errtax.lm.prediction_log import read_log
+from errtax.lm.log_reader import read_log
 from errtax.lm.text import Unit
 
 torch = pytest.importorskip("torch")

@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from commands import Errtax
 from errtax.lm.errors import BadInput
+from errtax.lm.log_reader import log_of_frame, read_log
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.predictions import predict_orders
-from errtax.lm.prediction_log import PredictionLog, log_of_frame, read_log
+from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.split import Scheme, SplitOptions, split_file, streams_of_part
 from errtax.lm.text import Unit, read_text
 from errtax.oracle.evidence import Evidence

@@ -21,7 +21,7 @@ from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
-from errtax.oracle.word_rule import PATTERN, require_words, share_without_spaces, word_spans
+from errtax.oracle.word_rule import PATTERN, count_without_spaces, require_words, word_spans
 from errtax.taxonomy.peel import peel_log
 from errtax.taxonomy.peel_file import read_peel
 from errtax.taxonomy.settings import Settings
@@ -225,7 +225,7 @@ def test_a_notice_says_that_clauses_count_as_words(errtax: Errtax, chinese: pd.D
     [("我昨天", 1.0), ("の文章ヲ", 1.0), ("ไทย", 1.0), ("naïveété", 0.0), ("Привет", 0.0), ("ab北京", 0.5), ("", 0.0)],
 )
 def test_the_share_of_scripts_without_spaces(text: str, due: float) -> None:
-    assert share_without_spaces(np.array([ord(c) for c in text], np.uint32)) == due
+    assert count_without_spaces(np.array([ord(c) for c in text], np.uint32)) == due * len(text)
 
 
 @pytest.mark.parametrize("rule", ["icu", r"\w+(?:['’]\w+)*", r"[^ ]"])

@@ -24,11 +24,12 @@ from torch import Tensor
 import errtax
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import release, require_input, reserve
+from errtax.lm.log_columns import encode_symbols
 from errtax.lm.neural.models import Model
 from errtax.lm.neural.run import Run, choose_device, load_best, load_weights, read_for, read_run, step_of
 from errtax.lm.neural.streams import Streams
 from errtax.lm.neural.training import cross_entropy
-from errtax.lm.prediction_log import LOG, encode_symbols, log_schema
+from errtax.lm.prediction_log import LOG, log_schema
 from errtax.lm.table import arrow_of, numpy_of, table_writer
 from errtax.lm.text import Text
 

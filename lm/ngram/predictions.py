@@ -9,9 +9,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 import errtax
+from errtax.lm.log_columns import encode_symbols
 from errtax.lm.ngram.distributions import TextDistributions
 from errtax.lm.ngram.index import NgramIndex
-from errtax.lm.prediction_log import LOG, encode_symbols, log_schema
+from errtax.lm.prediction_log import LOG, log_schema
 from errtax.lm.table import arrow_of, table_writer
 from errtax.lm.text import Text
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from errtax.lm.errors import BadInput
-from errtax.lm.prediction_log import encode_symbols
+from errtax.lm.log_columns import encode_symbols
 from errtax.lm.table import Column, TableSchema, arrow_of, metadata_of, numpy_of, open_parquet, table_writer
 from errtax.lm.text import Unit
 from errtax.taxonomy.studies.overlap import SCHEMA, Overlap

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import require_each_once
 from errtax.lm.log_files import log_sha256
+from errtax.lm.log_reader import read_log
 from errtax.lm.ngram.model import NgramModel, require_unit
 from errtax.lm.ngram.open_model import open_model_for_log
-from errtax.lm.prediction_log import PredictionLog, read_log
+from errtax.lm.prediction_log import PredictionLog
 from errtax.oracle.text_view import TextView
 from errtax.taxonomy.identity import distinct_names
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.manifold import TSNE
 
+from errtax.lm.log_reader import read_log
 from errtax.lm.neural.run import read_run
-from errtax.lm.prediction_log import PredictionLog, read_log
+from errtax.lm.prediction_log import PredictionLog
 from errtax.taxonomy.bootstrap import STANDARD
 from errtax.taxonomy.layers.registry import LAYER_NAMES
 from errtax.taxonomy.peel_file import read_peel

@@ -10,17 +10,19 @@ from pathlib import Path
 
 from errtax.lm.errors import BadInput
 from errtax.lm.files import require_input, sha256_of_file
+from errtax.lm.log_reader import log_problems
 from errtax.lm.ngram import kenlm_tools
 from errtax.lm.ngram.arpa import ArpaModel
 from errtax.lm.ngram.container import MAGIC
 from errtax.lm.ngram.index import SCHEMA, NgramIndex
 from errtax.lm.ngram.kenlm_model import load_model
 from errtax.lm.ngram.open_model import ModelKind, kind_of
-from errtax.lm.prediction_log import LOG, log_problems
+from errtax.lm.prediction_log import LOG
 from errtax.lm.scores import SCORES_NAME, scores_problems
 from errtax.lm.split import read_split
 from errtax.lm.table import metadata_of, open_parquet, table_problems
-from errtax.taxonomy.peel_file import PEEL, peel_problems
+from errtax.taxonomy.peel_columns import PEEL
+from errtax.taxonomy.peel_file import peel_problems
 from errtax.taxonomy.studies.cells_file import CELLS, cells_problems
 from errtax.taxonomy.studies.distance_file import DISTANCE, distance_problems
 from errtax.taxonomy.studies.dynamics_file import CLASSES, DIVERGENCE

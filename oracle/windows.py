@@ -1,0 +1,141 @@
+"""A log in windows: the rows that a block answers for, with as many rows before and after as the oracles look at.
+
+Every oracle looks back, and a little ahead, only a bounded way.  So evidence on the own rows of a window is that on the
+same rows of the whole log, whatever the blocks are.  Own rows begin and end where no word is: at a *cut*.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errtax.lm.prediction_log import PredictionLog, bytes_of, join_logs
+from errtax.lm.text import Unit
+from errtax.oracle.word_rule import ICU, PATTERN
+
+HORIZON = 100_000
+"""Positions that memory and newlines are looked for; also the longest word."""
+_AHEAD = 8  # rows: a character's other bytes, the line feed after a carriage return, the letter after an apostrophe
+_PIECE = 256  # rows among which a cut is looked for first
+
+
+class Reach(NamedTuple):
+    """How far oracles look: `horizon` positions back, `own` rows back and ahead."""
+
+    horizon: int = HORIZON
+    own: int = 0
+
+
+class Window(NamedTuple):
+    """Rows of a log; `own`: those that the window answers for."""
+
+    log: PredictionLog
+    own: slice
+
+
+def windows(blocks: Iterable[PredictionLog], words: str, reach: Reach) -> Iterator[Window]:
+    """The blocks of a log as windows, in order: their own rows are all rows, each once.
+
+    `words`: what a word is (`word_rule`).  A block without a cut is joined with the next.  Memory: two blocks and a
+    horizon.
+    """
+    log: PredictionLog | None = None
+    start = 0  # of the rows that no window has answered for
+    ahead = max(_AHEAD, reach.own)
+    for block in blocks:
+        if log is None:
+            log = block
+            continue
+        end, log = len(log), join_logs(log, block)
+        stop = last_cut(log, start, min(end, len(log) - ahead), words, reach.horizon)
+        if stop > start:
+            yield Window(log.part(0, stop + ahead), slice(start, stop))
+            first = _first_needed(log, stop, reach)
+            log, start = log.part(first, len(log)), stop - first
+    if log is not None:
+        yield Window(log, slice(start, len(log)))
+
+
+def _first_needed(log: PredictionLog, row: int, reach: Reach) -> int:
+    """The first row that oracles look at from a row on."""
+    in_reach = int(np.searchsorted(log.positions, log.positions[row] - reach.horizon - _AHEAD))
+    return max(min(in_reach, row - max(_AHEAD, reach.own)), 0)
+
+
+def last_cut(log: PredictionLog, start: int, stop: int, words: str, horizon: int) -> int:
+    """The last row after `start`, and up to `stop`, before which a block may end; `start` where there is none.
+
+    `start` is itself a cut, or the log's first row.
+    """
+    size, end = _PIECE, stop
+    while end > start:
+        begin = max(end - size, start)
+        found = np.flatnonzero(_is_cut(log, begin, end, words))
+        if len(found):
+            return begin + 1 + int(found[-1])
+        size, end = 2 * size, begin
+    return _cut_of_long_word(log, start, stop, horizon) if words == PATTERN else start
+
+
+def _cut_of_long_word(log: PredictionLog, start: int, stop: int, horizon: int) -> int:
+    """Where all rows from `start` to beyond `stop` are one word: the last row up to `stop` at which it is cut."""
+    while start + horizon <= stop:
+        end = start + horizon
+        while end > start and _continues(log, slice(end, end + 1))[0]:
+            end -= 1
+        if end == start:
+            break
+        start = end
+    return start
+
+
+def _is_cut(log: PredictionLog, begin: int, end: int, words: str) -> NDArray[np.bool_]:
+    """Of the rows begin + 1 .. end: whether a block may end before them."""
+    kinds = _kinds(log, begin, end + 1)
+    before, after = kinds[:-1], kinds[1:]
+    if words == PATTERN:
+        between_words = (before != _LETTER) | (after != _LETTER)
+    elif words == ICU:  # its rules join nothing that is no space to a space before it, but for combining marks
+        between_words = (before >= _SPACE) & (after == _LETTER)
+    else:
+        between_words = before == _NEWLINE
+    breaks = np.diff(log.positions[begin : end + 1]) != 1
+    if log.docs is not None:
+        breaks |= np.diff(log.docs[begin : end + 1]) != 0
+    cuts: NDArray[np.bool_] = (between_words & ~_continues(log, slice(begin + 1, end + 1))) | breaks
+    return cuts
+
+
+_OTHER, _LETTER, _SPACE, _NEWLINE = range(4)
+
+
+def _kinds(log: PredictionLog, begin: int, end: int) -> NDArray[np.uint8]:
+    """The kind of the character that each of the rows begin .. end - 1 belongs to.
+
+    Where a row's character ends at a gap, it may be taken for a longer one; rows behind a gap are cuts in any case.
+    """
+    first, last = begin, end
+    while first > 0 and _continues(log, slice(first, first + 1))[0]:
+        first -= 1
+    while last < len(log) and _continues(log, slice(last, last + 1))[0]:
+        last += 1
+    string = bytes_of(log.codes[first:last], log.unit).decode("utf-8", "surrogateescape")
+    kinds = np.array([_kind(character) for character in string], np.uint8)
+    if log.unit is Unit.BYTE:
+        kinds = np.repeat(kinds, [1 if "\udc80" <= c <= "\udcff" else len(c.encode()) for c in string])
+    return kinds[begin - first : end - first]
+
+
+def _kind(character: str) -> int:
+    if character.isalnum() or character == "_":  # what \w matches
+        return _LETTER
+    return _NEWLINE if character == "\n" else _SPACE if character.isspace() else _OTHER
+
+
+def _continues(log: PredictionLog, rows: slice) -> NDArray[np.bool_]:
+    """Which rows are bytes that may belong to the character of the byte before: all others begin a character."""
+    if log.unit is Unit.CHAR:
+        return np.zeros(len(log.codes[rows]), bool)
+    continues: NDArray[np.bool_] = log.codes[rows] & 0xC0 == 0x80
+    return continues

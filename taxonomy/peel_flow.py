@@ -1,0 +1,166 @@
+"""A log on its way through the peel: windows of it in, evidence and verdicts out, block by block and on all cores."""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errtax.lm.errors import BadInput
+from errtax.lm.kernels import ordered_map
+from errtax.lm.log_reader import LogSource, LogTally
+from errtax.lm.ngram.model import NgramModel
+from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog
+from errtax.lm.text import Text
+from errtax.oracle.evidence import collect_evidence
+from errtax.oracle.ngram import NgramTally
+from errtax.oracle.text_view import TextView
+from errtax.oracle.windows import HORIZON, Reach, Window, windows
+from errtax.oracle.word_rule import PATTERN, count_without_spaces
+from errtax.taxonomy.peel import Peel, peel_log
+from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.signature import make_signature
+
+logger = logging.getLogger("errtax")
+Result = TypeVar("Result")
+_MOSTLY = 0.5
+"""Of a text's letters: with more than that share of Chinese, Japanese, Thai, … a notice says what words are."""
+
+
+class Oracles(NamedTuple):
+    """What the evidence comes from: an n-gram model and the training text's words, None where there are none."""
+
+    model: NgramModel | None
+    training_words: Counter[str] | None
+    words: str = PATTERN  # what a word is (`word_rule`)
+
+
+class _Counted(NamedTuple):
+    """What a block adds to the whole, beside its rows."""
+
+    ngram: NgramTally
+    letters: NDArray[np.int64]  # of all scripts, of scripts without spaces
+
+
+@dataclass(eq=False)
+class PeelFlow:
+    """The peel of a log that is made while its blocks are asked for, once; a `PeelSource`.
+
+    `head`, which says the text's digest, the number of rows and the n-gram model's own score, is there when the last
+    block is.
+    """
+
+    log: LogSource
+    oracles: Oracles
+    settings: Settings
+    sources: Mapping[str, str]  # what the peel is made from, by the keys of its file's metadata
+    metadata: Mapping[str, str]  # of the log, with what was said of its model and is known of its text
+    text: Text | None = None  # if given, the log must be a log of it
+    _head: Peel | None = field(default=None, init=False)
+
+    def __len__(self) -> int:
+        return len(self.log)
+
+    @property
+    def head(self) -> Peel:
+        """The peel without rows, once all rows are made."""
+        if self._head is None:
+            raise RuntimeError("the head of a peel is known when its last block is made")
+        return self._head
+
+    @property
+    def reach(self) -> Reach:
+        """How far back and ahead of a row its evidence depends on the log."""
+        horizon = max(HORIZON, *self.settings.memory_windows)
+        chosen = [rule for rule in self.settings.custom if rule.name in self.settings.layers]
+        own = [len(self) for _ in chosen]
+        before = self.oracles.model.order if self.oracles.model else 0
+        return Reach(horizon, max([before, *own]))
+
+    def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[Peel]:
+        """The peel in blocks of about so many rows: they end where no word is."""
+        return self.map_blocks(lambda peel: peel, rows)
+
+    def map_blocks(self, function: Callable[[Peel], Result], rows: int = BLOCK_ROWS) -> Iterator[Result]:
+        """What `function` makes of each block, in order, computed on all cores.
+
+        Raises `BadInput` for a log that is none, or in which nothing is predicted.
+        """
+        tally, reach, words = LogTally(), self.reach, self.oracles.words
+        if reach.own >= len(self) > rows:
+            logger.warning("An oracle of yours needs the whole text in memory; say how far it looks: @oracle(reach=N).")
+            rows = len(self)
+        letters = np.zeros(2, np.int64)
+        rows = len(self)
+
+        def work(window: Window) -> tuple[Peel, _Counted, Result]:
+            peel, counted = self._peeled(window, reach)
+            return peel.head, counted, function(peel)
+
+        for head, counted, result in ordered_map(work, windows(self._read(tally, rows), words, reach)):
+            ngram, letters = counted.ngram, letters + counted.letters
+            self._head = head
+            yield result
+        self._finish(tally, ngram, letters)
+
+    def _read(self, tally: LogTally, rows: int) -> Iterator[PredictionLog]:
+        for block in self.log.blocks(rows):
+            tally.add(block)
+            if self.text is not None:
+                _require_text(block, self.text)
+            yield replace(block, metadata=dict(self.metadata))
+
+    def _peeled(self, window: Window, reach: Reach) -> tuple[Peel, _Counted]:
+        log, own = window
+        view = TextView.of_log(log, self.oracles.words)
+        tally = NgramTally(view, ~np.isnan(log.logprobs))
+        evidence = collect_evidence(view, self.oracles.model, self.oracles.training_words, self.settings.custom, tally)
+        peel = peel_log(log.part(own.start, own.stop), evidence.at(own), self.settings)
+        return peel, _Counted(tally, _letters(view, own))
+
+    def _finish(self, tally: LogTally, ngram: NgramTally, letters: Any) -> None:
+        """Sign the peel, and say what only all rows tell."""
+        head = self.head
+        if tally.problems:
+            raise BadInput(f"{head.log.name}: {tally.problems[0]}.")
+        tally.announce_unpredicted(head.log.name)
+        _announce_words(letters)
+        sources = {**self.sources, "text_sha256": tally.text_sha256}
+        if alone := ngram.best():
+            sources["ngram_alone"] = json.dumps(alone._asdict())
+        signature = make_signature(str(head.log.unit), tally.rows, head.settings, sources, tally.documents)
+        self._head = replace(head, sources=sources, signature=signature)
+
+
+def _letters(view: TextView, own: slice) -> NDArray[np.int64]:
+    """Of the own rows' characters in words: those of scripts without spaces, and all; none where words are found."""
+    if view.word_rule != PATTERN:
+        return np.zeros(2, np.int64)
+    symbols = np.arange(len(view))[view.rows][own]
+    characters = slice(*np.searchsorted(view.first_symbol, (symbols[0], symbols[-1] + 1)))
+    letters = view.points[characters][view.classes.word[characters]]
+    return np.array([count_without_spaces(letters), len(letters)])
+
+
+def _announce_words(letters: NDArray[np.int64]) -> None:
+    without, total = letters.tolist()
+    if without > _MOSTLY * total:
+        found = f"{100 * without / total:.0f} % of the text's letters are of scripts that put no spaces between words"
+        logger.warning("%s: a whole clause counts as one word here; --words icu finds the words in it.", found)
+
+
+def _require_text(log: PredictionLog, text: Text) -> None:
+    """Raise `BadInput` unless the rows are symbols of the text."""
+    if log.positions[-1] >= len(text):
+        found = f"{log.name} has position {log.positions[-1]}, {text.name} has {len(text)} symbols"
+        raise BadInput(f"{found}; give the text that the log was made on.")
+    differs = text.codes[log.positions] != log.codes
+    if differs.any():
+        position = int(log.positions[differs.argmax()])
+        raise BadInput(
+            f"{log.name} is a log of another text than {text.name}: they differ first at position {position}."
+        )
