@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
@@ -16,6 +15,7 @@ from errtax.lm.log_reader import LogSource, LogTally
 from errtax.lm.ngram.model import NgramModel
 from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog
 from errtax.lm.text import Text
+from errtax.lm.word_counts import WordCounts
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.ngram import NgramTally
 from errtax.oracle.text_view import TextView
@@ -35,7 +35,7 @@ class Oracles(NamedTuple):
     """What the evidence comes from: an n-gram model and the training text's words, None where there are none."""
 
     model: NgramModel | None
-    training_words: Counter[str] | None
+    training_words: WordCounts | None
     words: str = PATTERN  # what a word is (`word_rule`)
 
 
