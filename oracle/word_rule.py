@@ -8,7 +8,7 @@ words.
 import importlib
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, pairwise
 from typing import Any
 
@@ -58,18 +58,19 @@ def require_words(words: str) -> None:
 def word_spans(string: str, words: str, breaks: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
     """The first character of each word and the one after its last; shape (words, 2).
 
-    `breaks`: characters that no word contains nor sees beyond.  Raises `UsageError` for a pattern that matches the
+    A pattern is applied to each line on its own: a line feed is in no word, `^` and `$` are a line's ends.  `breaks`:
+    further characters that no word contains nor sees beyond.  Raises `UsageError` for a pattern that matches the
     empty string somewhere.
     """
-    if words == PATTERN:  # at breaks stands nothing that it matches
-        return _matches(re.compile(words), string)
-    edges = [-1, *([] if breaks is None else breaks.tolist()), len(string)]
-    found = []
-    for before, stop in pairwise(edges):
-        segment = string[before + 1 : stop]
-        spans = _segments(segment) if words == ICU else _matches(re.compile(words), segment)
-        found.append(before + 1 + spans)
-    return np.concatenate(found)
+    if words == PATTERN:  # at breaks, and where lines end, stands nothing that it matches
+        return _matches(re.compile(words), string, [(-1, len(string))])
+    inner = [] if breaks is None else breaks.tolist()
+    if words != ICU:
+        inner = sorted({*inner, *(match.start() for match in re.finditer("\n", string))})
+    edges = [*pairwise([-1, *inner, len(string)])]
+    if words != ICU:
+        return _matches(re.compile(words), string, edges)
+    return np.concatenate([before + 1 + _segments(string[before + 1 : stop]) for before, stop in edges])
 
 
 def describe_words(words: str) -> str:
@@ -92,8 +93,14 @@ def import_breakers() -> Any:
         raise UsageError("words by ICU need its library: pip install 'errtax[icu]'.") from None
 
 
-def _matches(pattern: re.Pattern[str], string: str) -> NDArray[np.int64]:
-    spans = np.array([match.span() for match in pattern.finditer(string)], np.int64).reshape(-1, 2)
+def _matches(pattern: re.Pattern[str], string: str, pieces: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
+    """The matches in each of some pieces of a string, which are given by the characters before and after them."""
+    found = [
+        (before + 1 + match.start(), before + 1 + match.end())
+        for before, stop in pieces
+        for match in pattern.finditer(string[before + 1 : stop])
+    ]
+    spans = np.array(found, np.int64).reshape(-1, 2)
     if (spans[:, 0] == spans[:, 1]).any():
         raise UsageError(f"the pattern of words {pattern.pattern!r} matches the empty string, which is not a word.")
     return spans

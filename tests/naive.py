@@ -216,11 +216,20 @@ def facts_of_documents(
     return facts
 
 
+def word_spans(characters: str, pattern: str) -> list[tuple[int, int]]:
+    """The matches of a pattern in each line, without its end; a line ends at LF alone."""
+    spans, start = [], 0
+    for line in characters.split("\n"):
+        spans += [(start + match.start(), start + match.end()) for match in re.finditer(pattern, line)]
+        start += len(line) + 1
+    return spans
+
+
 def _facts_of_run(track: str, start: int, run: str, as_bytes: bool, pattern: str) -> dict[int, Fact]:
     characters = run.encode("latin-1").decode("utf-8", "surrogateescape") if as_bytes else run
     widths = [len(c.encode("utf-8", "surrogateescape")) if as_bytes else 1 for c in characters]
     first = _sums(start, widths)
-    word_at = {m: match.span() for match in re.finditer(pattern, characters) for m in range(*match.span())}
+    word_at = {m: span for span in word_spans(characters, pattern) for m in range(*span)}
     newline: int | None = None  # character index of the latest newline
     facts = {}
     for m, c in enumerate(characters):

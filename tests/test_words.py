@@ -31,6 +31,7 @@ from test_oracles import facts_of
 from test_page_numbers import differences, due_rows
 
 PATTERNS = [r"\w+", r"[a-z]+", r"[\w']+", r"\w+(?:['’-]\w+)*", r"\S+", r"[^ ]+", r"(?i)NATASHA|.", r"\b\w", r".\b"]
+PATTERNS += [r"^.|.$", r"\s+", r"(?s).\w", r"\w\W\w"]
 CHINESE = "我昨天在北京大学读书。我今天在北京。"
 JAPANESE = "日本語の文章を書きます。"
 THAI = "ภาษาไทยไม่มีช่องว่าง"
@@ -55,8 +56,9 @@ def test_words_of_a_pattern_are_those_of_plain_loops(
     n = len(text_of_bytes(content, unit))
     kept = np.flatnonzero(np.random.default_rng(seed).random(n) < (0.8 if gaps else 2)).tolist() or [0]
     log = log_of(unit, content, positions=kept)
-    training = count_words(text_of_bytes(content * 2, unit), pattern)
-    assert training == Counter(match[0] for match in re.finditer(pattern, text_of_bytes(content * 2, unit).string))
+    train = text_of_bytes(content * 2, unit)
+    training = count_words(train, pattern)
+    assert training == Counter(train.string[a:b] for a, b in naive.word_spans(train.string, pattern))
     evidence = collect_evidence(TextView.of_log(log, pattern), None, training)
     facts = naive.facts_of(naive.track_of(kept, log.codes.tolist()), unit is Unit.BYTE, pattern)
     assert evidence.word_count is not None
@@ -101,6 +103,12 @@ def test_what_is_no_pattern_of_words_is_refused_in_one_line(words: str, message:
 @pytest.mark.parametrize("words", [*PATTERNS, r"(?>a+)+b", r"(?:\w+-)*\w+", r"(a{2})+", r"[a-z]++", r"(?:ab|c)+"])
 def test_harmless_patterns_are_taken(words: str) -> None:
     require_words(words)
+
+
+def test_a_pattern_sees_one_line_at_a_time() -> None:
+    assert words_of("ab \ncd\r\n", r"\s+|[^ ]+") == ["ab", " ", "cd\r"]
+    assert words_of("ab\ncd\n\nef", "^.") == ["a", "c", "e"]
+    assert words_of("ab\ncd", r"b\ncd|(?<=\n)c") == []
 
 
 def test_a_pattern_that_matches_nothing_somewhere_is_refused_there() -> None:
