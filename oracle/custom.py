@@ -24,7 +24,7 @@ import re
 import sys
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -48,7 +48,8 @@ class OracleRule:
     """What a peel must know of an oracle to be peeled again where its function is not at hand.
 
     `limits`: largest value of each slice, whole numbers, increasing; none for an oracle of yes and no.  `parameters`:
-    what its evidence depends on, as pairs of name and value; they stand in the signature.
+    what its evidence depends on, as pairs of name and value; they stand in the signature.  `reach`: how many symbols
+    before and after one the function looks at; None: it needs the whole text.
     """
 
     name: str
@@ -56,6 +57,7 @@ class OracleRule:
     rule: str
     limits: tuple[float, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
+    reach: int | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", self.name):
@@ -66,6 +68,8 @@ class OracleRule:
         if not whole or list(self.limits) != sorted(set(self.limits)) or any(limit < 0 for limit in self.limits):
             found = f"the limits of oracle {self.name!r} must be whole numbers that increase from at least 0"
             raise UsageError(f"{found}; got {self.limits}.")
+        if self.reach is not None and (not isinstance(self.reach, int) or self.reach < 0):
+            raise UsageError(f"the reach of oracle {self.name!r} is a number of symbols, or None; got {self.reach!r}.")
         if len(self.limits) > 100:
             raise UsageError(f"oracle {self.name!r} has {len(self.limits)} limits; 100 are allowed.")
         for key, value in self.parameters:
@@ -97,14 +101,17 @@ def oracle(
     title: str = "",
     limits: Sequence[float] = (),
     parameters: Mapping[str, object] | None = None,
+    reach: int | None = None,
 ) -> Callable[[Ask], Ask]:
     """Register the decorated function as an oracle.
 
     `rule` says in words which errors it claims; `title` is the layer's name in tables and pictures (default: `name`).
-    A function of the same name in the same module replaces what it registered before, as when a notebook is run again.
+    `reach`: how many symbols before and after one the function looks at to say something of it, so that a text can be
+    asked about in pieces; None: it must see the whole text.  A function of the same name in the same module replaces
+    what it registered before, as when a notebook is run again.
     """
     pairs = tuple((key, str(value)) for key, value in (parameters or {}).items())
-    made = OracleRule(name, title or name.replace("-", " "), rule, tuple(map(float, limits)), pairs)
+    made = OracleRule(name, title or name.replace("-", " "), rule, tuple(map(float, limits)), pairs, reach)
 
     def register(ask: Ask) -> Ask:
         if name in REGISTRY and origin_of(REGISTRY[name][1]) != origin_of(ask):
