@@ -9,7 +9,7 @@ from typing import Any
 import errtax
 
 SCHEMA = "errtax.info/1"
-_CORE = ("numpy", "numba", "pyarrow", "pandas", "click", "rich", "pydivsufsort", "matplotlib")
+_CORE = ("numpy", "numba", "pyarrow", "pandas", "click", "rich", "matplotlib")
 _EXTRAS = {"torch": "lm", "scikit-learn": "lm", "kenlm": "kenlm"}
 
 

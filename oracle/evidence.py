@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from errtax.lm.ngram.model import NgramModel
 from errtax.lm.word_counts import WordCounts
+from errtax.oracle.characters import PUNCTUATION
 from errtax.oracle.custom import OracleRule, ask_oracle
 from errtax.oracle.memory import distances_to_earlier
 from errtax.oracle.ngram import NgramTally, smallest_context
 from errtax.oracle.rare import counts_in_training
 from errtax.oracle.text_view import TextView
 from errtax.oracle.word import kinds_before, newline_distances
+from errtax.oracle.word_kernels import spread_offsets, spread_words
 
 NONE = -1
 """Stands for "the oracle has nothing to say" in the word columns; in files it is null."""
@@ -47,44 +49,60 @@ def collect_evidence(
     training_words: WordCounts | None,
     custom: Sequence[OracleRule] = (),
     tally: NgramTally | None = None,
+    own: slice = slice(None),
 ) -> Evidence:
-    """The evidence on every row of a log; an oracle without its model or counts leaves None.
+    """The evidence on every row of a log, or on the rows `own`; an oracle without its model or counts leaves None.
 
-    `tally`: gets the scores of the n-gram model, too.
+    The view of a part of a log gives its own rows what the whole one would: if no word spans where they begin or end,
+    if as many positions as the view's horizon and 8 more stand before them, as many as the model's contexts have
+    symbols, and 8 after them; and as many as the oracles in `custom` reach.  `tally`: gets the scores of the n-gram
+    model on these rows, too.
 
-    Time O(n) times the order of the model; about 60 bytes per symbol.
+    Time O(n), and that of the model; memory 60 bytes per symbol.
     """
-    word_of = view.word_of
-    inside = word_of >= 0
-    place = np.where(inside, word_of, 0)
-
-    def of_word(per_word: NDArray[np.int64] | NDArray[np.int32], missing: int = NONE) -> NDArray[np.int32]:
-        if not len(per_word):
-            return np.full(len(view), NONE, np.int32)
-        values = np.where(inside, per_word[place], missing)
-        return np.minimum(values, np.iinfo(np.int32).max).astype(np.int32)
-
-    distances = distances_to_earlier(view)
-    counts = None if training_words is None else of_word(counts_in_training(view, training_words))
-    contexts, logprobs = (None, None) if model is None else smallest_context(model, view, tally)
-    evidence = Evidence(
-        ngram_context=contexts,
-        ngram_logprob=logprobs,
-        memory_distance=of_word(np.where(distances > 0, distances, NONE)),
-        word_length=of_word(view.words.characters),
-        word_offset=_offsets(view, inside, place),
+    rows: Any = np.arange(len(view))[view.rows][own]
+    span = (int(rows[0]), int(rows[-1]) + 1) if len(rows) else (0, 0)
+    within = rows - span[0]
+    if len(rows) == span[1] - span[0]:
+        rows, within = slice(*span), slice(None)
+    first, last = np.searchsorted(view.words.start, span).tolist()
+    asked = slice(first, last)
+    words = _OfWords(view, asked, span)
+    distances = distances_to_earlier(view, asked)
+    counts = None if training_words is None else words.spread(counts_in_training(view, training_words, asked))[within]
+    contexts, logprobs = (None, None) if model is None else smallest_context(model, view, tally, span)
+    return Evidence(
+        ngram_context=None if contexts is None else contexts[within],
+        ngram_logprob=None if logprobs is None else logprobs[within],
+        memory_distance=words.spread(np.where(distances > 0, distances, NONE))[within],
+        word_length=words.spread(view.words.characters[asked])[within],
+        word_offset=words.offsets()[within],
         word_count=counts,
-        after=kinds_before(view),
-        newline_distance=newline_distances(view),
-        punctuation=view.spread(view.classes.punctuation).astype(bool),
-        custom={rule.name: ask_oracle(rule, view) for rule in custom},
+        after=kinds_before(view)[rows],
+        newline_distance=newline_distances(view)[rows],
+        punctuation=view.spread((view.marks & PUNCTUATION) != 0)[rows],
+        custom={rule.name: ask_oracle(rule, view)[rows] for rule in custom},
     )
-    return evidence.at(view.rows)
 
 
-def _offsets(view: TextView, inside: NDArray[np.bool_], place: NDArray[np.int64]) -> NDArray[np.int32]:
-    if not len(view.words.start):
-        return np.full(len(view), NONE, np.int32)
-    character: NDArray[Any] = view.spread(np.arange(len(view.first_symbol) - 1))
-    first = character[view.words.start[place]]
-    return np.where(inside, character - first, NONE).astype(np.int32)
+class _OfWords(NamedTuple):
+    """Values of some words as values of the symbols first to last."""
+
+    view: TextView
+    asked: slice
+    span: tuple[int, int]
+
+    def spread(self, per_word: NDArray[Any]) -> NDArray[np.int32]:
+        """The value of the word that each symbol lies in, NONE outside words; shape (symbols,)."""
+        first, last = self.span
+        values = np.minimum(per_word, np.iinfo(np.int32).max).astype(np.int32)
+        found = np.full(last - first, NONE, np.int32)
+        words = self.view.words
+        spread_words(words.start[self.asked] - first, words.end[self.asked] - first, values, found)
+        return found
+
+    def offsets(self) -> NDArray[np.int32]:
+        """The characters between the start of its word and each symbol, NONE outside words; shape (symbols,)."""
+        found = np.full(self.span[1] - self.span[0], NONE, np.int32)
+        spread_offsets(self.view.word_spans[self.asked], self.view.first_symbol, self.span[0], found)
+        return found

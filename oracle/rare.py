@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from errtax.lm import word_counting
 from errtax.lm.text import Text
 from errtax.lm.word_counting import WordRule
-from errtax.lm.word_counts import WordCounts, arrays_of_words
+from errtax.lm.word_counts import WordCounts
 from errtax.oracle.text_view import TextView
 from errtax.oracle.word_rule import PATTERN, describe_words, word_spans
 
@@ -23,10 +23,14 @@ def count_words(text: Text, words: str = PATTERN) -> WordCounts:
     return word_counting.count_words(text, word_rule_of(words))
 
 
-def counts_in_training(view: TextView, counts: WordCounts) -> NDArray[np.int64]:
-    """The training count of each word of the text under test; shape (words,).
+def counts_in_training(view: TextView, counts: WordCounts, own: slice = slice(None)) -> NDArray[np.int64]:
+    """The training count of each word of the text under test; shape (words,).  `own`: the words that are asked about.
 
     Karpathy et al. 2015, section 4.3: "rare words".
     """
-    by_type = counts.look_up(*arrays_of_words(view.words.types))
-    return by_type[view.words.type]
+    words = view.words
+    occurs = np.zeros(len(words.first), bool)
+    occurs[words.type[own]] = True
+    by_type = np.zeros(len(words.first), np.int64)
+    by_type[occurs] = counts.look_up(*words.bytes_of(np.flatnonzero(occurs)))
+    return by_type[words.type[own]]

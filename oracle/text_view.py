@@ -4,67 +4,80 @@ Rules about words, spaces, quotes and punctuation are rules about characters.  A
 byte belongs to its character, an invalid byte is a character of its own that belongs to no word.
 """
 
-import re
-import unicodedata
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from errtax.lm.kernels import kernel
 from errtax.lm.prediction_log import PredictionLog, bytes_of
 from errtax.lm.text import Codes, Unit
-from errtax.oracle.quotes import APOSTROPHES, QUOTES
+from errtax.oracle.characters import (
+    APOSTROPHE,
+    CARRIAGE_RETURN,
+    LINE_FEED,
+    PUNCTUATION,
+    QUOTE,
+    SPACE,
+    WORD,
+    decode,
+    kinds_of,
+)
+from errtax.oracle.word_kernels import cut_spans, find_runs, number_words, spread_words
 from errtax.oracle.word_rule import PATTERN, word_spans
 
-_WORD_CHARACTER = re.compile(r"\w")
+NEWLINE = LINE_FEED
+"""The bit of a newline among the classes of a text's characters; the other bits are those of `characters`."""
 _GAP = {
     Unit.BYTE: 0xFF,
     Unit.CHAR: 0xFFFF,
 }  # never in UTF-8, never a character: stands where a log skips positions or another document begins
 
 
-class Words(NamedTuple):
-    """The words of a text, in order.  `start`, `length`, `end` count symbols, `characters` characters."""
+@dataclass(frozen=True, eq=False)
+class Words:
+    """The words of a text, in order.  `start`, `length`, `end` count symbols, `characters` characters.
 
+    `type[w]`: number of what word w spells, by first appearance; `first[t]`: the first word of type t.
+    """
+
+    unit: Unit
+    symbols: NDArray[Any]
     start: NDArray[np.int64]
-    length: NDArray[np.int64]
+    end: NDArray[np.int64]  # the symbol after each word
     characters: NDArray[np.int64]
-    type: NDArray[np.int64]  # index into `types`
-    types: list[str]
+    type: NDArray[np.int64]
+    first: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.start)
 
     @property
-    def end(self) -> NDArray[np.int64]:
-        """The symbol behind each word."""
-        return self.start + self.length
+    def length(self) -> NDArray[np.int64]:
+        """Symbols of each word."""
+        return self.end - self.start
 
+    @cached_property
+    def types(self) -> list[str]:
+        """The distinct words."""
+        content, ends = self.bytes_of(np.arange(len(self.first)))
+        data = content.tobytes()
+        return [data[a:b].decode("utf-8", "surrogateescape") for a, b in pairwise([0, *ends.tolist()])]
 
-class CharacterKinds(NamedTuple):
-    """What single characters are, whatever stands beside them; all boolean, one entry per character."""
-
-    word: NDArray[np.bool_]
-    space: NDArray[np.bool_]
-    quote: NDArray[np.bool_]
-    apostrophe: NDArray[np.bool_]  # a quote unless it stands between two characters of words
-    punctuation: NDArray[np.bool_]
-
-
-def kinds_of(characters: list[str]) -> CharacterKinds:
-    """The kinds of some characters.
-
-    >>> [kind.tolist() for kind in kinds_of(["é", "\\n"])]
-    [[True, False], [False, False], [False, False], [False, False], [False, False]]
-    """
-    rules: list[Callable[[str], bool]] = [
-        lambda c: bool(_WORD_CHARACTER.match(c)),
-        lambda c: c.isspace() and c not in "\r\n",
-        lambda c: c in QUOTES,
-        lambda c: c in APOSTROPHES,
-        lambda c: unicodedata.category(c)[0] in "PS",
-    ]
-    return CharacterKinds(*(np.array([rule(c) for c in characters], bool) for rule in rules))
+    def bytes_of(self, types: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """The distinct words of some types in UTF-8, end to end, and where each ends."""
+        start, end = self.start[self.first[types]], self.end[self.first[types]]
+        ends = np.cumsum(end - start)
+        symbols = self.symbols[np.arange(ends[-1] if len(ends) else 0) + np.repeat(end - ends, end - start)]
+        if self.unit is Unit.BYTE:
+            return symbols, ends
+        string = symbols.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+        widths = 1 + (symbols >= 0x80).astype(np.int64) + (symbols >= 0x800) + (symbols >= 0x10000)
+        bytes_before = np.concatenate([np.zeros(1, np.int64), np.cumsum(widths)])
+        return np.frombuffer(string.encode("utf-8", "surrogatepass"), np.uint8), bytes_before[ends]
 
 
 class CharacterClasses(NamedTuple):
@@ -85,7 +98,8 @@ class TextView:
     log; the others (`gaps`) are placeholders, one for each gap in the positions and each start of another document, so
     that no context and no word reaches across; a placeholder's position is that before the next row's.  `documents`:
     where documents begin, 0 first: the first symbol, or the placeholder before it.  `word_rule`: what a word is
-    (`word_rule`).
+    (`word_rule`).  `horizon`: how many positions back memory and newlines are looked for, and how many symbols a word
+    may have, before the next one begins; None: any number.
     """
 
     unit: Unit
@@ -95,22 +109,23 @@ class TextView:
     gaps: NDArray[np.int64]
     documents: NDArray[np.int64]
     word_rule: str = PATTERN
+    horizon: int | None = None
 
     @classmethod
-    def of_log(cls, log: PredictionLog, word_rule: str = PATTERN) -> "TextView":
+    def of_log(cls, log: PredictionLog, word_rule: str = PATTERN, horizon: int | None = None) -> "TextView":
         """The text that a log's rows spell."""
         is_break = np.diff(log.positions, prepend=-1) != 1
         starts = log.document_starts
         is_break[starts[1:]] = True  # the first document begins the text, or follows a gap in the positions
         breaks = np.flatnonzero(is_break)
         if not len(breaks):
-            return cls(log.unit, log.codes, log.positions, slice(None), breaks, starts, word_rule)
+            return cls(log.unit, log.codes, log.positions, slice(None), breaks, starts, word_rule, horizon)
         codes: NDArray[Any] = np.insert(log.codes, breaks, _GAP[log.unit])
         positions = np.insert(log.positions, breaks, log.positions[breaks] - 1)
         gaps = breaks + np.arange(len(breaks))
         documents = starts + np.searchsorted(breaks, starts)  # as many placeholders stand before it
         rows = np.delete(np.arange(len(codes)), gaps)
-        return cls(log.unit, codes, positions, rows, gaps, documents, word_rule)
+        return cls(log.unit, codes, positions, rows, gaps, documents, word_rule, horizon)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -122,19 +137,26 @@ class TextView:
         return data.decode("utf-8", "surrogateescape")
 
     @cached_property
-    def points(self) -> NDArray[np.uint32]:
-        """Code point of each character; shape (m,)."""
-        return np.frombuffer(self.string.encode("utf-32-le", "surrogatepass"), "<u4")
+    def symbols(self) -> NDArray[Any]:
+        """The codes as kernels take them: of one of two types, and writable, so that each is compiled twice at most."""
+        dtype: Any = np.uint8 if self.unit is Unit.BYTE else np.uint32
+        return np.array(self.codes, dtype)
 
     @cached_property
+    def _characters(self) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        if self.unit is Unit.BYTE:
+            return decode(self.symbols.astype(np.uint8, copy=False))
+        return self.symbols.astype(np.uint32, copy=False), np.arange(len(self) + 1)
+
+    @property
+    def points(self) -> NDArray[np.uint32]:
+        """Code point of each character; shape (m,)."""
+        return self._characters[0]
+
+    @property
     def first_symbol(self) -> NDArray[np.int64]:
         """Index of the first symbol of each character, and n at the end; shape (m + 1,)."""
-        if self.unit is Unit.CHAR:
-            return np.arange(len(self) + 1)
-        points = self.points
-        widths = 1 + (points >= 0x80).astype(np.int64) + (points >= 0x800) + (points >= 0x10000)
-        widths[(points >= 0xDC80) & (points <= 0xDCFF)] = 1  # an invalid byte
-        return np.concatenate([np.zeros(1, np.int64), np.cumsum(widths)])
+        return self._characters[1]
 
     @property
     def gap_characters(self) -> NDArray[np.int64]:
@@ -148,43 +170,70 @@ class TextView:
         return np.repeat(per_character, np.diff(self.first_symbol))
 
     @cached_property
-    def _word_spans(self) -> NDArray[np.int64]:
+    def _kinds(self) -> NDArray[np.uint8]:
+        return kinds_of(self.points)
+
+    @cached_property
+    def word_spans(self) -> NDArray[np.int64]:
         """The first character of each word and the one after its last; shape (words, 2)."""
-        return word_spans(self.string, self.word_rule, self.gap_characters)
+        if self.word_rule == PATTERN:  # at gaps stands nothing that it matches
+            spans: NDArray[np.int64] = find_runs(self._kinds, WORD)
+        else:
+            spans = word_spans(self.string, self.word_rule, self.gap_characters)
+        if self.horizon is not None:
+            spans = cut_spans(spans, self.first_symbol, self.horizon)
+        return spans
 
     @cached_property
     def words(self) -> Words:
         """The words, with their places in symbols."""
-        string, spans = self.string, self._word_spans
-        ids: dict[str, int] = {}
-        types = [ids.setdefault(string[a:b], len(ids)) for a, b in spans.tolist()]
+        spans = self.word_spans
         start, end = self.first_symbol[spans[:, 0]], self.first_symbol[spans[:, 1]]
-        return Words(start, end - start, spans[:, 1] - spans[:, 0], np.array(types, np.int64), list(ids))
+        numbered = number_words(self.symbols, start, end)
+        return Words(self.unit, self.symbols, start, end, spans[:, 1] - spans[:, 0], *numbered)
 
     @cached_property
     def word_of(self) -> NDArray[np.int64]:
         """Index of the word that each symbol lies in, -1 outside words; shape (n,)."""
-        words = self.words
         inside = np.full(len(self), -1, np.int64)
-        total = int(words.length.sum())
-        if total:
-            first = np.cumsum(words.length) - words.length
-            where = np.arange(total) + np.repeat(words.start - first, words.length)
-            inside[where] = np.repeat(np.arange(len(words.start)), words.length)
+        spread_words(self.words.start, self.words.end, np.arange(len(self.words)), inside)
         return inside
 
     @cached_property
+    def marks(self) -> NDArray[np.uint8]:
+        """The classes of each character as bits: `WORD`, `SPACE`, `QUOTE`, `NEWLINE`, `PUNCTUATION`; shape (m,)."""
+        kinds = self._kinds
+        if self.word_rule != PATTERN:
+            kinds = kinds & np.uint8(0xFF ^ WORD)
+            _mark_words(self.word_spans, kinds)
+        marks = np.empty(len(kinds), np.uint8)
+        _resolve(kinds, marks)
+        return marks
+
+    @cached_property
     def classes(self) -> CharacterClasses:
-        """Classes of characters: looked up once per distinct character."""
-        points = self.points
-        distinct, which = np.unique(points, return_inverse=True)
-        kinds = kinds_of([chr(point) for point in distinct])
-        _, space, quote, apostrophe, mark = (kind[which] for kind in kinds)
-        edges = np.zeros((2, len(points) + 1), np.int64)
-        edges[0, self._word_spans[:, 0]], edges[1, self._word_spans[:, 1]] = 1, 1
-        word = np.cumsum(edges[0] - edges[1])[:-1] > 0
-        before, after = np.roll(word, 1), np.roll(word, -1)
-        before[:1] = after[-1:] = False
-        line_feed, carriage_return = points == 0x0A, points == 0x0D
-        bare = carriage_return & ~np.concatenate([line_feed[1:], [False]])
-        return CharacterClasses(word, space, quote | (apostrophe & ~(before & after)), line_feed | bare, mark)
+        """The classes of each character, one array each."""
+        bits = (WORD, SPACE, QUOTE, NEWLINE, PUNCTUATION)
+        return CharacterClasses(*((self.marks & bit) != 0 for bit in bits))
+
+
+@kernel
+def _mark_words(spans: Any, kinds: Any) -> None:
+    for w in range(len(spans)):
+        for m in range(spans[w, 0], spans[w, 1]):
+            kinds[m] |= WORD
+
+
+@kernel
+def _resolve(kinds: Any, marks: Any) -> None:
+    """What characters are beside their neighbours: an apostrophe is a quote or not, a CR before LF no newline."""
+    for m in range(len(kinds)):
+        kind = np.int64(kinds[m])
+        mark = kind & (WORD | SPACE | QUOTE | PUNCTUATION | LINE_FEED)
+        if kind & APOSTROPHE:
+            before = m > 0 and kinds[m - 1] & WORD
+            if not (before and m + 1 < len(kinds) and kinds[m + 1] & WORD):
+                mark |= QUOTE
+        if kind & CARRIAGE_RETURN and not (m + 1 < len(kinds) and kinds[m + 1] & LINE_FEED):
+            mark |= LINE_FEED
+        marks[m] = mark

@@ -1,10 +1,18 @@
 """The word model oracle: what stood just before, where a new word may begin."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from errtax.lm.kernels import tight
 from errtax.oracle.before import NEWLINE, QUOTE, SPACE
+from errtax.oracle.characters import QUOTE as QUOTE_BIT
+from errtax.oracle.characters import SPACE as SPACE_BIT
+from errtax.oracle.text_view import NEWLINE as NEWLINE_BIT
 from errtax.oracle.text_view import TextView
+
+_FAR = np.iinfo(np.int64).max
 
 
 def kinds_before(view: TextView) -> NDArray[np.uint8]:
@@ -12,23 +20,45 @@ def kinds_before(view: TextView) -> NDArray[np.uint8]:
 
     All bytes of one character share the character before it.
     """
-    classes = view.classes
-    kinds = np.zeros(len(classes.space) + 1, np.uint8)
-    kinds[1:][classes.space] = SPACE
-    kinds[1:][classes.quote] = QUOTE
-    kinds[1:][classes.newline] = NEWLINE
-    return view.spread(kinds[:-1]).astype(np.uint8)
+    kinds = np.empty(len(view), np.uint8)
+    _kinds_before(view.marks, view.first_symbol, kinds)
+    return kinds
 
 
 def newline_distances(view: TextView) -> NDArray[np.int32]:
     """1 for the first character after a newline, 2 for the second, ...; shape (len(view),).
 
-    0 before the first newline, and from a gap in the log's positions to the next.
+    0 before the first newline, from a gap in the log's positions to the next newline, and where the newline is more
+    positions back than the view's horizon.
     """
-    newline = view.classes.newline
-    event = newline.copy()
-    event[view.gap_characters] = True
-    m = np.arange(len(newline), dtype=np.int64)
-    latest = np.append(-1, np.maximum.accumulate(np.where(event, m, -1)))[: len(m)]
-    known = (latest >= 0) & newline[latest]
-    return view.spread(np.where(known, m - latest, 0)).astype(np.int32)
+    distances = np.empty(len(view), np.int32)
+    horizon = _FAR if view.horizon is None else view.horizon
+    _newline_distances(view.marks, view.first_symbol, view.gaps, horizon, distances)
+    return distances
+
+
+@tight
+def _kinds_before(marks: Any, first: Any, kinds: Any) -> None:
+    before = 0
+    for m in range(len(marks)):
+        for i in range(first[m], first[m + 1]):
+            kinds[i] = before
+        mark = marks[m]
+        before = SPACE if mark & SPACE_BIT else 0
+        before = QUOTE if mark & QUOTE_BIT else before
+        before = NEWLINE if mark & NEWLINE_BIT else before
+
+
+@tight
+def _newline_distances(marks: Any, first: Any, gaps: Any, horizon: int, distances: Any) -> None:
+    """Between two gaps positions are as far apart as symbols."""
+    latest, gap = -1, 0
+    for m in range(len(marks)):
+        distance = m - latest if latest >= 0 and first[m] - first[latest] <= horizon else 0
+        for i in range(first[m], first[m + 1]):
+            distances[i] = distance
+        if marks[m] & NEWLINE_BIT:
+            latest = m
+        if gap < len(gaps) and gaps[gap] == first[m]:
+            latest = -1
+            gap += 1

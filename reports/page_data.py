@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from errtax.lm.prediction_log import bytes_of
 from errtax.lm.visible import visible
+from errtax.oracle.characters import kinds_of
 from errtax.oracle.evidence import Evidence
-from errtax.oracle.text_view import TextView, kinds_of
+from errtax.oracle.text_view import TextView
 from errtax.taxonomy.layers.layer import Layer
 from errtax.taxonomy.layers.memory import windows_of
 from errtax.taxonomy.layers.registry import find_layer, with_own
@@ -92,9 +93,9 @@ def _breaks(positions: NDArray[np.int64]) -> list[list[int]]:
 
 def _kinds(view: TextView) -> dict[str, int]:
     """Of each distinct character of any kind: 1 word, 2 space, 4 quote, 8 apostrophe, 16 punctuation."""
-    points = np.unique(view.points).tolist()
-    kinds = np.stack(kinds_of([chr(point) for point in points]), axis=1) @ (1 << np.arange(5))
-    return {str(point): int(kind) for point, kind in zip(points, kinds, strict=True) if kind}
+    points = np.unique(view.points)
+    kinds = kinds_of(points) & 31
+    return {str(point): kind for point, kind in zip(points.tolist(), kinds.tolist(), strict=True) if kind}
 
 
 def _signs(view: TextView, models: Sequence[dict[str, Any]]) -> dict[str, str]:

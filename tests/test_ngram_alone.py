@@ -30,14 +30,14 @@ def test_a_tally_by_hand() -> None:
     assert len(view) == 5  # a placeholder for position 2
     tally = NgramTally(view, ~np.isnan(log.logprobs))
     rows = np.log(np.array([[0.2, 0.5], [1e-9, 1e-9], [1e-9, 1e-9], [0.2, 0.25], [0.2, 0.9]], np.float32))
-    tally.add(rows[:2])
-    tally.add(rows[2:])
+    tally.add(rows[:2], 0)
+    tally.add(rows[2:], 2)
     found = tally.best()
     assert found is not None
     assert (found.order, found.errors) == (2, 1)
     assert found.nats == pytest.approx(-math.log(0.5 * 0.25 * 0.9) / 3, rel=1e-6)
     same = NgramTally(view, ~np.isnan(log.logprobs))
-    same.add(np.repeat(rows[:, 1:], 3, axis=1))
+    same.add(np.repeat(rows[:, 1:], 3, axis=1), 0)
     assert same.best() == found._replace(order=1)  # the lowest of equals
     assert NgramTally(view, ~np.isnan(log.logprobs)).best() is None
 

@@ -2,12 +2,15 @@
 
 import unicodedata
 
+import numpy as np
 import pytest
 
 from errtax.lm.text import Unit
+from errtax.oracle import characters
 from errtax.oracle.before import QUOTE
+from errtax.oracle.characters import kinds_of
 from errtax.oracle.quotes import APOSTROPHES, PAIRS, QUOTES
-from errtax.oracle.text_view import TextView, kinds_of
+from errtax.oracle.text_view import TextView
 from errtax.oracle.word import kinds_before
 from strategies import log_of
 
@@ -27,6 +30,7 @@ def test_the_marks_are_those_of_unicode_and_the_grave_accent() -> None:
 def test_each_of_them_makes_what_follows_begin_after_a_quote(unit: Unit) -> None:
     for mark in sorted(QUOTES | set(APOSTROPHES)):
         kinds = kinds_before(TextView.of_log(log_of(unit, f"a {mark}b".encode())))
-        assert (kinds[-1], kinds_of([mark]).quote[0]) == (QUOTE, mark not in APOSTROPHES), mark
+        own = characters.APOSTROPHE if mark in APOSTROPHES else characters.QUOTE
+        assert (kinds[-1], kinds_of(np.array([ord(mark)], np.uint32))[0]) == (QUOTE, own | characters.PUNCTUATION), mark
     for mark in APOSTROPHES:
         assert kinds_before(TextView.of_log(log_of(unit, f"a{mark}b".encode())))[-1] == 0
