@@ -1,7 +1,11 @@
 """The progress bar on stderr of commands that take long."""
 
 from threading import Lock, Timer
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
 
 DELAY = 2.0  # seconds: what is done by then needs no bar
 
@@ -12,10 +16,11 @@ class Bar:
     It may be moved from any thread; without a total it only shows that time passes.
     """
 
-    def __init__(self, label: str, console: Any) -> None:
-        self._console, self._lock = console, Lock()
+    def __init__(self, label: str, console: "Console") -> None:
+        self._lock = Lock()
+        self._console: Console | None = console
         self._state: dict[str, Any] = {"description": label, "completed": 0, "total": None, "text": ""}
-        self._drawn: Any = None  # rich's, made when it is drawn: most commands are done before it is even imported
+        self._drawn: Progress | None = None  # made when it is drawn: most commands are done before it is even imported
         self._timer = Timer(DELAY, self._draw)
         self._timer.daemon = True
         self._timer.start()

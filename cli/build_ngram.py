@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from errtax.cli.frame import emit, force_option, notice, progress
 from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, OUTPUT, TEXT_OUTPUT
 from errtax.cli.types import ANY_UNIT, ENGINE, FLOATS, MEMORY, SENTENCES
+
+if TYPE_CHECKING:
+    from errtax.lm.text import Text
 
 
 def _fallback(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, ...] | None:
@@ -108,7 +111,7 @@ def _require_arpa(engine: str, arpa: Path | None, arpa_order: int | None, order:
 
 
 def _build_index(
-    read: Callable[[], Any],
+    read: "Callable[[], Text]",
     output: Path,
     outputs: Outputs,
     arpa: Path | None,
@@ -141,7 +144,7 @@ def _build_index(
 
 
 def _build_kenlm(
-    read: Callable[[], Any],
+    read: "Callable[[], Text]",
     output: Path,
     force: bool,
     order: int,

@@ -12,6 +12,7 @@ from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, OUTPUT, TEXT_OUTPUT
 
 if TYPE_CHECKING:
+    from errtax.reports.table import Table
     from errtax.taxonomy.comparison import Comparison
 
 
@@ -46,7 +47,7 @@ def command(
     emit(document, *_tables(comparisons, by == "slice"), *outputs.written)
 
 
-def _tables(comparisons: "list[Comparison]", slices: bool) -> Iterator[object]:
+def _tables(comparisons: "list[Comparison]", slices: bool) -> "Iterator[str | Table]":
     """What the terminal shows: an overview of several, each, and what the test is about."""
     from errtax.reports.tables import bits_table, comparison_table, overview_table
     from errtax.reports.wording import HYPOTHESIS

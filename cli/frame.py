@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TextIO
 
 import click
 
@@ -16,6 +16,11 @@ from errtax.cli.paths import input_files
 from errtax.cli.streams import takes_unicode
 from errtax.lm.visible import shown_message, visible
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from errtax.reports.table import Table
+
 WHOLE = 10_000
 """Characters of a line where there is no terminal: tables are never broken there."""
 
@@ -23,7 +28,9 @@ WHOLE = 10_000
 class Command(click.Command):
     """A command with the common options, an example in its help, and defaults from the configuration."""
 
-    def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> click.Context:
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
         extra.setdefault("auto_envvar_prefix", "ERRTAX")  # ERRTAX_NGRAM=... for --ngram
         if not extra.get("resilient_parsing"):  # a shell that completes does not care for values
             extra.setdefault("default_map", configured_defaults(self))
@@ -74,7 +81,7 @@ def fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def emit(document: dict[str, Any], *texts: Any) -> None:
+def emit(document: dict[str, Any], *texts: "str | Table") -> None:
     """The result on stdout: the JSON document with --json, else the texts and tables.
 
     Where an output of the command took stdout (see `Outputs`), the texts go to stderr.
@@ -103,7 +110,7 @@ def _json(document: dict[str, Any]) -> str:
     )
 
 
-def _print(item: Any, stream: Any) -> None:
+def _print(item: "str | Table", stream: TextIO) -> None:
     """A text or a table: within the width of a terminal, whole lines elsewhere."""
     from rich.text import Text
 
@@ -115,12 +122,12 @@ def _print(item: Any, stream: Any) -> None:
         skin.print(line, soft_wrap=True)
 
 
-def is_terminal(stream: Any) -> bool:
+def is_terminal(stream: TextIO) -> bool:
     """Whether a person reads the stream, in lines of some width."""
     return bool(stream.isatty())
 
 
-def console(stream: Any) -> Any:
+def console(stream: TextIO) -> "Console":
     """A rich console; without a terminal it neither colours nor cuts lines."""
     from rich.console import Console
 

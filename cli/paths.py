@@ -13,7 +13,9 @@ import click
 class Input(click.Path):
     """A path that is read.  `files`: what must not be written over; a folder stands for all files below it."""
 
-    def __init__(self, files: Callable[[Path], Iterable[Path]] = lambda path: [path], path_type: Any = Path) -> None:
+    def __init__(
+        self, files: Callable[[Path], Iterable[Path]] = lambda path: [path], path_type: type[Path | str] = Path
+    ) -> None:
         super().__init__(path_type=path_type, readable=False)  # what cannot be read is bad input, not bad usage
         self.files = files
 

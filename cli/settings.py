@@ -1,7 +1,7 @@
 """The options that `peel` and `repeel` share: what an error is, which layers there are, and their thresholds."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,6 +9,10 @@ from errtax.cli.completion import complete_layers, listed
 from errtax.cli.types import FLOATS, INTEGERS, NAMES
 from errtax.taxonomy.layers.layer import Parameter, joined
 from errtax.taxonomy.layers.registry import LAYER_NAMES, PARAMETERS
+
+if TYPE_CHECKING:
+    from errtax.oracle.custom import OracleRule
+    from errtax.taxonomy.settings import Settings
 
 
 def _option(parameter: Parameter) -> Callable[..., Any]:
@@ -53,7 +57,9 @@ def settings_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def settings_of(given: dict[str, Any], base: Any = None, custom: tuple[Any, ...] = ()) -> Any:
+def settings_of(
+    given: dict[str, Any], base: "Settings | None" = None, custom: "tuple[OracleRule, ...]" = ()
+) -> "Settings":
     """The settings that options ask for: a preset, else `base`, else the paper's, with what is given in its place.
 
     `custom`: the rules of oracles that are not built in.
@@ -71,7 +77,7 @@ def settings_of(given: dict[str, Any], base: Any = None, custom: tuple[Any, ...]
     return replace(start, **named, custom=_with_limits(custom, limits))
 
 
-def _with_limits(custom: tuple[Any, ...], given: tuple[str, ...]) -> tuple[Any, ...]:
+def _with_limits(custom: "tuple[OracleRule, ...]", given: tuple[str, ...]) -> "tuple[OracleRule, ...]":
     """The rules with the limits that `--limits NAME=LIMITS` gives to some of them."""
     from dataclasses import replace
 
@@ -90,8 +96,8 @@ def _with_limits(custom: tuple[Any, ...], given: tuple[str, ...]) -> tuple[Any, 
 
 
 def layers_and_oracles(
-    given: dict[str, Any], sources: tuple[str, ...] = (), custom: tuple[Any, ...] = ()
-) -> tuple[Any, ...]:
+    given: dict[str, Any], sources: tuple[str, ...] = (), custom: "tuple[OracleRule, ...]" = ()
+) -> "tuple[OracleRule, ...]":
     """The rules of the oracles that `--oracles` loads and `--layers` names, beside those that there are.
 
     `given["layers"]` has the names of the layers afterwards; without `--layers` loaded oracles join those before boost.

@@ -60,6 +60,7 @@ def score_text(
         "signature": scores_signature(text, model),
         "symbols": str(len(text)),
     }
+    # total[k]: log-probabilities of order orders[k], summed over the symbols before `start`
     total, start = np.zeros(len(orders)), 0
     with table_writer(output, schema, metadata, force) as writer:
         for block in model.score_blocks(codes):

@@ -119,6 +119,7 @@ def split_file(path: Path, folder: Path, options: SplitOptions, force: bool = Fa
     data = require_input(path).read_bytes()
     if not data:
         raise BadInput(f"{path} is empty; there is nothing to split.")
+    # every reason to refuse comes before the first byte is written
     contents = split_bytes(data, options)
     for name, content, fraction in zip(PARTS, contents, options.fractions, strict=True):
         if fraction and not content:
@@ -133,6 +134,7 @@ def split_file(path: Path, folder: Path, options: SplitOptions, force: bool = Fa
     for target, content in zip(targets, contents, strict=True):
         with replacing(target) as temporary:
             temporary.write_bytes(content)
+    # split.json comes last: where it is, the parts are whole
     alphabet = np.flatnonzero(np.bincount(np.frombuffer(data, np.uint8), minlength=256)).tolist()
     split = Split(
         scheme=str(options.scheme),

@@ -193,6 +193,7 @@ def _alternate(points, quote, roles, newline, white, breaks, kinds):
 @kernel
 def _match(kinds, sections, openers, closers):
     """Fill `openers` and `closers` with the events of each pair, in the order of the closers; return their number."""
+    # an event is an opener or a closer, in the order of the text; sections never decrease, and no pair spans two
     stack = np.empty(len(kinds), np.int64)
     depth, found, section = 0, 0, -1  # stack[:depth]: the events that stand open in this section, the latest last
     for e in range(len(kinds)):

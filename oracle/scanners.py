@@ -98,7 +98,7 @@ def built_in(reading: Reading) -> Scan:
 
 @tight
 def _scan(codes, state, code, wide, marks, values):
-    """values[t]: the features after symbol t; `state` goes on from where it was."""
+    """values[t]: the features after symbol t; `state` carries on from one call to the next."""
     for t in range(len(codes)):
         c = np.int64(codes[t])
         lexis = state[_LEXIS]
@@ -124,6 +124,7 @@ def _scan(codes, state, code, wide, marks, values):
 @inlined
 def _follow_lexis(state, c):
     """Comments and strings."""
+    # `state` is that of all symbols before c; a slash is followed one symbol ahead of what it may begin
     now = state[_LEXIS]
     if now in (_CODE, _SLASH):
         if now == _SLASH and (c == ord("/") or c == ord("*")):
@@ -163,6 +164,7 @@ def _follow_quotes(state, c, wide, marks):
     mark = c if wide or c < 0x80 else _character(state[_TAIL], c)
     if mark >= len(marks.known) or not marks.known[mark]:
         return
+    # 0, 1 and 2 are states of common marks, which mix; above 2 is an opener that only its own closer ends
     quote = state[_QUOTE]
     if mark > 0x7F and (quote == 0 or quote > 2):  # in a pair of its own, which nothing but its closer ends
         for k in range(len(marks.openers)):
@@ -201,6 +203,8 @@ def _character(before, c):
 @inlined
 def _follow_brackets(state, c, code):
     """Brackets and, in code, `if (`; called for symbols outside comments and strings alone."""
+    # depths never fall below 0: a closer without an opener is passed over. _IF is the depth that `if (` opened, until
+    # that parenthesis closes; an `if` inside it changes nothing.
     word = state[_WORD]
     if c == ord("("):
         state[_PAREN] += 1

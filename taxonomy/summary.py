@@ -100,6 +100,7 @@ def summarise(peel: Peel) -> Summary:
     positions = int(predicted.sum())
     surprisal = -peel.log.logprobs / math.log(2)
     errors = int(peel.error.sum())
+    # counts[l, k], bits[l, k]: layer l, slice k, which is an int8
     width = 128
     cell = peel.layer[peel.error].astype(np.int64) * width + peel.slice[peel.error]
     size = len(peel.layer_names) * width

@@ -83,6 +83,7 @@ def trend(peels: Sequence[Peel], by: str = "parameters", resampling: Resampling 
     scale = tuple(_scale_of(peel, by) for peel in ordered)
     if len(set(scale)) < 2:
         raise UsageError(f"all these models have the same {by}; there is no trend along it.")
+    # the same draws for all models: what is hard in a unit for all of them cancels out of the slope
     sums = [block_sums([peel], resampling) for peel in ordered]
     drawn = draw_blocks(len(sums[0].sums), resampling) if len(sums[0].sums) > 1 else np.empty((0, len(sums[0].sums)))
     x = np.log10(np.array(scale))

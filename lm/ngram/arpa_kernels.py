@@ -56,6 +56,7 @@ def _next_token(data, p, end):
 @kernel
 def _read_number(data, begin, end):
     """Whether data[begin:end] is a decimal number, and its value: exact to a double's last digit or two."""
+    # value = mantissa * 10^exponent; of more than 18 digits the others only move the exponent
     p, mantissa, exponent, n_digits = begin, np.int64(0), 0, 0
     negative = p < end and data[p] == 45
     if negative or (p < end and data[p] == 43):
@@ -101,6 +102,7 @@ def _hash_of(data, begin, end):
 @kernel
 def _find_slot(vocabulary, data, begin, end, value):
     """The slot of the word data[begin:end] whose hash is `value`: its own, or the empty one where it would stand."""
+    # there are more slots than words, so that an empty one ends the search
     slot = value & (len(vocabulary.slot) - 1)
     while vocabulary.slot[slot] >= 0:
         word = vocabulary.slot[slot]
@@ -152,6 +154,7 @@ def parse_lines(data, begin, end, order, vocabulary, words, prob, backoff):
     At order 1 words[g, 0] is where the word begins, counted from `begin`.  Returns the number of n-grams, what is
     wrong with the line after them (0: nothing) and where in the file.
     """
+    # each round reads one line from its first symbol on, blank lines too; n n-grams are whole by then
     n, p = 0, begin
     while p < end:
         token, p = _next_token(data, p, end)
@@ -188,6 +191,7 @@ def parse_lines(data, begin, end, order, vocabulary, words, prob, backoff):
 @kernel
 def _find_child(trie, row, word):
     """The row of the n-gram of `row` and `word`, or -1."""
+    # the words of low:high ascend; word[low] <= word < word[high] wherever it is among them
     low, high = trie.child[row], trie.child[row + 1]
     while high - low > 8:
         middle = (low + high) // 2

@@ -39,6 +39,8 @@ def stack_of(tree: Tree, n_ids: int, order: int) -> Stack:
 @tight
 def count_ngrams(tree, stack, counts):
     """counts[k]: distinct n-grams of order k = 1..N, N at most the tree's depth; `<s>` is one of them."""
+    # counts as differences (+1 at the first order of an edge, -1 after its last), summed up at the end. The stack holds
+    # nodes still to visit: their strings are shorter than `order`, which ends the walk.
     order = len(counts) - 1
     top = _push(stack, 0, len(tree.nodes) - 1, 0)
     while top > 0:
@@ -98,6 +100,8 @@ def list_ngrams(tree, smoothing, k, order, stack, p, out):  # noqa: PLR0912, PLR
     p[i]: p_{k-1} at position i of S; for k = 1 it is p_1 already.  More than `out` has room for means that the leaves
     are not those of S.
     """
+    # the n-grams of order k are the strings that end on the edges which cross depth k; nodes above are pushed, and
+    # below none is visited. `begin` is the first leaf of what comes next.
     discounts = smoothing.raw if k == order else smoothing.adjusted
     n = 0
     top = _push(stack, 0, len(tree.nodes) - 1, 0)
@@ -108,6 +112,7 @@ def list_ngrams(tree, smoothing, k, order, stack, p, out):  # noqa: PLR0912, PLR
         depth = np.int64(node["shape"] & DEPTH)
         first = np.int64(tree.leaf_position[begin])
         is_bos = depth > 0 and tree.symbols[first] == BOS
+        # what all n-grams of order k share whose context is this node's string
         denominator, gamma = 1.0, 1.0
         if 0 < depth == k - 1:
             denominator, gamma = _sum_up(tree, smoothing, v, begin, k, order, is_bos)
@@ -139,6 +144,7 @@ def list_ngrams(tree, smoothing, k, order, stack, p, out):  # noqa: PLR0912, PLR
                 if child["shape"] & LAST_SIBLING:
                     break
                 c += 1
+        # own leaves: strings that occur once
         for leaf in range(begin, np.int64(node["end"])):
             start = np.int64(tree.leaf_position[leaf])
             if tree.leaf_label[leaf] != END and _length(tree.symbols, start, depth, k) == k:
@@ -193,6 +199,7 @@ def _append(source, first, last, out, size):
 @tight
 def fill_lines(positions, symbols, k, content, ends, p, backoff, out):
     """Fill `out` with the lines, or only return how many bytes they take where it is empty."""
+    # with an empty `out` the same walk measures: size is what would be written
     size = 0
     for r in range(len(positions)):
         size = _append(p[0], p[1][r], p[1][r + 1], out, size)

@@ -28,7 +28,7 @@ from errtax.lm.ngram.suffix_tree import (
     shift_children,
     work_of,
 )
-from errtax.lm.ngram.tree_top import close_top
+from errtax.lm.ngram.tree_top import finish_top
 
 _NODES_A_SUFFIX = 0.7
 """Reckoned with where memory is planned; natural texts and source code have 0.35 to 0.55."""
@@ -209,6 +209,8 @@ class PartitionedBuild:
         top = np.zeros(2 * len(there) + 1, self.node)
         counts = self.progress.counts
         sums = Counts(*(part.copy() for part in counts))
-        n = close_top(self.plan, there, self.sizes[there], self.progress.roots[there], self.progress.n_nodes, top, sums)
+        n = finish_top(
+            self.plan, there, self.sizes[there], self.progress.roots[there], self.progress.n_nodes, top, sums
+        )
         adjusted, raw, covered = (np.cumsum(part, axis=0)[:-1] for part in sums)
         return top[:n], adjusted, raw, covered

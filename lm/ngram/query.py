@@ -46,6 +46,7 @@ def prepare_smoothing(tree: Tree, n_ids: int, discounts: Discounts) -> Smoothing
 def _fill_smoothing(tree, smoothing):
     n_ids = len(smoothing.root_node)
     counts = np.zeros((2, n_ids), np.int64)
+    # the root's children are the strings of one symbol, sorted by label; `begin`: where the sibling before ended
     begin = 0
     c = np.int64(tree.nodes[len(tree.nodes) - 1]["child"])
     while True:
@@ -76,6 +77,7 @@ def _fill_smoothing(tree, smoothing):
 @inlined
 def find_label(labels, low, high, symbol):
     """The index of `symbol` in the sorted labels[low:high], or -1."""
+    # labels[low] <= symbol < labels[high] wherever the symbol is in the range; the last eight are compared one by one
     while high - low > 8:
         middle = (low + high) // 2
         if labels[middle] <= symbol:
@@ -113,6 +115,7 @@ def sum_up(tree, smoothing, node, begin, n, is_bos):
             if child["shape"] & LAST_SIBLING:
                 break
             c += 1
+    # `own` has passed the leaves of all children; the strings of the others occur once, the text's end first
     n_leaves = np.int64(tree.nodes[node]["end"]) - own
     if n_leaves > 0 and tree.leaf_label[own] == END:
         own += 1
@@ -129,11 +132,13 @@ def sum_up(tree, smoothing, node, begin, n, is_bos):
 @inlined
 def step(tree, place, length, symbol):
     """The place of a string of `length` >= 1 symbols, which ends at `place`, with one more symbol."""
+    # an edge, or a leaf, has one continuation: that of any suffix below it
     node, begin = place
     if node == LEAF or length < (tree.nodes[node]["shape"] & DEPTH):  # inside an edge
         there = tree.symbols[np.int64(tree.leaf_position[begin]) + length] == symbol and symbol != END
         return place if there else (NOWHERE, 0)
     shape = tree.nodes[node]["shape"]
+    # else it is a child, or an own leaf after the leaves of all children
     own = begin
     if shape & HAS_CHILDREN:
         c = np.int64(tree.nodes[node]["child"])
@@ -155,6 +160,7 @@ def step(tree, place, length, symbol):
 @inlined
 def locate(tree, smoothing, ids):
     """The place of the string `ids` (at least one symbol), or NOWHERE."""
+    # `place` is that of the first n ids; nothing in the tree follows `</s>`
     place = smoothing.root_node[ids[0]], smoothing.root_begin[ids[0]]
     for n in range(1, len(ids)):
         if place[0] == NOWHERE or ids[n - 1] == EOS:
@@ -198,6 +204,7 @@ def continuations_of(tree, smoothing, ids, symbols, counts):
     """
     n = 0
     is_bos = len(ids) > 0 and ids[0] == BOS
+    # the root, if nothing is read; inside an edge one symbol follows, at a node its children and then its own leaves
     node, begin = len(tree.nodes) - 1, np.int64(0)
     if len(ids):
         node, begin = locate(tree, smoothing, ids)
@@ -238,6 +245,7 @@ def distribution_of(tree, smoothing, context, symbols, counts, out):
 
     symbols, counts: room for the continuations of one context (number of ids).
     """
+    # p: the distribution of order n - 1 by adjusted counts, to which both kinds of order n back off
     p = smoothing.unigram_adjusted.copy()
     out[0] = smoothing.unigram_raw
     for n in range(2, len(out) + 1):

@@ -79,6 +79,7 @@ def _walk(tree, smoothing, ids, starts, common, walk, rows):
     for r in range(len(starts)):
         row = np.int64(starts[r]) - first
         shared = np.int64(common[r]) if r > 0 else 0
+        # weights[n] depend on the first n + 1 symbols alone
         for n in range(1, min(shared, done)):
             for t in range(4):
                 rows.weights[row, n, t] = rows.weights[before, n, t]
@@ -94,6 +95,8 @@ def _descend(tree, smoothing, ids, j, n, order, walk, weights):
     if n == 1 and (walk.node[1] != smoothing.root_node[ids[j]] or walk.begin[1] != smoothing.root_begin[ids[j]]):
         walk.node[1], walk.begin[1] = smoothing.root_node[ids[j]], smoothing.root_begin[ids[j]]
         walk.denominator[1] = 0.0
+    # walk[n] is the place of the first n symbols of this start; what stands above n is of an earlier one. The walk ends
+    # after N symbols, with the sentence, or where the context never occurred.
     is_bos = ids[j] == BOS
     while n < order and walk.node[n] != NOWHERE and ids[j + n - 1] != EOS:
         node = walk.node[n]
@@ -116,6 +119,7 @@ def _descend(tree, smoothing, ids, j, n, order, walk, weights):
 def _inside_edge(tree, smoothing, symbol, n, is_bos, walk, weights):
     """Order n + 1 where the string of n symbols has one continuation; False where the text ends instead."""
     node, begin = walk.node[n], walk.begin[n]
+    # the one symbol that follows; the string with it ends on the same edge or at its node, so the place is the same
     expected = tree.symbols[np.int64(tree.leaf_position[begin]) + n]
     if expected == END:
         return False
@@ -141,6 +145,7 @@ def _at_node(tree, smoothing, symbol, n, is_bos, walk, weights):
     walk.node[n + 1] = NOWHERE
     if symbol == UNK:
         return
+    # starts come in sorted order, so the next symbol asked for after the same string is never smaller
     c, begin = walk.child[n], walk.leaf[n]
     while c >= 0 and tree.nodes[c]["label"] < symbol:
         begin = np.int64(tree.nodes[c]["end"])
@@ -176,6 +181,7 @@ def _recurse(smoothing, ids, first, span, rows, p, out):
     begin, end = span
     order = out.shape[1]
     weights = rows.weights
+    # here p[i] of each i > j is that of order i - j, from the start j + 1
     limit = 0  # how far the string at j goes: to its sentence's end, at most N symbols
     for j in range(end - 1, first - 1, -1):
         limit = 1 if ids[j] == EOS else min(limit + 1, order)

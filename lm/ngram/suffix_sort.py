@@ -62,6 +62,7 @@ def scratch_of(size: int, order: int, dtype: Any) -> Scratch:
 @inlined
 def bucket_of(symbols, p, plan):
     """The first m symbols at p as one number; zeros after the sentence's end."""
+    # numbers compare as prefixes do: each symbol takes `plan.bits`, and in a suffix nothing follows a sentence's end
     code = 0
     for t in range(plan.prefix):
         symbol = np.int64(symbols[p + t])
@@ -137,6 +138,8 @@ def sort_suffixes(symbols, positions, common, depth, plan, scratch):
     Each level of the stack is a run of suffixes that agree so far, sorted by their next key; it is left for the
     level above wherever keys are equal, and resumed where that one ends.
     """
+    # at[level]:stop[level] is what is left of the level's run, sorted by the keys at its depth. An inner run overwrites
+    # keys[a:b] only, which the run around it has passed.
     keys = scratch.keys
     at, stop = scratch.runs[0], scratch.runs[1]
     level, at[0], stop[0] = 0, 0, len(positions)
@@ -147,6 +150,7 @@ def sort_suffixes(symbols, positions, common, depth, plan, scratch):
             level -= 1
             continue
         here = depth + level * plan.width
+        # the suffixes a:b have one key, so they agree in all its symbols
         key = keys[a]
         b = a + 1
         while b < end and keys[b] == key:
@@ -154,6 +158,8 @@ def sort_suffixes(symbols, positions, common, depth, plan, scratch):
         if b < end:
             common[b] = here + _n_shared(key, keys[b], plan)
         at[level] = b
+        # a run of two or more ends here if its string does; else it is sorted by the next key. Each level reads
+        # `plan.width` symbols more, so that there are at most N / width of them.
         if b - a > 1:
             limit = min(plan.width, plan.order - here)
             n = _n_symbols(key, limit, plan)
@@ -206,6 +212,7 @@ def _sort_few(keys, positions, first, last, scratch):
                 keys[k], positions[k] = keys[k - 1], positions[k - 1]
                 k -= 1
             keys[k], positions[k] = key, position
+    # before each round keys[low:low + size] is sorted for all multiples `low` of `size`
     size = _INSERTION
     while size < last - first:
         for low in range(first, last - size, 2 * size):
@@ -222,6 +229,8 @@ def _merge(keys, positions, low, middle, high, scratch):
     n = middle - low
     for k in range(n):
         left_keys[k], left_positions[k] = keys[low + k], positions[low + k]
+    # out = j - (n - i) < j: nothing on the right is overwritten before it is read, and what remains there when the left
+    # part is used up is in place already
     i, j, out = 0, middle, low
     while i < n:
         if j < high and keys[j] < left_keys[i]:
@@ -236,6 +245,7 @@ def _merge(keys, positions, low, middle, high, scratch):
 @tight
 def _radix_sort(keys, positions, first, last, shift, scratch):
     """Stable sort by the 32 bits of the keys above `shift`, in digits of 11, 11 and 10 bits."""
+    # least significant digit first: each pass is stable, so it keeps the order of the digits before it
     counts = scratch.digits
     for value in range(2048):
         counts[0, value] = counts[1, value] = counts[2, value] = 0
@@ -249,6 +259,7 @@ def _radix_sort(keys, positions, first, last, shift, scratch):
         mask = np.uint64(1023 if digit == 2 else 2047)
         if counts[digit, np.int64((keys[first] >> shift_of_digit) & mask)] == last - first:
             continue  # all have the same digit
+        # counts of keys by digit become the places where the next key of each digit goes
         total = 0
         for value in range(2048):
             counts[digit, value], total = total, total + counts[digit, value]

@@ -133,6 +133,8 @@ def work_of(plan: Plan, n_ids: int, size: int, node: Any) -> Work:
 @tight
 def grow_buckets(task, work, growth):
     """Sort and grow the task's buckets one by one; returns the number of nodes.  Children are counted from 0."""
+    # nodes count from 0 in a task, leaves from its first suffix on: a leaf is written where a suffix was read already,
+    # so both have one array
     sizes = work.pending.sizes
     for k in range(4):
         sizes[k] = 0
@@ -142,6 +144,7 @@ def grow_buckets(task, work, growth):
         if first < last:
             positions = growth.leaf_position[first:last]
             shared = _common_start(task.symbols, np.int64(positions[0]), task.plan, last - first == 1)
+            # negative: all suffixes of the bucket are one string; else they are sorted from the symbols that they share
             if shared < 0:
                 for r in range(last - first):
                     work.common[r] = -shared
@@ -189,6 +192,8 @@ def _grow(task, first, last, alone, work, growth):
     symbols = task.symbols
     frames, pending, sizes = work.frames, work.pending, work.pending.sizes
     depth, begin = frames.depth, frames.begin
+    # frames 0..top are the open nodes: strings of growing depth, each a prefix of suffix r, and begin[f] is the first
+    # suffix that has it. A node that ends is closed into its parent; the last one open is the bucket's top node.
     top = -1
     is_bos = symbols[np.int64(growth.leaf_position[first])] == BOS
     for r in range(first, last):
@@ -204,6 +209,7 @@ def _grow(task, first, last, alone, work, growth):
         pending.leaf_label[sizes[PENDING_LEAVES]] = work.label[r - first] if last - first > 1 else END
         sizes[PENDING_LEAVES] += 1
         frames.n_leaves[top] += 1
+        # previous[left] is this thread's latest suffix with that left symbol; it is in this bucket if it is >= first
         if not is_bos:
             frames.left[top] += 1
             left = work.left[r - first]
@@ -233,6 +239,7 @@ def _grow(task, first, last, alone, work, growth):
 def _close(task, top, parent, work, growth):
     """Move what waits for the open node `top` out, and let the node itself wait for its parent."""
     frames, pending, sizes = work.frames, work.pending, work.pending.sizes
+    # the children and leaves of `top` are the last n of the pending ones: all deeper nodes are closed
     n, shape = frames.n_children[top], frames.depth[top]
     child = 0
     if n > 0:
@@ -261,6 +268,7 @@ def _close(task, top, parent, work, growth):
 @inlined
 def count_edge(counts, parent, depth, count, left, is_bos):
     """Enter the n-grams of the orders parent + 1 .. depth, which all have these counts."""
+    # one more from order low + 1, one less from depth + 1 on: sums over k give the counts
     low = max(parent, 1) if is_bos else parent  # <s> by itself is no n-gram
     adjusted = count if is_bos else left
     if adjusted < 5:

@@ -46,6 +46,7 @@ def _root_holds(tree, n_ids, bos_leaves):
     node = tree.nodes[root]
     if node["shape"] != HAS_CHILDREN | LAST_SIBLING or np.int64(node["end"]) != len(tree.leaf_position):
         return False
+    # the run of children is one of ascending indices below the root, so that this ends
     c, begin = np.int64(node["child"]), np.int64(0)
     while 0 <= c < root:
         child = tree.nodes[c]
@@ -84,6 +85,8 @@ def _nodes_hold(tree, n_ids, order, bos_leaves, first, last):
 def _children_hold(tree, n_ids, bos_leaves, v):
     """How many children node v has, or 0 where they or the leaves after them do not hold together."""
     depth, end = np.int64(tree.nodes[v]["shape"] & DEPTH), np.int64(tree.nodes[v]["end"])
+    # children v > c come in one run; labels ascend and are below n_ids, and `begin` is where the sibling before ended
+    # (-1: the first child, which begins with v and is looked at in v's chain)
     label, begin, n_children = np.int64(-1), np.int64(-1), 0
     c = np.int64(tree.nodes[v]["child"])
     if c > v or (c > 0 and not tree.nodes[c - 1]["shape"] & LAST_SIBLING):
@@ -110,6 +113,7 @@ def _chain_holds(tree, n_ids, bos_leaves, v, depth, begin):
     n_leaves = len(tree.leaf_position)
     if begin >= n_leaves:
         return False
+    # each node of the chain has a smaller index than the one before, so that it ends
     position = np.int64(tree.leaf_position[begin])
     is_bos = bos_leaves[0] <= begin < bos_leaves[1]
     while True:
@@ -131,6 +135,8 @@ def _chain_holds(tree, n_ids, bos_leaves, v, depth, begin):
 @inlined
 def _leaves_hold(tree, n_ids, depth, n_children, first, last):
     """Whether the own leaves of a node lie within S and are sorted by labels, each of which continues it once."""
+    # leaves of strings that end come first, then one leaf for each label, ascending; children and leaves together are
+    # different continuations, so at most n_ids
     label, n = np.int64(END), n_children
     for leaf in range(first, last):
         position, here = np.int64(tree.leaf_position[leaf]), np.int64(tree.leaf_label[leaf])

@@ -11,13 +11,15 @@ from errtax.lm.special import BOS
 
 
 @kernel
-def close_top(plan, codes, sizes, roots, first_node, top, counts):
+def finish_top(plan, codes, sizes, roots, first_node, top, counts):
     """Join the buckets' roots: fill `top` with them and the nodes above them, and return how many there are.
 
     codes, sizes, roots: the first m symbols of each bucket that is not empty, its suffixes and its top node.
     top: (2 * buckets + 1,) nodes; they are numbered from `first_node`.  The last is the tree's root.
     """
     lefts = _lefts_of_prefixes(plan, codes)
+    # levels 0..level are the open nodes, as in `suffix_tree`, with a bucket's top node in place of a suffix. `pending`
+    # are the closed nodes that wait for a parent, those of the deepest open node last.
     depth = np.zeros(plan.prefix + 2, np.int64)
     count = np.zeros(plan.prefix + 2, np.int64)
     n_children = np.zeros(plan.prefix + 2, np.int64)
@@ -35,6 +37,7 @@ def close_top(plan, codes, sizes, roots, first_node, top, counts):
         n_children[level] += 1
         count[level] += sizes[b]
         count_edge(counts, depth[level], roots[b]["shape"] & DEPTH, sizes[b], np.int64(roots[b]["left"]), is_bos)
+        # close what the next bucket does not share; left symbols of a string are those of prefixes one symbol longer
         while depth[level] > shared:
             parent = max(depth[level - 1], shared)
             prefix = codes[b] >> (plan.bits * (plan.prefix - depth[level]))
@@ -87,6 +90,7 @@ def _lefts_of_prefixes(plan, codes):
     """lefts[d, w]: distinct symbols before the string w of d < m symbols: the strings of d + 1 that end with it."""
     lefts = np.zeros((plan.prefix, 1 << (plan.bits * (plan.prefix - 1))), np.int64)
     for d in range(1, plan.prefix):
+        # codes ascend, so equal prefixes stand in one run
         seen = -1
         for b in range(len(codes)):
             longer = codes[b] >> (plan.bits * (plan.prefix - d - 1))

@@ -1,11 +1,14 @@
 """A training as a picture and a table: resemblance to simpler models, and classes of errors, by training step."""
 
+from collections.abc import Callable
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
+from numpy.typing import NDArray
 
 from errtax.reports.figure import new_figure
 from errtax.reports.numbers import bits, count
@@ -42,7 +45,7 @@ def _chosen(dynamics: Dynamics, kind: str) -> list[int]:
     return [r for r, reference in enumerate(references) if reference.kind == kind and reference.context <= _SHOWN]
 
 
-def _lines(axes: Any, dynamics: Dynamics, kind: str, values: Any) -> None:
+def _lines(axes: Axes, dynamics: Dynamics, kind: str, values: Callable[[int], NDArray[Any]]) -> None:
     """One line per reference: darker and with another mark the longer its context."""
     found, chosen = dynamics.divergences, _chosen(dynamics, kind)
     colours = mpl.colormaps["viridis"](np.linspace(0.92, 0, max(len(chosen), 2)))
@@ -61,7 +64,7 @@ def _marks(steps: list[int], k: int) -> list[int]:
     return sorted({int(np.abs(places - place).argmin()) for place in wanted})
 
 
-def _resemblance(axes: Any, dynamics: Dynamics, kind: str) -> None:
+def _resemblance(axes: Axes, dynamics: Dynamics, kind: str) -> None:
     found = dynamics.divergences
     _lines(axes, dynamics, kind, lambda r: found.divergence[:, r])
     axes.set_yscale("log")
@@ -84,7 +87,7 @@ def _minor_label(value: float, _: object) -> str:
     return f"{value:g}" if f"{value:e}"[0] in "2357" else ""
 
 
-def _difference(axes: Any, dynamics: Dynamics, kind: str) -> None:
+def _difference(axes: Axes, dynamics: Dynamics, kind: str) -> None:
     found = dynamics.divergences
     _lines(axes, dynamics, kind, lambda r: found.losses - found.reference_losses[r])
     axes.axhline(0, color="#444444", lw=0.8)
@@ -95,7 +98,7 @@ def _difference(axes: Any, dynamics: Dynamics, kind: str) -> None:
     axes.set_title(f"Behind (above 0) or ahead of each {kind} model")
 
 
-def _classes(axes: Any, dynamics: Dynamics, shares: bool) -> None:
+def _classes(axes: Axes, dynamics: Dynamics, shares: bool) -> None:
     steps = dynamics.divergences.steps
     for k, layer in enumerate(dynamics.summaries[0].layers):
         counts = [
@@ -103,7 +106,12 @@ def _classes(axes: Any, dynamics: Dynamics, shares: bool) -> None:
         ]
         totals = [max(summary.errors, 1) for summary in dynamics.summaries]
         values = 100 * np.array(counts) / np.array(totals) if shares else np.array(counts) / 1000
-        style = {"color": COLOURS[layer.name], "marker": f"${LETTERS[layer.name]}$", "markersize": 7, "lw": 1.4}
+        style: dict[str, Any] = {
+            "color": COLOURS[layer.name],
+            "marker": f"${LETTERS[layer.name]}$",
+            "markersize": 7,
+            "lw": 1.4,
+        }
         axes.plot(steps, values, label=layer.title, markevery=_marks(steps, k), **style)
     if not shares:
         errors = [summary.errors / 1000 for summary in dynamics.summaries]

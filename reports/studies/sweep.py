@@ -1,10 +1,11 @@
 """A sweep in pictures and tables: losses beside the paper's, error classes by size, and who agrees with whom."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
@@ -43,10 +44,10 @@ def classes_figure(found: SweepResults) -> Figure:
     families = list(dict.fromkeys(result.family for result in results))
     figure = new_figure(13.2, 7.4)
     grid = figure.add_gridspec(2, 4, left=0.055, right=0.99, top=0.88, bottom=0.13, wspace=0.24, hspace=0.34)
-    panels: list[tuple[str, str, Any]] = [("all errors", "#222222", lambda result: result.errors)]
+    panels: list[tuple[str, str, Callable[[Result], int]]] = [("all errors", "#222222", lambda result: result.errors)]
     for name in LAYER_NAMES:
         title = f"{LETTERS[name]}  {LAYER_BY_NAME[name].title}"
-        panels.append((title, COLOURS[name], lambda result, name=name: result.classes[name]))
+        panels.append((title, COLOURS[name], partial(_errors_of, name)))
     for k, (title, colour, counted) in enumerate(panels):
         axes = figure.add_subplot(grid[k // 4, k % 4])
         _class_panel(axes, results, families, counted)
@@ -64,12 +65,18 @@ def classes_figure(found: SweepResults) -> Figure:
     return figure
 
 
-def _class_panel(axes: Any, results: Sequence[Result], families: Sequence[str], count: Any) -> None:
+def _errors_of(layer: str, result: Result) -> int:
+    return result.classes[layer]
+
+
+def _class_panel(
+    axes: Axes, results: Sequence[Result], families: Sequence[str], counted: Callable[[Result], int]
+) -> None:
     for family in families:
         chosen = sorted((r for r in results if r.family == family), key=lambda r: r.parameters or 0)
         colour, marker, line = _style(family)
-        values = [count(result) / 1000 for result in chosen]
-        sizes = [result.parameters for result in chosen]
+        values = [counted(result) / 1000 for result in chosen]
+        sizes = [result.parameters or 0 for result in chosen]
         axes.plot(sizes, values, color=colour, marker=marker, ls=line, ms=4.5, lw=1.3, label=family)
     axes.set_xscale("log")
     axes.set_ylim(0, 1.08 * max(axes.dataLim.y1, 1e-3))  # so that the highest marks are whole

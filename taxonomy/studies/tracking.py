@@ -81,6 +81,7 @@ def _count(values, features, counts, sums):
     A window of 10,000 positions, 90 cells and 15 features takes 0.7 µs per position; a table of each combination of the
     binary features would save little, since the loop over the features is four vector additions.
     """
+    # sums[cell, k, f] holds feature f summed over the counts[cell, k] positions whose value lies in bin k
     for start in range(0, len(values), _BLOCK):
         stop = min(start + _BLOCK, len(values))
         for cell in range(values.shape[1]):
@@ -206,6 +207,7 @@ def _plain_correlation(held: Sums, f: int) -> Floats:
 
 def _correlation(product: Floats, variance: Floats, square: Floats, of_feature: Any) -> Floats:
     """Pearson's r from sums of products and squares about the means; 0 where the cell does not vary."""
+    # `variance` is a difference of sums: what is small beside the sum of squares is rounding
     varies = variance > _NOTHING * square
     r: Floats = np.zeros(len(product))
     np.divide(product, np.sqrt(np.abs(variance) * of_feature), out=r, where=varies)
