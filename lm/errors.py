@@ -33,12 +33,6 @@ class ErrtaxError(Exception):
         super().__init__(one_line(message))
 
 
-class CheckFailed(ErrtaxError):
-    """A check that the user asked for did not hold."""
-
-    exit_code = 1
-
-
 class UsageError(ErrtaxError, ValueError):
     """An option or argument that does not fit."""
 

@@ -3,10 +3,15 @@
 import gzip
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from arpa import Entry, score
+from errtax.lm.ngram.model import NgramModel
+from errtax.lm.text import Codes
 
 Model = dict[tuple[str, ...], Entry]
 WORDS = ("a", "bb", "é", "<sp>", "12", "-1.5", "\u00a0", "\v")
@@ -87,3 +92,9 @@ def score_lines(model: Model, lines: list[list[str]], order: int, ended: bool = 
         end = ["</s>"] if ended or k < len(lines) - 1 else []
         scores += score(with_unknown, [*line, *end], order)
     return scores
+
+
+def score_all(model: NgramModel, codes: Codes) -> NDArray[np.float32]:
+    """`logp[i, n - 1]` of all positions at once; shape (len(codes), order)."""
+    blocks: list[Any] = list(model.score_blocks(codes))
+    return np.concatenate(blocks or [np.empty((0, model.order), np.float32)])

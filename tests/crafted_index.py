@@ -135,6 +135,15 @@ CHANGES: tuple[Callable[[Generator, Header, Arrays], None], ...] = (
 )  # fmt: skip
 
 
+def write_container(path: Path, header: Header, arrays: Arrays) -> None:
+    """Arrays and what the header says of them beside their places, as one file."""
+    with path.open("wb") as file:
+        writer = ContainerWriter(file)
+        for name, array in arrays.items():
+            writer.write(name, array)
+        writer.finish(header)
+
+
 def craft(source: Path, path: Path, rng: Generator) -> None:
     """Write a changed copy of an index, with checksums that fit."""
     header, found = read_container(source, "an index")
@@ -142,11 +151,7 @@ def craft(source: Path, path: Path, rng: Generator) -> None:
     for _ in range(rng.choice([1, 1, 2])):
         CHANGES[rng.integers(len(CHANGES))](rng, header, arrays)
     extent = header.pop("extent", None)
-    with path.open("wb") as file:
-        writer = ContainerWriter(file)
-        for name, array in arrays.items():
-            writer.write(name, array)
-        writer.finish(header)
+    write_container(path, header, arrays)
     if extent is not None:
         change_extent(path, *extent)
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from arpa import read_arpa as read_slowly
 from arpa import score
-from arpa_models import WORDS, Layout, Model, layouts, models, score_lines, write_model
+from arpa_models import WORDS, Layout, Model, layouts, models, score_all, score_lines, write_model
 from errtax.lm.errors import BadInput
 from errtax.lm.ngram import arpa_kernels, arpa_reader, token_names
 from errtax.lm.ngram.arpa import ArpaModel
 from errtax.lm.ngram.arpa_reader import read_arpa
-from errtax.lm.ngram.model import NgramModel, score_all
+from errtax.lm.ngram.model import NgramModel
 from errtax.lm.text import Sentences, Text, Unit, text_of_bytes
 from golden.make import TEXTS
 

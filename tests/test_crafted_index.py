@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import crafted_index
-from crafted_index import Arrays, craft
+from crafted_index import Arrays, craft, write_container
 from errtax.lm.errors import BadInput
-from errtax.lm.ngram.container import read_container, write_container
+from errtax.lm.ngram.container import read_container
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.text import Unit, text_of_bytes
 from test_ngram_index import zipf
@@ -91,10 +91,10 @@ def test_each_fault_is_found(tmp_path: Path, change: Callable[[Arrays], None], w
     NgramIndex.build(zipf(3000), 6).save(path)
     header, found = read_container(path, "an index")
     arrays = {name: array.copy() for name, array in found.items()}
-    write_container(path, header, arrays, force=True)
+    write_container(path, header, arrays)
     assert NgramIndex.problems(path) == []
     change(arrays)
-    write_container(path, header, arrays, force=True)
+    write_container(path, header, arrays)
     with pytest.raises(BadInput, match=rf"x\.ngram is damaged .*{words}.* build it again"):
         NgramIndex.open(path)
     assert words in NgramIndex.problems(path)[0]

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from crafted_index import write_container
 from errtax.lm.errors import BadInput, ErrtaxError, UsageError
 from errtax.lm.files import map_bytes, release, replacing, require_input, sha256_of_file, write_text
-from errtax.lm.ngram.container import read_container, write_container
+from errtax.lm.ngram.container import read_container
 
 
 def test_a_finished_block_leaves_the_file_and_nothing_else(tmp_path: Path) -> None:
@@ -96,7 +97,7 @@ def test_a_container_gives_back_what_was_put_in(tmp_path: Path) -> None:
         "b": np.empty(0),
         "c": np.zeros(3, np.dtype([("x", "<u4"), ("y", "u1")])),
     }
-    write_container(path, {"schema": "é"}, arrays, force=False)
+    write_container(path, {"schema": "é"}, arrays)
     header, found = read_container(path, "a container")
     assert header["schema"] == "é"
     for name, array in arrays.items():

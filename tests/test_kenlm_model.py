@@ -14,14 +14,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from arpa_models import Model, models, score_lines, write_model
+from arpa_models import Model, models, score_all, score_lines, write_model
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import sha256_of_file
 from errtax.lm.ngram.arpa import ArpaModel
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.kenlm_model import KenlmModel, load_model
 from errtax.lm.ngram.kenlm_tools import MANIFEST, build_kenlm, find_tools, kenlm_problems, read_manifest
-from errtax.lm.ngram.model import NgramModel, score_all
+from errtax.lm.ngram.model import NgramModel
 from errtax.lm.text import Sentences, Text, Unit, text_of_bytes
 from golden.make import TEXTS as GOLDENS
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from arpa_models import score_all
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.ngram.arpa import ArpaModel
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.kenlm_model import KenlmModel
 from errtax.lm.ngram.kenlm_tools import build_kenlm, find_tools
-from errtax.lm.ngram.model import score_all
 from errtax.lm.ngram.open_model import ModelKind, kind_of, open_model
 from errtax.lm.text import Sentences, Unit, text_of_bytes
 

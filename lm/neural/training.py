@@ -37,7 +37,6 @@ class Status:
     steps: int
     loss: float  # nats per symbol, mean of this epoch so far
     symbols_per_second: float
-    seconds_left: float  # of all epochs, as if none were saved by early stopping
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,6 @@ def _train_epoch(
     trained = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: tuple[Tensor, ...] | None = None
     total, symbols, start = torch.zeros((), dtype=torch.float64), 0, time.perf_counter()
-    n_targets = text.streams.rows.shape[0] * (text.streams.n_columns - 1)
     for step, (window, targets) in enumerate(text, 1):
         logits, state = model(window, state)
         state = tuple(part.detach() for part in state)
@@ -183,8 +181,7 @@ def _train_epoch(
         total += loss.detach().cpu() * targets.numel()
         symbols += targets.numel()
         rate = symbols / (time.perf_counter() - start)
-        left = n_targets * (recipe.epochs - epoch + 1) - symbols
-        watch.on_step(Status(epoch, recipe.epochs, step, text.steps, float(total) / symbols, rate, left / rate))
+        watch.on_step(Status(epoch, recipe.epochs, step, text.steps, float(total) / symbols, rate))
     return float(total) / symbols
 
 

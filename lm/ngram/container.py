@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
-from errtax.lm.files import replacing, require_input
+from errtax.lm.files import require_input
 from errtax.lm.kernels import parallel_map
 
 MAGIC = b"errtax\x00\x02"
@@ -104,15 +104,6 @@ def _dtype(extent: _Extent) -> np.dtype[Any]:
 
 def _n_bytes(extent: _Extent) -> int:
     return extent.length * _dtype(extent).itemsize
-
-
-def write_container(path: Path, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], force: bool) -> None:
-    """Write `header` and one-dimensional `arrays` to one file, all or nothing."""
-    with replacing(path, force) as temporary, temporary.open("wb") as file:
-        writer = ContainerWriter(file)
-        for name, array in arrays.items():
-            writer.write(name, array)
-        writer.finish(header)
 
 
 def read_container(path: Path, kind: str, verify: bool | None = None) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

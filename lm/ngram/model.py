@@ -1,7 +1,7 @@
 """What scoring and the oracles need of an n-gram model, whichever engine made it."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,9 +57,3 @@ def require_unit(model: NgramModel, unit: Unit, name: str) -> None:
             f"{name} is in units of {unit}, the model in units of {model.unit}; "
             f"build one with errtax build-ngram --unit {unit}."
         )
-
-
-def score_all(model: NgramModel, codes: Codes) -> NDArray[np.float32]:
-    """`logp[i, n - 1]` of all positions at once; shape (len(codes), order)."""
-    blocks: list[Any] = list(model.score_blocks(codes))
-    return np.concatenate(blocks or [np.empty((0, model.order), np.float32)])
