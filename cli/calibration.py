@@ -26,7 +26,7 @@ def command(peel: Path, figure: Path | None, force: bool) -> None:
     from errtax.taxonomy.peel_file import PeelFile
 
     outputs = Outputs(force, figures=[figure])
-    found = calibration(PeelFile(peel).blocks())
-    outputs.figure(figure, calibration_figure, found)
-    document = {**found.to_json(), "written": outputs.written}
-    emit(document, calibration_table(found), found.signature, *outputs.written)
+    result = calibration(PeelFile(peel).blocks())
+    outputs.figure(figure, calibration_figure, result)
+    document = {**result.to_json(), "written": outputs.written}
+    emit(document, calibration_table(result), result.signature, *outputs.written)

@@ -33,5 +33,5 @@ COMMANDS = {
 
 def load_command(name: str) -> click.Command:
     """The command of this name, one of `COMMANDS`."""
-    found: click.Command = import_module(f"errtax.cli.{name.replace('-', '_')}").command
-    return found
+    command: click.Command = import_module(f"errtax.cli.{name.replace('-', '_')}").command
+    return command

@@ -21,10 +21,10 @@ def _completing(names: Callable[[click.Context], Iterable[str]]) -> Complete:
     @wraps(names)
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         try:
-            found = list(names(ctx))
+            offered = list(names(ctx))
         except Exception:  # a message between two keys helps nobody
             return []
-        return [CompletionItem(_quoted(name)) for name in found if name.startswith(incomplete)]
+        return [CompletionItem(_quoted(name)) for name in offered if name.startswith(incomplete)]
 
     return complete
 
@@ -35,8 +35,8 @@ def listed(complete: Complete) -> Complete:
     def complete_last(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         before, comma, last = incomplete.rpartition(",")
         given = before.split(",")
-        found = [item.value for item in complete(ctx, param, last)]
-        return [CompletionItem(f"{before}{comma}{value}") for value in found if value not in given]
+        offered = [item.value for item in complete(ctx, param, last)]
+        return [CompletionItem(f"{before}{comma}{value}") for value in offered if value not in given]
 
     return complete_last
 

@@ -89,14 +89,14 @@ def _read_configuration() -> tuple[str, dict[str, Any]]:
     if not shared.is_file():
         return "", {}
     try:
-        found: Any = tomllib.loads(shared.read_text(encoding="utf-8"))
+        table: Any = tomllib.loads(shared.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
         return "", {}  # somebody else's file: not ours to complain of
     for key in ("tool", "errtax"):
-        found = found.get(key, {})
-        if not isinstance(found, dict):
-            raise UsageError(f"{shared}: {key} is {_shown(found)}; a table [tool.errtax] is needed.")
-    return shared.name, found
+        table = table.get(key, {})
+        if not isinstance(table, dict):
+            raise UsageError(f"{shared}: {key} is {_shown(table)}; a table [tool.errtax] is needed.")
+    return shared.name, table
 
 
 def _all_option_names() -> set[str]:

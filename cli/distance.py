@@ -59,9 +59,9 @@ def command(
 
     outputs = Outputs(force, [output], [figure])
     settings = DistanceSettings(tuple(map(Pair.parse, pair)), edges or PAPER_EDGES, Skip(skip), streams)
-    found = measure_distances(read_predictors(sources_of(given_logs(logs, preds), ngram, orders)), settings)
-    notice(found.why)
-    outputs.file(output, write_distances, found)
-    outputs.figure(figure, distance_figure, found)
-    tables = [part for each in found.pairs for part in (distance_table(each), "")]
-    emit({**found.to_json(), "written": outputs.written}, *tables, found.signature, *outputs.written)
+    distances = measure_distances(read_predictors(sources_of(given_logs(logs, preds), ngram, orders)), settings)
+    notice(distances.why)
+    outputs.file(output, write_distances, distances)
+    outputs.figure(figure, distance_figure, distances)
+    tables = [part for each in distances.pairs for part in (distance_table(each), "")]
+    emit({**distances.to_json(), "written": outputs.written}, *tables, distances.signature, *outputs.written)

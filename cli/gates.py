@@ -42,8 +42,8 @@ def command(
     table, picture = output or Path(f"{name}.gates.parquet"), figure or Path(f"{name}.gates.png")
     outputs = Outputs(force, [table], [picture])
     with progress("reading") as update:
-        found = measure_saturation(run, text, Thresholds(left, right), device, double, update)
-    outputs.file(table, write_saturation, found)
-    outputs.figure(picture, saturation_figure, found)
-    document = {**to_json(found, top), "written": outputs.written}
-    emit(document, saturation_table(found, top), found.signature, *outputs.written)
+        saturation = measure_saturation(run, text, Thresholds(left, right), device, double, update)
+    outputs.file(table, write_saturation, saturation)
+    outputs.figure(picture, saturation_figure, saturation)
+    document = {**to_json(saturation, top), "written": outputs.written}
+    emit(document, saturation_table(saturation, top), saturation.signature, *outputs.written)

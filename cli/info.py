@@ -18,5 +18,5 @@ def command(compile_all: bool) -> None:
         notice(f"All kernels are compiled; it took {seconds:.1f} s.")
     from errtax.lm.installation import installation
 
-    found = installation()
-    emit(found.to_json(), *found.lines)
+    installed = installation()
+    emit(installed.to_json(), *installed.lines)

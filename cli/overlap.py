@@ -54,8 +54,8 @@ def command(
     outputs, rule = Outputs(force, [output], [figure]), Criterion.parse(criterion)
     sources = sources_of(preds, ngram, orders)
     require_members(len(preds), len(sources.orders), rule)
-    found = overlap(read_predictors(sources), rule, min_count)
-    outputs.file(output, write_overlap, found)
-    outputs.figure(figure, overlap_figure, found)
-    document = {**found.to_json(), "written": outputs.written}
-    emit(document, error_overlap_table(found), advantages_table(found), found.signature, *outputs.written)
+    result = overlap(read_predictors(sources), rule, min_count)
+    outputs.file(output, write_overlap, result)
+    outputs.figure(figure, overlap_figure, result)
+    document = {**result.to_json(), "written": outputs.written}
+    emit(document, error_overlap_table(result), advantages_table(result), result.signature, *outputs.written)

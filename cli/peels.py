@@ -66,7 +66,7 @@ def emit_peel(peel: "Peel", output: Path | None, slices: bool | None) -> None:
     from errtax.taxonomy.statistics import statistics
     from errtax.taxonomy.summary import summarise
 
-    summary, found = summarise(peel), statistics([peel])
+    summary, shares = summarise(peel), statistics([peel])
     written = [] if output is None else [str(output)]
-    document = {**summary.to_json(), "statistics": found.to_json(), "peel": output and str(output)}
-    emit(document, summary_table(summary, found).folded(slices), peel.signature, *written)
+    document = {**summary.to_json(), "statistics": shares.to_json(), "peel": output and str(output)}
+    emit(document, summary_table(summary, shares).folded(slices), peel.signature, *written)

@@ -28,8 +28,10 @@ def command(peel: Path, output: Path | None, force: bool, slices: bool | None, *
     from errtax.taxonomy.repeel import repeel
 
     outputs = Outputs(force, [output])
-    found = read_peel(peel)
-    asked = {**given, "layers": given["layers"] or found.settings.layers}
-    again = repeel(found, settings_of(asked, found.settings, layers_and_oracles(asked, custom=found.settings.custom)))
+    original = read_peel(peel)
+    asked = {**given, "layers": given["layers"] or original.settings.layers}
+    again = repeel(
+        original, settings_of(asked, original.settings, layers_and_oracles(asked, custom=original.settings.custom))
+    )
     outputs.file(output, write_peel, again)
     emit_peel(again, output, slices)

@@ -42,8 +42,8 @@ def command(peel: Path, layer: str | None, slice: str | None, worst: int, width:
     from errtax.taxonomy.peel_file import read_peel
 
     table = read_peel(peel)
-    found = [excerpt(table, int(row), width) for row in worst_rows(table, worst, layer, slice)]
+    excerpts = [excerpt(table, int(row), width) for row in worst_rows(table, worst, layer, slice)]
     emit(
-        {"schema": "errtax.show/1", "errors": [asdict(item) for item in found]},
-        excerpt_table(found) if found else "No such errors.",
+        {"schema": "errtax.show/1", "errors": [asdict(item) for item in excerpts]},
+        excerpt_table(excerpts) if excerpts else "No such errors.",
     )

@@ -48,10 +48,15 @@ def command(spec: Path | None, output: Path, jobs: int, **given: Any) -> None:
     notice(f"Runs in {output}: {len(wanted.names)}, {jobs} at a time.")
     with progress("sweep") as update:
         failures = run_sweep(wanted, output, jobs, _report(update))
-    found = read_results(wanted, output, failures)
-    if found.results:
-        paths = [str(path) for path in write_sweep(output, found)]
-        emit({**to_json(found), "failures": failures, "written": paths}, sweep_table(found), found.signature, *paths)
+    results = read_results(wanted, output, failures)
+    if results.results:
+        paths = [str(path) for path in write_sweep(output, results)]
+        emit(
+            {**to_json(results), "failures": failures, "written": paths},
+            sweep_table(results),
+            results.signature,
+            *paths,
+        )
     _refuse_failures(failures, len(wanted.names))
 
 

@@ -40,7 +40,7 @@ def command(
 
     require_each_once(peels)
     outputs, said = Outputs(force, figures=[figure]), identities(len(peels), model, parameters, step)
-    found = trend([each.of(read_peel(path)) for each, path in zip(said, peels, strict=True)], by)
-    outputs.figure(figure, trend_figure, found)
-    document = {**found.to_json(), "written": outputs.written}
-    emit(document, trend_table(found), found.signature, *outputs.written)
+    result = trend([each.of(read_peel(path)) for each, path in zip(said, peels, strict=True)], by)
+    outputs.figure(figure, trend_figure, result)
+    document = {**result.to_json(), "written": outputs.written}
+    emit(document, trend_table(result), result.signature, *outputs.written)

@@ -41,7 +41,7 @@ class Range(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
         """The integers of all parts."""
         if isinstance(value, tuple):
             return value
-        found: set[int] = set()
+        numbers: set[int] = set()
         parts = value if isinstance(value, list) else str(value).split(",")  # a list: from a configuration file
         try:
             for part in map(str, parts):
@@ -49,10 +49,10 @@ class Range(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic
                 span = range(int(low), int(high if dash else low) + 1)
                 if not 0 < len(span) <= _LONGEST:
                     raise ValueError(part)
-                found.update(span)
+                numbers.update(span)
         except (ValueError, OverflowError):
             self.fail(f"{value!r} is not a range such as 1-20 or a list such as 2,5,10.", param, ctx)
-        return tuple(sorted(found))
+        return tuple(sorted(numbers))
 
 
 class Memory(click.ParamType):  # type: ignore[type-arg,unused-ignore]
@@ -64,10 +64,10 @@ class Memory(click.ParamType):  # type: ignore[type-arg,unused-ignore]
         """Bytes; K, M, G and T are powers of 1000, with an i (4GiB) of 1024."""
         if isinstance(value, int):
             return value
-        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", str(value).strip(), re.IGNORECASE)
-        if found is None or float(found[1]) == 0:
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?", str(value).strip(), re.IGNORECASE)
+        if match is None or float(match[1]) == 0:
             self.fail(f"{value!r} is not an amount of memory such as 4G or 500M.", param, ctx)
-        return int(float(found[1]) * (1024 if found[3] else 1000) ** " KMGT".index(found[2].upper() or " "))
+        return int(float(match[1]) * (1024 if match[3] else 1000) ** " KMGT".index(match[2].upper() or " "))
 
 
 class Repeated(click.Option):

@@ -10,15 +10,15 @@ from errtax.reports.wording import wrap_signature
 from errtax.taxonomy.calibration import Calibration
 
 
-def calibration_figure(found: Calibration) -> Figure:
+def calibration_figure(calibration: Calibration) -> Figure:
     """One panel per class: share of right first-ranked symbols by confidence; grey columns are numbers of positions."""
-    columns = min(len(found.classes), 4)
-    rows = -(-len(found.classes) // columns)
+    columns = min(len(calibration.classes), 4)
+    rows = -(-len(calibration.classes) // columns)
     height = 2.9 * rows + 1.4
     figure = new_figure(3.1 * columns + 0.5, height)
     margins = {"left": 0.07, "right": 0.985, "top": 1 - 0.8 / height, "bottom": 0.85 / height}
     grid = figure.add_gridspec(rows, columns, wspace=0.22, hspace=0.45, **margins)
-    for k, each in enumerate(found.classes):
+    for k, each in enumerate(calibration.classes):
         axes = figure.add_subplot(grid[k // columns, k % columns])
         colour = "#222222" if each.name == "all" else COLOURS[each.name]
         shown = [part for part in each.bins if part.n]
@@ -41,16 +41,17 @@ def calibration_figure(found: Calibration) -> Figure:
         axes.text(0.04, 0.96, said, transform=axes.transAxes, va="top", size=7.5)
         if k == 0:
             axes.legend(frameon=False, fontsize=7, loc="lower right")
-    figure.suptitle(f"Calibration of {found.model}", size=12, weight="bold")
-    figure.text(0.5, 0.012, wrap_signature(found.signature, 150), ha="center", size=5.5, color="#555555")
+    figure.suptitle(f"Calibration of {calibration.model}", size=12, weight="bold")
+    figure.text(0.5, 0.012, wrap_signature(calibration.signature, 150), ha="center", size=5.5, color="#555555")
     return figure
 
 
-def calibration_table(found: Calibration) -> Table:
+def calibration_table(calibration: Calibration) -> Table:
     """One row per class of positions; 95 % intervals in brackets."""
     heads = {"confidence": "confidence", "accuracy": "right", "error": "calibration error"}
     shares = (Column(head, percent, names=(name, f"{name}_low", f"{name}_high")) for name, head in heads.items())
     rows = (
-        Row(each.title, (each.n, each.confidence, each.accuracy, each.error), name=each.name) for each in found.classes
+        Row(each.title, (each.n, each.confidence, each.accuracy, each.error), name=each.name)
+        for each in calibration.classes
     )
-    return Table(found.model, "positions", (Column("n", count, names=("n",)), *shares), tuple(rows))
+    return Table(calibration.model, "positions", (Column("n", count, names=("n",)), *shares), tuple(rows))

@@ -14,16 +14,16 @@ MARKDOWN_START = "<!-- errtax report -->"
 
 def report_markdown(results: Results) -> str:
     """The finding, and a table of the layers, of each model; and what each saves against the first."""
-    summaries, found = results.summaries, results.statistics
+    summaries, statistics = results.summaries, results.statistics
     lines = [MARKDOWN_START, f"## {plain(' · '.join(headline(summary) for summary in summaries))}", ""]
     lines += [f"{plain(text)}\n" for text in [" ".join(findings(each)) for each in summaries]]
-    for each in found:
-        lines += [f"### {plain(each.model)}", ""] if len(found) > 1 else []
+    for each in statistics:
+        lines += [f"### {plain(each.model)}", ""] if len(statistics) > 1 else []
         lines += markdown_table(statistics_table(each).depths(Depth.LAYER))
     for comparison in results.comparisons:
         rows = comparison_table(comparison).depths(Depth.LAYER, Depth.TOTAL)
         lines += [f"### {plain(comparison.finding())}", "", *markdown_table(rows)]
-    return "\n".join([*lines, *(f"`{visible(each.signature).replace('`', '')}`\n" for each in found)])
+    return "\n".join([*lines, *(f"`{visible(each.signature).replace('`', '')}`\n" for each in statistics)])
 
 
 def plain(text: str) -> str:

@@ -257,9 +257,9 @@ class PeelView:
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the finding, the pie, the table, the signature."""
-        found = escape(" ".join(findings(self.summary)))
+        finding = escape(" ".join(findings(self.summary)))
         signature = f'<p style="font-size:75%">{escape(visible(self.signature))}</p>'
-        return f"<p>{found}</p>{self.plot.pie().svg}{summary_html(self.summary)}{signature}"
+        return f"<p>{finding}</p>{self.plot.pie().svg}{summary_html(self.summary)}{signature}"
 
 
 @dataclass(frozen=True, eq=False)

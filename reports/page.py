@@ -96,11 +96,11 @@ def comparison_page(comparisons: Sequence[Comparison], settings: Settings) -> st
 
 
 def _head(results: Results) -> list[str]:
-    summaries, found, comparisons = results.summaries, results.statistics, results.comparisons
+    summaries, statistics, comparisons = results.summaries, results.statistics, results.comparisons
     title = " · ".join(headline(summary) for summary in summaries)
     said = [" ".join(findings(summary)) for summary in summaries] + [each.finding() for each in comparisons]
     rates = "; ".join(
-        f"{each.model}: error rate {percent(each.error_rate)} of {each.positions:,} symbols" for each in found
+        f"{each.model}: error rate {percent(each.error_rate)} of {each.positions:,} symbols" for each in statistics
     )
     sections = [
         f'<a href="#{name}">{title}</a>'
@@ -114,7 +114,7 @@ def _head(results: Results) -> list[str]:
             ("definitions", "Definitions"),
         )
     ]
-    warnings = dict.fromkeys(each.warning for each in found if each.warning)
+    warnings = dict.fromkeys(each.warning for each in statistics if each.warning)
     return [
         f"<h1>{escape(title)}</h1>",
         *(f'<p class="lead">{escape(text)}</p>' for text in said),

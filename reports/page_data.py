@@ -110,8 +110,8 @@ def _evidence(peel: Peel, view: TextView) -> dict[str, NDArray[Any]]:
     evidence, columns = peel.evidence, {}
     starts = _word_starts(evidence, view)
     inside = evidence.word_offset >= 0
-    found = np.searchsorted(np.arange(len(view))[view.rows], view.words.start)
-    if not np.array_equal(starts, found) or not np.array_equal(inside, (view.word_of >= 0)[view.rows]):
+    begins = np.searchsorted(np.arange(len(view))[view.rows], view.words.start)
+    if not np.array_equal(starts, begins) or not np.array_equal(inside, (view.word_of >= 0)[view.rows]):
         columns["words"] = np.where(inside, 2, 0).astype(np.uint8)  # other words than the script would find
         columns["words"][starts] = 1
     p = np.exp(peel.log.logprobs, where=peel.predicted, out=np.zeros(len(peel.log)))
@@ -164,9 +164,9 @@ def _guesses(peel: Peel, rows: NDArray[np.bool_]) -> tuple[NDArray[Any], list[in
     codes = np.asarray(peel.log.argmax_codes)
     wrong = (codes != peel.log.codes) & peel.predicted
     known, place = np.unique(codes[wrong], return_inverse=True)
-    found = np.zeros(len(codes), np.uint8 if len(known) < 255 else np.uint16 if len(known) < 65535 else np.uint32)
-    found[wrong] = 1 + place
-    return found[rows], known.tolist()
+    places = np.zeros(len(codes), np.uint8 if len(known) < 255 else np.uint16 if len(known) < 65535 else np.uint32)
+    places[wrong] = 1 + place
+    return places[rows], known.tolist()
 
 
 def _contradicts_itself(peel: Peel, values: NDArray[np.float64]) -> bool:

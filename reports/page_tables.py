@@ -65,15 +65,15 @@ def html_table(record: Table) -> str:
     return wide_table((record.label, *(column.head for column in record.columns)), rows)
 
 
-def statistics_html(found: Statistics, named: bool) -> str:
+def statistics_html(statistics: Statistics, named: bool) -> str:
     """Layers and slices of one model with intervals and order-free shares, under its name if it is `named`."""
-    heading = f"<h3>{escape(found.model)}</h3>" if named else ""
+    heading = f"<h3>{escape(statistics.model)}</h3>" if named else ""
     note = (
         "<p>In brackets: 95 % intervals. Fair share: each error divided among the layers that claim it. Any order: the "
         "least and the most that the layer takes in any order of layers. Excess: bits above the one that a right "
         "symbol may cost. Recoverable: bits that the n-gram model would have saved.</p>"
     )
-    return heading + html_table(statistics_table(found)) + note
+    return heading + html_table(statistics_table(statistics)) + note
 
 
 def summary_html(summary: Summary) -> str:
@@ -98,25 +98,25 @@ def comparison_section(comparisons: Sequence[Comparison]) -> list[str]:
     ]
 
 
-def overlaps_section(found: Statistics, whole: bool) -> list[str]:
+def overlaps_section(statistics: Statistics, whole: bool) -> list[str]:
     """Which layers claim the same errors; with the text `whole` in the page, its script keeps the table current."""
-    both = found.explained_by_both()
-    titles = {layer.name: layer.title for layer in found.layers}
+    both = statistics.explained_by_both()
+    titles = {layer.name: layer.title for layer in statistics.layers}
     rows = []
-    for names, count in list(found.overlaps.items())[:20]:
+    for names, count in list(statistics.overlaps.items())[:20]:
         dots = "".join(f'<td class="dot">{"●" if name in names else "·"}</td>' for name in both)
         label = escape(" + ".join(titles[name] for name in names) or "none of them")
-        share = f"<td>{100 * count / max(found.errors, 1):.2f} %</td>"
+        share = f"<td>{100 * count / max(statistics.errors, 1):.2f} %</td>"
         rows.append(f'<tr><th scope="row" class="t">{label}</th>{dots}<td>{count:,}</td>{share}<td></td></tr>')
     heads = "".join(f'<th scope="col" class="dot">{LETTERS[name]}</th>' for name in both)
     numbers = '<th scope="col">errors</th><th scope="col">share</th><td></td>'
     head = f'<tr><th scope="col" class="t">claimed by exactly</th>{heads}{numbers}</tr>'
     follows = " It follows the controls above." if whole else ""
     return [
-        f'<h2 id="overlaps">Overlaps</h2><p>How many errors of {escape(found.model)} exactly these layers claim; boost '
-        f"takes what is left, so it is left out.{follows}</p>",
+        f'<h2 id="overlaps">Overlaps</h2><p>How many errors of {escape(statistics.model)} exactly these layers claim; '
+        f"boost takes what remains, so it is left out.{follows}</p>",
         f'<div class="scroll"><table id="overlap-table"><thead>{head}</thead>',
         f"<tbody>{''.join(rows)}</tbody></table></div>",
         "<h3>Share of a layer's claims that each other layer claims, too</h3>",
-        html_table(claims_table(found)),
+        html_table(claims_table(statistics)),
     ]

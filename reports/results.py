@@ -36,9 +36,9 @@ class Results:
 
     def figures(self) -> dict[str, Figure]:
         """The pictures by name: `pie`, `bars`, and where there is such a thing `difference` and `trend`."""
-        found = {"pie": pie_figure(self.summaries), "bars": bars_figure(self.summaries)}
-        found |= {"difference": difference_figure(self.comparisons)} if self.comparisons else {}
-        return found | ({"trend": trend_figure(self.trend)} if self.trend else {})
+        figures = {"pie": pie_figure(self.summaries), "bars": bars_figure(self.summaries)}
+        figures |= {"difference": difference_figure(self.comparisons)} if self.comparisons else {}
+        return figures | ({"trend": trend_figure(self.trend)} if self.trend else {})
 
     def machine(self) -> dict[str, Any]:
         """The document for programs."""

@@ -104,10 +104,10 @@ class Table:
 
     def folded(self, slices: bool | None) -> "Table":
         """The same for the eye: no slices that count nothing, and ladders folded; with `slices` all, or none."""
-        found = [row for row in self.rows if row.depth is not Depth.SLICE or (slices is not False and not row.empty)]
+        shown = [row for row in self.rows if row.depth is not Depth.SLICE or (slices is not False and not row.empty)]
         size = {name: sum(row.layer == name and row.depth is Depth.SLICE for row in self.rows) for name in self._layers}
         ladders = {name for name, n in size.items() if n > LADDER} if slices is None else set()
-        kept = tuple(row for row in found if row.depth is not Depth.SLICE or row.layer not in ladders)
+        kept = tuple(row for row in shown if row.depth is not Depth.SLICE or row.layer not in ladders)
         titles = [row.label for row in kept if row.depth is Depth.LAYER and row.layer in ladders]
         said = (f"Folded: the slices of {', '.join(titles)}; --slices shows them.",) if titles else ()
         return replace(self, rows=kept, notes=(*self.notes, *said))

@@ -29,11 +29,11 @@ def _tree(
     return rows
 
 
-def summary_table(summary: Summary, found: Statistics | None = None) -> Table:
+def summary_table(summary: Summary, statistics: Statistics | None = None) -> Table:
     """Layers and slices of one model; with statistics also the intervals of the shares, and fair shares."""
-    known = {} if found is None else {layer.name: layer for layer in found.layers}
+    known = {} if statistics is None else {layer.name: layer for layer in statistics.layers}
     columns = [Column("errors", count), Column("share", share), Column("bits/symbol", bits, rank=1)]
-    more = (Column("95 %", percent_ends), Column("fair share", percent_value, rank=1)) if found else ()
+    more = (Column("95 %", percent_ends), Column("fair share", percent_value, rank=1)) if statistics else ()
 
     def cells(part: LayerSummary | SliceSummary, layer: LayerSummary | None) -> tuple[Any, ...]:
         numbers = known[layer.name] if layer and known else None
@@ -53,7 +53,7 @@ def summary_table(summary: Summary, found: Statistics | None = None) -> Table:
     )
 
 
-def statistics_table(found: Statistics) -> Table:
+def statistics_table(statistics: Statistics) -> Table:
     """One row per layer and slice: errors, share, its order-free twins, bits; 95 % intervals in brackets."""
     columns = (
         Column("errors", count, names=("errors",)),
@@ -71,15 +71,16 @@ def statistics_table(found: Statistics) -> Table:
         recoverable = part.recoverable and part.recoverable.value
         return (int(part.count.value), part.share, fair, reach, part.bits, part.excess.value, recoverable)
 
-    title = f"{found.model}: {percent(found.error_rate)} errors, {_bits_with_ends(found.bits)} bits per symbol"
-    return Table(title, "layer / slice", columns, tuple(_tree(found.layers, lambda layer: layer.title, cells)))
+    rate, spent = percent(statistics.error_rate), _bits_with_ends(statistics.bits)
+    title = f"{statistics.model}: {rate} errors, {spent} bits per symbol"
+    return Table(title, "layer / slice", columns, tuple(_tree(statistics.layers, lambda layer: layer.title, cells)))
 
 
 def _ends(name: str) -> tuple[str, str, str]:
     return name, f"{name}_low", f"{name}_high"
 
 
-def fair_table(found: Statistics) -> Table:
+def fair_table(statistics: Statistics) -> Table:
     """One row per layer that shares the errors: its share and its bits whatever the order of layers."""
     columns = (
         Column("fair share", percent, names=_ends("fair")),
@@ -94,16 +95,16 @@ def fair_table(found: Statistics) -> Table:
             layer.name,
             layer.name,
         )
-        for layer in found.layers
+        for layer in statistics.layers
         if layer.fair and layer.fair_bits and layer.unique and layer.solo
     ]
-    return Table(found.model, "layer", columns, tuple(rows))
+    return Table(statistics.model, "layer", columns, tuple(rows))
 
 
-def claims_table(found: Statistics) -> Table:
+def claims_table(statistics: Statistics) -> Table:
     """Of what the layer of a row explains, the share that each other layer explains, too."""
-    both = found.explained_by_both()
-    titles = {layer.name: layer.title for layer in found.layers}
+    both = statistics.explained_by_both()
+    titles = {layer.name: layer.title for layer in statistics.layers}
     columns = tuple(Column(titles[name], lambda value: f"{100 * value:.1f} %") for name in both)
     rows = [
         Row(titles[a], tuple(None if a == b else value for b, value in row.items()), Depth.PLAIN, a, a)

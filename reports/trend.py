@@ -11,24 +11,24 @@ from errtax.reports.wording import short_number, wrap_signature
 from errtax.taxonomy.trend import Trend
 
 
-def trend_figure(found: Trend) -> Figure:
+def trend_figure(trend: Trend) -> Figure:
     """All errors, and one panel per layer, these on one scale: errors in % of the positions, with 95 % bands."""
-    columns = min(len(found.classes), 4)
-    rows = -(-len(found.classes) // columns)
+    columns = min(len(trend.classes), 4)
+    rows = -(-len(trend.classes) // columns)
     figure = new_figure(3.1 * columns + 0.5, 2.7 * rows + 1.4)
     height = 2.7 * rows + 1.4
     margins = {"left": 0.07, "right": 0.985, "top": 1 - 0.75 / height, "bottom": 0.85 / height}
     grid = figure.add_gridspec(rows, columns, wspace=0.2, hspace=0.42, **margins)
     first = None
-    for k, each in enumerate(found.classes):
+    for k, each in enumerate(trend.classes):
         axes = figure.add_subplot(grid[k // columns, k % columns], sharey=first)
         first = axes if k == 1 else first  # the layers share a scale; all errors have their own
         colour = "#222222" if each.name == "errors" else COLOURS[each.name]
         values = [rate.value for rate in each.rates]
-        axes.plot(found.scale, values, color=colour, marker="o", ms=4)
+        axes.plot(trend.scale, values, color=colour, marker="o", ms=4)
         if all(rate.low is not None for rate in each.rates):
             low, high = ([getattr(rate, end) for rate in each.rates] for end in ("low", "high"))
-            axes.fill_between(found.scale, low, high, color=colour, alpha=0.25, lw=0)
+            axes.fill_between(trend.scale, low, high, color=colour, alpha=0.25, lw=0)
         axes.set_xscale("log")
         for ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
             ticks(FuncFormatter(short_number))
@@ -40,28 +40,28 @@ def trend_figure(found: Trend) -> Figure:
             color=colour,
             weight="bold",
         )
-        axes.set_xlabel(f"{found.by} (log scale)", size=8)
+        axes.set_xlabel(f"{trend.by} (log scale)", size=8)
         if k % columns == 0:
             axes.set_ylabel("errors, % of positions", size=8)
     if first is not None:
         first.set_ylim(bottom=0)
     figure.axes[0].set_ylim(bottom=0)
-    title = f"Errors by class along {found.by}, {len(found.models)} models, n = {found.positions:,} positions"
+    title = f"Errors by class along {trend.by}, {len(trend.models)} models, n = {trend.positions:,} positions"
     figure.suptitle(title, size=12, weight="bold")
-    figure.text(0.5, 0.012, wrap_signature(found.signature, 150), ha="center", size=5.5, color="#555555")
+    figure.text(0.5, 0.012, wrap_signature(trend.signature, 150), ha="center", size=5.5, color="#555555")
     return figure
 
 
 _SLOPE = ("slope", "slope_low", "slope_high")
 
 
-def trend_table(found: Trend) -> Table:
+def trend_table(trend: Trend) -> Table:
     """One row per class: its rate in each model, and the slope with its interval."""
     slope = Column("for 10 times as many [95 %]", lambda interval: with_ends(interval, "+.3f"), names=_SLOPE)
     models = tuple(
         Column(f"{model} {x:,.0f}", lambda rate: f"{rate.value:.2f}", names=(model,))
-        for model, x in zip(found.models, found.scale, strict=True)
+        for model, x in zip(trend.models, trend.scale, strict=True)
     )
-    rows = (Row(each.title, (each.slope, *each.rates), name=each.name) for each in found.classes)
-    title = f"errors in % of {found.positions:,} positions, by {found.by}"
+    rows = (Row(each.title, (each.slope, *each.rates), name=each.name) for each in trend.classes)
+    title = f"errors in % of {trend.positions:,} positions, by {trend.by}"
     return Table(title, "class", (slope, *models), tuple(rows))

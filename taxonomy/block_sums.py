@@ -83,8 +83,8 @@ class _Cells(NamedTuple):
 
 def _sum_by(numbers: NDArray[np.int64], columns: dict[Quantity, _Cells]) -> Floats:
     size = int(numbers[-1]) + 1 if len(numbers) else 0
-    found = [np.bincount(numbers[cells.rows], cells.values, minlength=size) for cells in columns.values()]
-    return np.stack(found, axis=1) if found else np.zeros((size, 0))
+    sums = [np.bincount(numbers[cells.rows], cells.values, minlength=size) for cells in columns.values()]
+    return np.stack(sums, axis=1) if sums else np.zeros((size, 0))
 
 
 def _columns(peel: Peel) -> dict[Quantity, _Cells]:

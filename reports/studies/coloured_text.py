@@ -72,14 +72,14 @@ def glyphs(codes: Codes, unit: Unit) -> list[tuple[str, int]]:
     >>> glyphs(np.frombuffer("né\\t\\x00\\u202e".encode() + b"\\xff", np.uint8), Unit.BYTE)
     [('n', 0), ('é', 2), ('→     ', 3), ('‹U+0000›', 4), ('‹U+202E›', 7), ('‹FF›', 8)]
     """
-    found, last, column = [], -1, 0
+    shown, last, column = [], -1, 0
     for character in bytes_of(codes, unit).decode("utf-8", "surrogateescape"):
         invalid = 0xDC80 <= ord(character) <= 0xDCFF
         last += 1 if unit is Unit.CHAR or invalid else len(character.encode())
         glyph = _glyph(character, column)
         column = 0 if character == "\n" else column + len(glyph)
-        found.append((glyph, last))
-    return found
+        shown.append((glyph, last))
+    return shown
 
 
 def _glyph(character: str, column: int) -> str:

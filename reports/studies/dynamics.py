@@ -23,8 +23,8 @@ _MARKERS = "osD^vP*Xp"
 
 def dynamics_figure(dynamics: Dynamics) -> Figure:
     """Divergence from each reference, difference of the losses, and the classes of errors, against training steps."""
-    found = dynamics.divergences
-    kinds = found.kinds
+    divergences = dynamics.divergences
+    kinds = divergences.kinds
     width = 5.4 * (len(kinds) + 1)
     figure = new_figure(width, 8.4)
     margins = {"left": 0.75 / width, "right": 1 - 0.15 / width, "top": 0.9, "bottom": 0.12}
@@ -34,7 +34,7 @@ def dynamics_figure(dynamics: Dynamics) -> Figure:
         _difference(figure.add_subplot(grid[1, column]), dynamics, kind)
     _classes(figure.add_subplot(grid[0, len(kinds)]), dynamics, shares=False)
     _classes(figure.add_subplot(grid[1, len(kinds)]), dynamics, shares=True)
-    title = f"{found.run.config.name} in the course of its training, n = {found.positions:,} positions"
+    title = f"{divergences.run.config.name} in the course of its training, n = {divergences.positions:,} positions"
     figure.suptitle(title, size=13, weight="bold")
     figure.text(0.5, 0.015, wrap_signature(dynamics.signature, 160), ha="center", size=6, color="#555555")
     return figure
@@ -47,12 +47,18 @@ def _chosen(dynamics: Dynamics, kind: str) -> list[int]:
 
 def _lines(axes: Axes, dynamics: Dynamics, kind: str, values: Callable[[int], NDArray[Any]]) -> None:
     """One line per reference: darker and with another mark the longer its context."""
-    found, chosen = dynamics.divergences, _chosen(dynamics, kind)
+    divergences, chosen = dynamics.divergences, _chosen(dynamics, kind)
     colours = mpl.colormaps["viridis"](np.linspace(0.92, 0, max(len(chosen), 2)))
     for k, r in enumerate(chosen):
-        marker = _MARKERS[(found.references[r].context - 1) % len(_MARKERS)]
-        style = {"color": colours[k], "marker": marker, "markersize": 4, "markevery": _marks(found.steps, k), "lw": 1.4}
-        axes.plot(found.steps, values(r), label=found.references[r].name, **style)
+        marker = _MARKERS[(divergences.references[r].context - 1) % len(_MARKERS)]
+        style = {
+            "color": colours[k],
+            "marker": marker,
+            "markersize": 4,
+            "markevery": _marks(divergences.steps, k),
+            "lw": 1.4,
+        }
+        axes.plot(divergences.steps, values(r), label=divergences.references[r].name, **style)
     axes.set_xscale("log")
     axes.set_xlabel("training step (updates of the weights)")
 
@@ -65,8 +71,8 @@ def _marks(steps: list[int], k: int) -> list[int]:
 
 
 def _resemblance(axes: Axes, dynamics: Dynamics, kind: str) -> None:
-    found = dynamics.divergences
-    _lines(axes, dynamics, kind, lambda r: found.divergence[:, r])
+    divergences = dynamics.divergences
+    _lines(axes, dynamics, kind, lambda r: divergences.divergence[:, r])
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     low, high = axes.get_ylim()
@@ -88,8 +94,8 @@ def _minor_label(value: float, _: object) -> str:
 
 
 def _difference(axes: Axes, dynamics: Dynamics, kind: str) -> None:
-    found = dynamics.divergences
-    _lines(axes, dynamics, kind, lambda r: found.losses - found.reference_losses[r])
+    divergences = dynamics.divergences
+    _lines(axes, dynamics, kind, lambda r: divergences.losses - divergences.reference_losses[r])
     axes.axhline(0, color="#444444", lw=0.8)
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.25 * (high - low))
@@ -126,8 +132,8 @@ def _classes(axes: Axes, dynamics: Dynamics, shares: bool) -> None:
 
 def dynamics_table(dynamics: Dynamics) -> Table:
     """One row per checkpoint, at most forty: loss, the nearest references, errors by layer."""
-    found = dynamics.divergences
-    nearest = {kind: found.nearest(kind) for kind in found.kinds}
+    divergences = dynamics.divergences
+    nearest = {kind: divergences.nearest(kind) for kind in divergences.kinds}
     layers = dynamics.summaries[-1].layers
     columns = (
         Column("nats", bits),
@@ -136,10 +142,12 @@ def dynamics_table(dynamics: Dynamics) -> Table:
         *(Column(layer.title, count, rank=1) for layer in layers),
     )
     rows = []
-    for c in sorted(set(np.linspace(0, len(found.steps) - 1, min(len(found.steps), 40)).round().astype(int).tolist())):
+    for c in sorted(
+        set(np.linspace(0, len(divergences.steps) - 1, min(len(divergences.steps), 40)).round().astype(int).tolist())
+    ):
         summary = dynamics.summaries[c]
         counts = {layer.name: layer.count for layer in summary.layers}
         like = (references[c].name for references in nearest.values())
-        cells = (found.losses[c], *like, summary.errors, *(counts.get(layer.name, 0) for layer in layers))
-        rows.append(Row(f"{found.steps[c]:,}", cells))
-    return Table(found.run.config.name, "step", columns, tuple(rows))
+        cells = (divergences.losses[c], *like, summary.errors, *(counts.get(layer.name, 0) for layer in layers))
+        rows.append(Row(f"{divergences.steps[c]:,}", cells))
+    return Table(divergences.run.config.name, "step", columns, tuple(rows))

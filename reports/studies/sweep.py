@@ -38,9 +38,9 @@ def _kind(family: str) -> str:
     return next(kind for kind in _KINDS if family.startswith(kind))
 
 
-def classes_figure(found: SweepResults) -> Figure:
+def classes_figure(sweep: SweepResults) -> Figure:
     """Errors of each class against parameters: one panel per layer, one line per kind and depth of model."""
-    results = [result for result in found.results if result.parameters is not None]
+    results = [result for result in sweep.results if result.parameters is not None]
     families = list(dict.fromkeys(result.family for result in results))
     figure = new_figure(13.2, 7.4)
     grid = figure.add_gridspec(2, 4, left=0.055, right=0.99, top=0.88, bottom=0.13, wspace=0.24, hspace=0.34)
@@ -61,7 +61,7 @@ def classes_figure(found: SweepResults) -> Figure:
     figure.suptitle(
         f"Errors of each class by the size of the model, n = {positions:,} positions", size=13, weight="bold"
     )
-    figure.text(0.5, 0.015, wrap_signature(found.signature, 180), ha="center", size=6, color="#555555")
+    figure.text(0.5, 0.015, wrap_signature(sweep.signature, 180), ha="center", size=6, color="#555555")
     return figure
 
 
@@ -86,17 +86,17 @@ def _class_panel(
     axes.set_xlabel("parameters")
 
 
-def agreement_figure(found: SweepResults) -> Figure:
+def agreement_figure(sweep: SweepResults) -> Figure:
     """A map on which models lie near each other whose first-ranked symbols are mostly the same (t-SNE)."""
     figure = new_figure(8.6, 7.2)
     axes = figure.add_axes((0.03, 0.12, 0.94, 0.77))
-    sizes = [result.parameters or 1 for result in found.results]
-    for (x, y), result, size in zip(found.places, found.results, sizes, strict=True):
+    sizes = [result.parameters or 1 for result in sweep.results]
+    for (x, y), result, size in zip(sweep.places, sweep.results, sizes, strict=True):
         colour, marker, _ = _style(result.family)
         area = 30 + 45 * max(np.log10(size) - 4.5, 0) ** 2
         axes.scatter(x, y, s=area, color=colour, marker=marker, alpha=0.75, linewidths=0)
         axes.annotate(result.name, (x, y), xytext=(0, 7), textcoords="offset points", ha="center", size=7)
-    for kind in dict.fromkeys(_kind(result.family) for result in found.results):
+    for kind in dict.fromkeys(_kind(result.family) for result in sweep.results):
         colour, marker = _KINDS[kind]
         axes.scatter([], [], color=colour, marker=marker, label=kind, linewidths=0)
     axes.legend(frameon=False, fontsize=8, loc="best")
@@ -104,23 +104,23 @@ def agreement_figure(found: SweepResults) -> Figure:
     axes.set_yticks([])
     axes.set_xlabel("t-SNE of the share of positions on which the first-ranked symbols differ (axes have no unit)")
     axes.margins(0.08)
-    n = found.results[0].positions if found.results else 0
+    n = sweep.results[0].positions if sweep.results else 0
     figure.suptitle(
         f"Who predicts alike, n = {n:,} positions; the larger the mark, the more parameters", size=11, weight="bold"
     )
-    figure.text(0.5, 0.015, wrap_signature(found.signature, 130), ha="center", size=6, color="#555555")
+    figure.text(0.5, 0.015, wrap_signature(sweep.signature, 130), ha="center", size=6, color="#555555")
     return figure
 
 
-def sweep_table(found: SweepResults) -> Table:
+def sweep_table(sweep: SweepResults) -> Table:
     """One row per run: size, epochs, losses, the paper's loss and the difference."""
     columns = [Column(head, count) for head in ("parameters", "epochs", "best")]
     columns += [Column("validation", bits, rank=1), Column("test ± sd", str)]
-    if any(result.paper is not None for result in found.results):
+    if any(result.paper is not None for result in sweep.results):
         columns += [Column("paper", lambda value: f"{value:.3f}"), Column("difference", lambda value: f"{value:+.4f}")]
     columns.append(Column("errors", share))
     rows = []
-    for result in found.results:
+    for result in sweep.results:
         test = bits(result.test_loss) + ("" if result.deviation is None else f" ± {result.deviation:.4f}")
         paper = (result.paper, result.difference)[: len(columns) - 6]
         cells = (result.parameters, result.epochs, result.best_epoch, result.val_loss, test, *paper)
@@ -128,27 +128,27 @@ def sweep_table(found: SweepResults) -> Table:
     return Table("", "run", tuple(columns), tuple(rows))
 
 
-def write_sweep(folder: Path, found: SweepResults) -> list[Path]:
+def write_sweep(folder: Path, sweep: SweepResults) -> list[Path]:
     """Write what a sweep found into its folder, over what an earlier one wrote: the table twice, and two pictures."""
     written = [folder / name for name in ("results.parquet", "table.md", "classes.png", "agreement.png")]
-    write_results(written[0], found)
-    write_text(written[1], sweep_markdown(found))
-    save_figure(classes_figure(found), written[2])
-    save_figure(agreement_figure(found), written[3])
+    write_results(written[0], sweep)
+    write_text(written[1], sweep_markdown(sweep))
+    save_figure(classes_figure(sweep), written[2])
+    save_figure(agreement_figure(sweep), written[3])
     return written
 
 
-def sweep_markdown(found: SweepResults) -> str:
+def sweep_markdown(sweep: SweepResults) -> str:
     """The paper's Table 1 with ours / the paper's in each cell; baselines in a second table."""
-    cells = {result.name: result for result in found.results}
-    grid = [result for result in found.results if len(result.name.split("-")) == 3]
+    cells = {result.name: result for result in sweep.results}
+    grid = [result for result in sweep.results if len(result.name.split("-")) == 3]
     families = list(dict.fromkeys(result.family for result in grid))
     lines = [f"| budget | {' | '.join(families)} |", f"|---|{'---|' * len(families)}"] if grid else []
     for budget in dict.fromkeys(result.name.split("-")[2] for result in grid):
         row = [_markdown_cell(cells.get(f"{family.lower()}-{budget}")) for family in families]
         lines.append(f"| {budget} | {' | '.join(row)} |")
     for kind in ("nn", "gram"):
-        chosen = [result for result in found.results if result.name.endswith(f"-{kind}")]
+        chosen = [result for result in sweep.results if result.name.endswith(f"-{kind}")]
         if chosen:
             lines += ["", f"| {' | '.join(result.name for result in chosen)} |", f"|{'---|' * len(chosen)}"]
             lines.append(f"| {' | '.join(_markdown_cell(result) for result in chosen)} |")

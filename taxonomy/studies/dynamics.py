@@ -109,28 +109,28 @@ def _log(run: Run, text: Text, logprobs: NDArray[np.float32]) -> PredictionLog:
 
 def to_json(dynamics: Dynamics) -> dict[str, Any]:
     """One document: each checkpoint with its divergences and its error classes."""
-    found = dynamics.divergences
-    nearest = {kind: found.nearest(kind) for kind in found.kinds}
+    divergences = dynamics.divergences
+    nearest = {kind: divergences.nearest(kind) for kind in divergences.kinds}
 
     def by_name(values: NDArray[np.float64]) -> dict[str, float | None]:
         numbers = (value if math.isfinite(value) else None for value in values.tolist())
-        return dict(zip((reference.name for reference in found.references), numbers, strict=True))
+        return dict(zip((reference.name for reference in divergences.references), numbers, strict=True))
 
     rows = [
         {
             "step": step,
-            "loss": float(found.losses[c]),
+            "loss": float(divergences.losses[c]),
             "nearest": {kind: names[c].name for kind, names in nearest.items()},
-            "divergence": by_name(found.divergence[c]),
+            "divergence": by_name(divergences.divergence[c]),
             "errors": dynamics.summaries[c].errors,
             "layers": {layer.name: layer.count for layer in dynamics.summaries[c].layers},
         }
-        for c, step in enumerate(found.steps)
+        for c, step in enumerate(divergences.steps)
     ]
-    head = {"schema": SCHEMA, "signature": dynamics.signature, "model": found.run.config.name}
+    head = {"schema": SCHEMA, "signature": dynamics.signature, "model": divergences.run.config.name}
     return {
         **head,
-        "positions": found.positions,
-        "reference_losses": by_name(found.reference_losses),
+        "positions": divergences.positions,
+        "reference_losses": by_name(divergences.reference_losses),
         "checkpoints": rows,
     }

@@ -60,16 +60,16 @@ def write_dynamics(folder: Path, dynamics: "Dynamics", force: bool = False) -> l
 
 
 def _divergence_batch(dynamics: "Dynamics") -> pa.RecordBatch:
-    found = dynamics.divergences
-    n_steps, references = len(found.steps), found.references
+    divergences = dynamics.divergences
+    n_steps, references = len(divergences.steps), divergences.references
     columns = [
-        arrow_of(np.repeat(np.array(found.steps, np.int64), len(references))),
+        arrow_of(np.repeat(np.array(divergences.steps, np.int64), len(references))),
         arrow_of_names([reference.name for reference in references] * n_steps),
         arrow_of_names([reference.kind for reference in references] * n_steps),
         arrow_of(np.array([reference.context for reference in references] * n_steps, np.int64)),
-        arrow_of(found.divergence.reshape(-1)),
-        arrow_of(np.repeat(found.losses, len(references))),
-        arrow_of(np.tile(found.reference_losses, n_steps)),
+        arrow_of(divergences.divergence.reshape(-1)),
+        arrow_of(np.repeat(divergences.losses, len(references))),
+        arrow_of(np.tile(divergences.reference_losses, n_steps)),
     ]
     return pa.record_batch(columns, schema=DIVERGENCE.arrow())
 

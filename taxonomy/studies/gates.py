@@ -95,28 +95,28 @@ def _sums(gate: torch.Tensor, thresholds: Thresholds) -> torch.Tensor:
     return torch.stack([left.double(), right.double(), gate.double().sum(0)]).cpu()
 
 
-def to_json(found: Saturation, count: int) -> dict[str, Any]:
+def to_json(saturation: Saturation, count: int) -> dict[str, Any]:
     """One document: the most saturated gates, and for each layer and gate how much of it is saturated."""
     return {
         "schema": SCHEMA,
-        "signature": found.signature,
-        "model": found.config.name,
-        "positions": found.n,
+        "signature": saturation.signature,
+        "model": saturation.config.name,
+        "positions": saturation.n,
         "layers": [
             {
                 "layer": k + 1,
                 "gate": name,
-                "left": float(found.left[k, g].mean()),
-                "right": float(found.right[k, g].mean()),
+                "left": float(saturation.left[k, g].mean()),
+                "right": float(saturation.right[k, g].mean()),
             }
-            for k in range(len(found.left))
-            for g, name in enumerate(found.gates)
+            for k in range(len(saturation.left))
+            for g, name in enumerate(saturation.gates)
         ],
-        "most_saturated": [row_of(found, *place) for place in found.most_saturated(count)],
+        "most_saturated": [row_of(saturation, *place) for place in saturation.most_saturated(count)],
     }
 
 
-def row_of(found: Saturation, k: int, g: int, u: int) -> dict[str, Any]:
+def row_of(saturation: Saturation, k: int, g: int, u: int) -> dict[str, Any]:
     """What is known of one gate of one unit; layers and units are counted from 1."""
-    numbers = {name: float(getattr(found, name)[k, g, u]) for name in ("left", "right", "mean")}
-    return {"layer": k + 1, "unit": u + 1, "gate": found.gates[g], **numbers}
+    numbers = {name: float(getattr(saturation, name)[k, g, u]) for name in ("left", "right", "mean")}
+    return {"layer": k + 1, "unit": u + 1, "gate": saturation.gates[g], **numbers}

@@ -25,15 +25,15 @@ GATES = TableSchema(
 )
 
 
-def write_saturation(path: Path, found: "Saturation", force: bool = False) -> None:
+def write_saturation(path: Path, saturation: "Saturation", force: bool = False) -> None:
     """Write one row per gate of a unit (errtax.gates/1)."""
-    layer, gate, unit = (axis.reshape(-1) for axis in np.indices(found.left.shape))
+    layer, gate, unit = (axis.reshape(-1) for axis in np.indices(saturation.left.shape))
     columns = [
         arrow_of(layer + 1),
-        arrow_of_names([found.gates[g] for g in gate.tolist()]),
-        *(arrow_of(values.reshape(-1)) for values in (found.left, found.right, found.mean)),
+        arrow_of_names([saturation.gates[g] for g in gate.tolist()]),
+        *(arrow_of(values.reshape(-1)) for values in (saturation.left, saturation.right, saturation.mean)),
     ]
     columns.insert(1, arrow_of(unit + 1))
-    metadata = {"errtax.schema": GATES.name, "model": found.config.name, "signature": found.signature}
+    metadata = {"errtax.schema": GATES.name, "model": saturation.config.name, "signature": saturation.signature}
     with table_writer(path, GATES.arrow(), metadata, force) as writer:
         writer.write_batch(pa.record_batch(columns, schema=GATES.arrow()))

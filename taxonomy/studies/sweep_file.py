@@ -29,9 +29,9 @@ RESULTS = TableSchema(
 )
 
 
-def write_results(path: Path, found: SweepResults, force: bool = True) -> None:
+def write_results(path: Path, sweep: SweepResults, force: bool = True) -> None:
     """Write the table of runs (errtax.sweep/1)."""
-    rows = [{**asdict(result), **result.classes} for result in found.results]
+    rows = [{**asdict(result), **result.classes} for result in sweep.results]
     columns = []
     for column in RESULTS.columns:
         values = [row[column.name] for row in rows]
@@ -41,6 +41,6 @@ def write_results(path: Path, found: SweepResults, force: bool = True) -> None:
         null = np.array([value is None for value in values], bool)
         numbers = np.array([0 if value is None else value for value in values], column.types[0].to_pandas_dtype())
         columns.append(arrow_of(numbers, null=null if column.nullable else None))
-    metadata = {"errtax.schema": SCHEMA, "signature": found.signature}
+    metadata = {"errtax.schema": SCHEMA, "signature": sweep.signature}
     with table_writer(path, RESULTS.arrow(), metadata, force) as writer:
         writer.write_batch(pa.record_batch(columns, schema=RESULTS.arrow()))

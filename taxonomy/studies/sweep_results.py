@@ -98,24 +98,24 @@ def paper_loss(name: str) -> float | None:
     return row[int(parts[1]) - 1] if int(parts[1]) <= len(row) else None
 
 
-def to_json(found: SweepResults) -> dict[str, Any]:
+def to_json(sweep: SweepResults) -> dict[str, Any]:
     """One document: all runs, those missing, and the disagreements."""
-    names = [result.name for result in found.results]
+    names = [result.name for result in sweep.results]
     return {
         "schema": SCHEMA,
-        "signature": found.signature,
+        "signature": sweep.signature,
         "runs": [
             {
                 **{key: _finite(value) for key, value in asdict(result).items()},
                 "difference": _finite(result.difference),
                 "place": place,
             }
-            for result, place in zip(found.results, found.places.tolist(), strict=True)
+            for result, place in zip(sweep.results, sweep.places.tolist(), strict=True)
         ],
-        "missing": found.missing,
+        "missing": sweep.missing,
         "disagreement": {
             name: dict(zip(names, row, strict=True))
-            for name, row in zip(names, found.disagreement.tolist(), strict=True)
+            for name, row in zip(names, sweep.disagreement.tolist(), strict=True)
         },
     }
 
