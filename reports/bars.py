@@ -1,6 +1,7 @@
 """Bars: the same breakdown as the pie's on a common scale, and the differences between models."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,6 +13,11 @@ from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.summary import Summary
 
 _HATCHES = ("", "///", "xxx", "\\\\\\", "+++", "---")  # dots are drawn one by one: 1.8 MB of SVG
+
+
+def _style(m: int) -> dict[str, Any]:
+    """What the bars of model m have in common, beside their colours."""
+    return {"edgecolor": "#444444", "linewidth": 0.4, "hatch": _HATCHES[m % len(_HATCHES)]}
 
 
 def bars_figure(summaries: Sequence[Summary]) -> Figure:
@@ -27,16 +33,9 @@ def bars_figure(summaries: Sequence[Summary]) -> Figure:
         sizes = {layer.name: len(layer.slices) for layer in summary.layers}
         values = [counts.get((name, k), 0) for name, k, _ in rows]
         colours = [shade(COLOURS[name], k, sizes.get(name, 1)) for name, k, _ in rows]
-        bars = axes.barh(
-            y + (m - (len(summaries) - 1) / 2) * height,
-            values,
-            height,
-            color=colours,
-            edgecolor="#444444",
-            linewidth=0.4,
-            hatch=_HATCHES[m % len(_HATCHES)],
-            label=f"{summary.model}: {summary.errors:,} errors",
-        )
+        label = f"{summary.model}: {summary.errors:,} errors"
+        places = y + (m - (len(summaries) - 1) / 2) * height
+        bars = axes.barh(places, values, height, color=colours, label=label, **_style(m))
         shares = [f"{value:,}  {100 * value / max(summary.errors, 1):.1f} %" for value in values]
         axes.bar_label(bars, shares, padding=3, size=6.5)
     axes.set_yticks(y, [f"{LETTERS[name]}  {label}" for name, _, label in rows], size=8)
@@ -62,16 +61,8 @@ def difference_figure(comparisons: Sequence[Comparison]) -> Figure:
         shift = (m - (len(comparisons) - 1) / 2) * height
         label = f"{comparison.other.model}: {comparison.saved:+,}"
         by_layer = [layer.saved for layer in comparison.layers]
-        bars = left.barh(
-            np.arange(len(layers)) + shift,
-            by_layer,
-            height,
-            color=[COLOURS[layer.name] for layer in layers],
-            edgecolor="#444444",
-            linewidth=0.4,
-            hatch=_HATCHES[m % len(_HATCHES)],
-            label=label,
-        )
+        colours = [COLOURS[layer.name] for layer in layers]
+        bars = left.barh(np.arange(len(layers)) + shift, by_layer, height, color=colours, label=label, **_style(m))
         share = [
             f"{value:+,}" + (f"  {100 * value / comparison.saved:.0f} %" if comparison.saved else "")
             for value in by_layer
@@ -83,15 +74,7 @@ def difference_figure(comparisons: Sequence[Comparison]) -> Figure:
             for layer in comparison.layers
             for k in range(len(layer.slices))
         ]
-        bars = right.barh(
-            np.arange(len(by_slice)) + shift,
-            by_slice,
-            height,
-            color=colours,
-            edgecolor="#444444",
-            linewidth=0.4,
-            hatch=_HATCHES[m % len(_HATCHES)],
-        )
+        bars = right.barh(np.arange(len(by_slice)) + shift, by_slice, height, color=colours, **_style(m))
         right.bar_label(bars, [f"{value:+,}" for value in by_slice], padding=3, size=6.5)
     left.set_yticks(
         np.arange(len(layers)),

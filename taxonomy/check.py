@@ -14,7 +14,7 @@ from errtax.taxonomy.limits import Limit
 from errtax.taxonomy.naming import part_in
 from errtax.taxonomy.paired import PairedBlocks, holm
 from errtax.taxonomy.peel import Peel
-from errtax.taxonomy.statistics import Interval
+from errtax.taxonomy.statistics import Interval, finite
 from errtax.taxonomy.units import share_units
 
 SCHEMA = "errtax.check/1"
@@ -42,8 +42,8 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """One object, intervals as [value, low, high]; a number without end is null."""
-        change = None if self.change is None else [_finite(number) for number in self.change]
-        numbers = {"value": _finite(self.value), "baseline": _finite(self.baseline), "change": change, "p": self.p}
+        change = None if self.change is None else [finite(number) for number in self.change]
+        numbers = {"value": finite(self.value), "baseline": finite(self.baseline), "change": change, "p": self.p}
         return {
             "limit": self.limit.text,
             **numbers,
@@ -68,10 +68,6 @@ class Verdict:
     def outcome(self) -> str:
         """`broken`, `kept`, or `exceeded, but not significantly`."""
         return "broken" if self.broken else "exceeded, but not significantly" if self.exceeded else "kept"
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
 
 
 def check(

@@ -1,10 +1,9 @@
 """What one model saves against another in a class of errors: in errors, and in bits."""
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
-from errtax.taxonomy.statistics import Interval
+from errtax.taxonomy.statistics import Interval, finite
 
 SIGNIFICANT = 0.05
 
@@ -37,12 +36,8 @@ class BitsDifference:
 
     def to_json(self) -> dict[str, Any]:
         """One object, `saved` as [value, low, high]; null for what is not finite."""
-        numbers = {name: _finite(getattr(self, name)) for name in ("before", "after", "p", "adjusted")}
-        return {**numbers, "saved": [_finite(number) for number in self.saved], "tied": self.tied}
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+        numbers = {name: finite(getattr(self, name)) for name in ("before", "after", "p", "adjusted")}
+        return {**numbers, "saved": [finite(number) for number in self.saved], "tied": self.tied}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ blocks of neighbouring symbols are drawn with replacement, as many as there are,
 them all.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -33,6 +34,11 @@ class Interval(NamedTuple):
     value: float
     low: float | None
     high: float | None
+
+
+def finite(value: float | None) -> float | None:
+    """The number as JSON takes it: None for one without end."""
+    return value if value is not None and math.isfinite(value) else None
 
 
 def interval_of(value: float, drawn: NDArray[np.float64]) -> Interval:
@@ -168,7 +174,7 @@ def _json_of(part: PartStatistics, names: Iterable[str]) -> dict[str, Any]:
 def _json(interval: Interval | None) -> list[float | None] | None:
     if interval is None:
         return None
-    return [interval.value if np.isfinite(interval.value) else None, interval.low, interval.high]
+    return [finite(interval.value), interval.low, interval.high]
 
 
 def statistics(parts: Iterable[Peel], resampling: Resampling = STANDARD) -> Statistics:
