@@ -43,8 +43,8 @@ def guarding(inputs: Callable[[], Iterable[Path]]) -> Iterator[None]:
 def require_absent(path: Path, force: bool) -> Path:
     """`path`, once it is known that writing it destroys nothing that the user wants to keep.
 
-    The one place that decides it: what exists is replaced with `force` only, and never where it is no regular file (a
-    device, a pipe, a socket) or is read by the same command (see `guarding`).  A link stands for what it points to.
+    The one place that decides it: what exists is replaced with `force` only, and never where it is not a regular file
+    (a device, a pipe, a socket) or is read by the same command (see `guarding`).  A link stands for what it points to.
     """
     if path.is_symlink() and target_of(path).is_symlink():
         raise UsageError(f"{path} is a link that leads nowhere; give another name with -o.")
@@ -98,7 +98,7 @@ def require_each_once(paths: Iterable[Path]) -> None:
 
 
 def require_folder(path: Path) -> None:
-    """Raise `UsageError` unless a file can be written at `path`: it is no folder, and the folder around it exists."""
+    """Raise `UsageError` unless a file can be written at `path`: not a folder, and the folder around it exists."""
     if path.is_dir():
         raise UsageError(f"{path} is a folder; give the name of a file with -o.")
     if not path.parent.is_dir():

@@ -42,7 +42,7 @@ class LogParts:
 def open_log(path: Path) -> LogParts:
     """The log in a file, in the `*.parquet` of a folder, under a pattern such as `preds-*.parquet`, or in stdin (`-`).
 
-    Raises `BadInput` when there is none, when a part is no Parquet file, or has other columns than the first.
+    Raises `BadInput` when there is none, when a part is not a Parquet file, or has other columns than the first.
     """
     if str(path) == "-":
         return LogParts((open_parquet(Path("stdin"), sys.stdin.buffer.read()),))

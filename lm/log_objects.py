@@ -21,7 +21,7 @@ def log_of_object(source: Any, text: str | bytes | None = None) -> PredictionLog
 
     A mapping has the columns of a log's file (`docs/files.md`); without `position` they are 0, 1, 2, …, and without
     `symbol` the symbols are those of `text`: characters of a str, bytes of bytes.  Raises `BadInput` for columns that
-    are no log, `UsageError` for anything else.
+    do not make a log, `UsageError` for anything else.
     """
     if isinstance(source, PredictionLog):
         return source

@@ -98,7 +98,7 @@ def scores_problems(path: Path) -> list[str]:
         problems.append(f"there are {file.num_rows} rows, the metadata say {stated[:20]!r}")
     for batch in file.iter_batches(columns=names):
         for name, column in zip(names, batch.columns, strict=True):
-            values = numpy_of(column, missing=1.0)  # a null is no score
+            values = numpy_of(column, missing=1.0)  # a null is not a score
             if not (values <= 0).all():
                 problems.append(f"column {name!r} has values above 0, or NaN; log-probabilities are at most 0")
     return sorted(set(problems))

@@ -49,7 +49,7 @@ def split_bytes(data: bytes, options: SplitOptions) -> tuple[bytes, bytes, bytes
       of whole steps, the remainder is dropped; every stream gives its first part to training, its next to
       validation, its last to test; each part is the concatenation over the streams.
     - `contiguous`: head, middle, tail; a cut never falls inside a UTF-8 character.
-    - `lines`: as `contiguous`, but cuts fall behind a line's end.
+    - `lines`: as `contiguous`, but cuts fall after a line's end.
 
     >>> split_bytes(b"abcdefghijkl", SplitOptions(Scheme.STREAMS, (0.5, 0.25, 0.25), streams=2, steps=1))
     (b'abcghi', b'dj', b'efkl')

@@ -153,7 +153,7 @@ def blocks_of(files: Sequence[TableFile], columns: list[str] | None, rows: int) 
 def open_parquet(path: Path, content: bytes | None = None) -> TableFile:
     """An open Parquet file, or its `content` from elsewhere.
 
-    Raises `BadInput` when it is none, or when it is one of ours and not what was written.
+    Raises `BadInput` when it is not one, or when it is one of ours and not what was written.
     """
     if content is not None:
         require_unbroken(BytesIO(content), str(path))

@@ -29,7 +29,7 @@ Codes = NDArray[np.uint8] | NDArray[np.uint32]
 Ids = NDArray[Any]
 
 END_OF_LINE = 0xFFFFFFFF
-"""The code behind the last word or token of a line; a model scores it as `</s>`."""
+"""The code after the last word or token of a line; a model scores it as `</s>`."""
 UNKNOWN = 0xFFFFFFFE
 """The code of a word that a model does not know."""
 _NEWLINE = 10
@@ -102,7 +102,7 @@ def read_text(path: Path, unit: Unit, sentences: Sentences | None = None) -> Tex
     that the text is one sentence with bytes and characters.
 
     Raises `BadInput` for a missing or empty file; for bytes that are not UTF-8, with characters and words; and for
-    what is no token id, with tokens (see `tokens.read_token_files` for `.npy` and `.parquet`).
+    anything that is not a token id, with tokens (see `tokens.read_token_files` for `.npy` and `.parquet`).
 
     Time O(n).  Memory: none of its own with `Unit.BYTE`, where the file is mapped; 4 bytes per symbol with the others.
     """

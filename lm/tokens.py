@@ -53,7 +53,7 @@ def read_token_files(files: Sequence[Path], end_of_line: int, lines: bool | None
 
     `.npy`: an array of integers of one dimension, without lines; one of uint32 is mapped, not read.  `.parquet`: the
     only column of integers, or the first one named in `COLUMNS`; a column of lists has a sentence per row.  `lines`:
-    whether `end_of_line` is to stand behind each row; None where the file decides.
+    whether `end_of_line` follows each row; None where the file decides.
 
     Raises `BadInput` for what is not so, for ids out of range, and for files with rows beside files without.
     """
@@ -152,7 +152,7 @@ def _checked(values: NDArray[Any], where: str, first: int, ends: NDArray[np.int6
 
 @kernel
 def _parse(symbols: Bytes, end_of_line: int, codes: Tokens) -> int:
-    # fills `codes`; returns where the first item starts that is no token id, or -1
+    # fills `codes`; returns where the first item starts that is not a token id, or -1
     k, i = 0, 0
     while i < len(symbols):
         if is_separator(symbols[i]):

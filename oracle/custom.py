@@ -84,7 +84,7 @@ class OracleRule:
 
     @property
     def inside(self) -> str:
-        """What a signature has in brackets behind the name, for example `10,100;least=3`."""
+        """What a signature has in brackets after the name, for example `10,100;least=3`."""
         parts = [",".join(f"{limit:.12g}" for limit in self.limits)] if self.limits else []
         parts += [f"{key}={value}" for key, value in self.parameters]
         return ";".join(parts)

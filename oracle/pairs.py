@@ -6,10 +6,10 @@ Rules, in characters:
   still open, whatever stands open of other kinds.  So `( [ ) ]` is two pairs, and what one kind gives does not depend
   on which others are asked for.  A closing symbol without an open partner is left out and changes nothing; an opening
   one that is never closed stays at the bottom, and all that is well nested above it is matched as if it were not there.
-- A mark that both opens and closes, such as `"`, alternates.  One behind an odd number of backslashes is skipped, and
+- A mark that both opens and closes, such as `"`, alternates.  One after an odd number of backslashes is skipped, and
   a blank line closes the account: what is open there stays unmatched (a quotation of several paragraphs opens anew
   with each of them and closes once).
-- In prose an apostrophe between two word characters is no quotation mark.
+- In prose an apostrophe between two word characters is not a quotation mark.
 - In code, brackets inside string literals, character literals and comments (`//` to the end of the line, `/* */`) are
   none.  There `"` and `'` pair as the literals' own delimiters.  A literal ends at the latest with its line, unless a
   backslash continues it, so one stray apostrophe costs one line.
@@ -34,7 +34,7 @@ _SLASH, _STAR, _BACKSLASH, _QUOTE, _APOSTROPHE = map(ord, "/*\\\"'")
 
 
 class Skip(StrEnum):
-    """What is no bracket: what stands in literals and comments (`code`), or nothing (`none`); `auto` looks."""
+    """Brackets to ignore: those in literals and comments (`code`), or none (`none`); `auto` chooses by the text."""
 
     AUTO = "auto"
     CODE = "code"
@@ -165,7 +165,7 @@ def _scan_code(points, newline, breaks, roles):
                 state = code
         else:
             roles[c] = SKIPPED
-            # the star of an opening `/*` does not close it: the `/` stands behind c = start + 2 at the earliest
+            # the star of an opening `/*` does not close it: the `/` comes after c = start + 2 at the earliest
             if (state == line and newline[c]) or (
                 state == block and p == _SLASH and c > start + 2 and points[c - 1] == _STAR
             ):
@@ -174,7 +174,7 @@ def _scan_code(points, newline, breaks, roles):
 
 @kernel
 def _alternate(points, quote, roles, newline, white, breaks, kinds):
-    """kinds[c] of a mark that opens and closes in turn, anew after a blank line, not behind a backslash."""
+    """kinds[c] of a mark that opens and closes in turn, starting over after a blank line; not after a backslash."""
     is_open, escaped, blank = False, False, True  # blank: nothing but white space since the line began
     for c in range(len(points)):
         if breaks[c]:

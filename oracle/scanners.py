@@ -5,7 +5,7 @@ recognised as their UTF-8 sequences, at the last byte; lengths count symbols.
 
 What C calls a string would swallow prose from an apostrophe on, and brackets that count in prose do not count within
 strings.  So strings and comments exist in code alone (`Reading.CODE`), and there a newline ends a string, an
-apostrophe behind a letter or digit opens none, and a `}` at the beginning of a line closes all brackets; in prose a
+apostrophe after a letter or digit opens none, and a `}` at the beginning of a line closes all brackets; in prose a
 blank line does.  A text that begins in the middle, or whose preprocessor branches open a brace twice, is thus read
 rightly again after a few lines.
 """
@@ -31,7 +31,7 @@ _QUOTE = 5  # 0 outside quotes, 2 in „…, the opening mark inside a pair of i
 _PAREN, _BRACKET, _BRACE = 6, 7, 8  # how many are open
 _LEXIS = 9  # one of the states below
 _WORD = 10  # what of `if (` was read: 0 nothing, 1 i, 2 if, 3 another word, 4 if and white space
-_IF = 11  # how many parentheses were open behind that of `if (`; 0 outside
+_IF = 11  # how many parentheses were open after that of `if (`; 0 outside
 _PREVIOUS = 12  # the last symbol
 _SIZE = 13
 
@@ -59,7 +59,7 @@ _RULES = (
     ("bracket-depth", FeatureKind.NUMBER, "how many [ are open"),
     ("brace-depth", FeatureKind.NUMBER, "how many { are open"),
     ("depth", FeatureKind.NUMBER, "how many brackets of all kinds are open"),
-    ("comment", FeatureKind.BINARY, "in code, inside /* */ or behind //"),
+    ("comment", FeatureKind.BINARY, "in code, inside /* */ or after //"),
     ("string", FeatureKind.BINARY, "in code, inside \"…\" or '…' on one line"),
     ("comment-or-string", FeatureKind.BINARY, "in code, inside one of the two"),
     ("if", FeatureKind.BINARY, "in code, inside the parentheses of if (…)"),
@@ -147,7 +147,7 @@ def _follow_lexis(state, c):
             now = _CODE
         elif c == ord("\\"):
             now = _STRING_ESCAPE if now == _STRING else _LITERAL_ESCAPE
-    elif c != _RETURN:  # behind a backslash; one before CR LF is one before the LF
+    elif c != _RETURN:  # after a backslash; one before CR LF is one before the LF
         now = _STRING if now == _STRING_ESCAPE else _LITERAL
     state[_LEXIS] = now
 

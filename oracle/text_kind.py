@@ -19,7 +19,7 @@ class Reading(StrEnum):
 
 
 def share_of_code_lines(codes: Codes) -> float:
-    """The share of lines, blank ones aside, that end in `;`, `{` or `}`, perhaps with a comma behind.
+    """The share of lines, blank ones aside, that end in `;`, `{` or `}`, perhaps followed by a comma.
 
     Of the first million symbols; 0 where there is no line.
     """

@@ -135,7 +135,7 @@ def trend(
 
 
 def _require_meant(given: Mapping[str, Any]) -> None:
-    """Raise `UsageError` for a name that is no setting, and was meant to be an argument of `peel`."""
+    """Raise `UsageError` for a name that is not a setting, and was meant to be an argument of `peel`."""
     own = [name for name in inspect.signature(peel).parameters if name != "settings"]
     known = ["layers", "criterion", *PARAMETERS]
     for name in given:

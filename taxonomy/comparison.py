@@ -24,7 +24,7 @@ SCHEMA = "errtax.compare/1"
 class Comparison:
     """One model against the baseline, on the same positions.
 
-    `total`: all errors.  `correct`: bits of the symbols that are no errors; with those of the layers they sum to the
+    `total`: all errors.  `correct`: bits of the symbols that are not errors; with those of the layers they sum to the
     bits of `total`, which are those of all symbols.  `unit`: what was drawn and flipped, `doc`, `stream` or `block`.
     """
 

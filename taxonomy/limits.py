@@ -27,7 +27,7 @@ class Limit:
 
     @classmethod
     def parse(cls, text: str) -> "Limit":
-        """The limit that a text stands for.  Raises `UsageError` for what is none, or can only be a mistake.
+        """The limit that a text stands for.  Raises `UsageError` for anything else, and for what can only be a mistake.
 
         >>> Limit.parse("ngram:+0.3pp")
         Limit(text='ngram:+0.3pp', name='ngram', value=0.3, unit='pp', relative=True)

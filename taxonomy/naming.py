@@ -18,7 +18,7 @@ def find_name(asked: str, known: Known, what: str, there_are: str = "") -> str:
     """The name among `known` that somebody means, be it by another name or with other capitals.
 
     A name goes before a title, and a title before a letter.  `what`: for the message, with `{}` where it says the name.
-    Raises `UsageError`, with the likely one, for what is none of them, and for what may be several.
+    Raises `UsageError`, with the likely one, for a name that is none of these, and for one that may be several.
 
     >>> find_name("rare word", {"ngram": ("n-gram", "N"), "rare": ("rare word", "R")}, "layer {}")
     'rare'

@@ -22,7 +22,7 @@ class PairedBlocks:
 
     def __init__(self, before: BlockSums, after: BlockSums, resampling: Resampling) -> None:
         self.quantities = before.quantities
-        with np.errstate(invalid="ignore"):  # bits without end: their differences are no numbers
+        with np.errstate(invalid="ignore"):  # bits without end: their differences are not numbers
             difference = before.sums - after.sums
             n = len(difference)
             self.total: Floats = difference.sum(axis=0)

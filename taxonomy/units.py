@@ -1,4 +1,4 @@
-"""What is drawn when a text is drawn anew: its documents, else the streams of a split, else blocks of symbols.
+"""What is drawn when a text is resampled: its documents, else the streams of a split, else blocks of symbols.
 
 Errors come in clusters, so the bootstrap draws, and the paired test flips, whole units.  Symbols that are neighbours
 know of each other over more than a block of 1,000; documents, and the 100 places of a book from which the test part of

@@ -122,7 +122,7 @@ class _Stack:
         self.states: list[tuple[Tensor, ...]] = [()] * len(self.layers)
 
     def read(self, ids: Tensor) -> list[LayerActivations]:
-        """What each layer does on reading a window of ids (T, B), going on from the window before."""
+        """What each layer does on reading a window of ids (T, B), carrying on from the window before."""
         before = [state or self._start(ids.shape[1]) for state in self.states]
         hidden, read, found = self.advance(ids), ids, []
         for k, parts in enumerate(self.parts):

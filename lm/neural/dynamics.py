@@ -1,4 +1,4 @@
-"""How like other models a model is, as its training goes on (Karpathy et al. 2015, section 4.4, Figure 8).
+"""How like other models a model is, in the course of its training (Karpathy et al. 2015, section 4.4, Figure 8).
 
 All checkpoints read the text in step, some columns at a time, and so do the models they are compared with: n-NNs, and
 n-gram models of all orders.  What is held is O(columns x rows x (checkpoints + references) x symbols), whatever the

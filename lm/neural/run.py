@@ -1,6 +1,6 @@
 """A run: the folder in which a model was trained, and what it holds.
 
-`run.json`: configuration, recipe, alphabet, history.  `last.pt`: everything to go on from.  `best.pt`: the weights with
+`run.json`: configuration, recipe, alphabet, history.  `last.pt`: all that resuming needs.  `best.pt`: the weights with
 the lowest validation loss.  `checkpoints/step-NNNNNNN.pt`: the weights after so many steps, if they were asked for.
 """
 

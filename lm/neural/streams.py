@@ -3,7 +3,7 @@
 A plain text is one row.  Training lays its text out as B rows.  A test part made by `errtax split --scheme streams` is
 the end of each of 100 streams, not one text: there each stream is a row, and the model first reads the validation part
 of that stream.  So every test symbol, the first one of each stream included, is predicted from what stood before it in
-the book, as a reader would have it; from a clean state the first symbols would count errors that are none of the
+the book, as a reader would have it; from a clean state the first symbols would count errors that are not the
 model's.
 """
 

@@ -104,7 +104,7 @@ class Windows:
 def train(
     folder: Path, run: Run, train_codes: Codes, val_codes: Codes, device: torch.device, watch: Watch = Watch()
 ) -> Run:
-    """Train until the last epoch or early stopping, going on after the epochs that `folder` already holds.
+    """Train until the last epoch or early stopping, resuming after the epochs that `folder` already holds.
 
     Equal seeds give equal numbers on the same device and thread count, also across any number of resumptions:
     each epoch begins with a clean state and its own random seed.
@@ -212,7 +212,7 @@ def save_weights(model: Model, path: Path) -> None:
 
 
 def _save(folder: Path, run: Run, model: Model, optimizer: torch.optim.Optimizer) -> None:
-    # last.pt is one consistent whole, from which alone training goes on; a kill between two of these files
+    # last.pt is one consistent whole, from which alone training resumes; a kill between two of these files
     # repeats an epoch, to the same numbers; run.json repeats the history for readers
     if run.best is run.history[-1]:
         save_weights(model, folder / "best.pt")

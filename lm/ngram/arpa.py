@@ -46,7 +46,7 @@ class ArpaModel:
         Without `unit` it is guessed from the words, see `guess_unit`; bytes of an ASCII text are taken for
         characters.  Without `sentences` it is the default of the unit: lines of words or tokens, else one stream.
 
-        Raises `BadInput` for a damaged file, and where a word of it is no symbol of the unit (except `<...>`, which
+        Raises `BadInput` for a damaged file, and where a word of it is not a symbol of the unit (except `<...>`, which
         no text has).
         """
         tables = read_arpa(path)

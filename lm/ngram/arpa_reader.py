@@ -55,8 +55,8 @@ def read_arpa(path: Path) -> ArpaTables:
     another spelling of it.
 
     Raises `BadInput` for all else: counts that differ from the header's, a cut file, a line with too few or too many
-    words, a number that is none or a positive log-probability, a word that is no 1-gram, an n-gram that stands
-    twice or whose first n - 1 words are no n-gram, no `<s>` or `</s>`.
+    words, a malformed number or a positive log-probability, a word that is not a 1-gram, an n-gram that occurs
+    twice or whose first n - 1 words are not an n-gram, no `<s>` or `</s>`.
 
     Time O(bytes + g log g) for g n-grams, on all cores; 20 bytes per n-gram stay in memory.
     """
@@ -151,7 +151,7 @@ def _strings(source: ArpaSource, begins: NDArray[np.int64]) -> Any:
 
 
 def _find_special(source: ArpaSource, words: Any) -> tuple[int, int, int]:
-    """The numbers of `<unk>` (of a word behind the last where there is none), `<s>` and `</s>`."""
+    """The numbers of `<unk>` (of a word after the last where there is none), `<s>` and `</s>`."""
     found = pc.index_in(arrow_of_names([UNK_NAME, UNK_CAPITAL, BOS_NAME, EOS_NAME]), value_set=words)
     unk, capital, bos, eos = (int(number) for number in numpy_of(found, missing=-1))
     for name, number in ((BOS_NAME, bos), (EOS_NAME, eos)):

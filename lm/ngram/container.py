@@ -87,7 +87,7 @@ class ContainerWriter:
         return {"end": self.end, "extents": {name: asdict(extent) for name, extent in self.extents.items()}}
 
     def restore(self, state: Mapping[str, Any]) -> bool:
-        """Go on where a writer of the same file had this state; False where the file is not what was written then."""
+        """Resume where a writer of the same file had this state; False where the file is not what was written then."""
         self.end = state["end"]
         self.extents = {name: _Extent(**extent) for name, extent in state["extents"].items()}
         self.file.flush()

@@ -43,7 +43,7 @@ class TextDistributions:
         scratch: tuple[NDArray[Any], ...] = (np.empty((index.order, n_ids)), np.empty(n_ids, np.int64))
         out = np.empty((len(positions), index.order, len(self._columns)), np.float32)
         counts = np.empty((n_ids, 2), np.int64)
-        # the text begins behind one <s>
+        # the text begins after one <s>
         _fill(index.tree, index.smoothing, self.ids, positions + 1, (*scratch, counts), self._columns, self._parts, out)
         return out / out.sum(axis=2, keepdims=True, dtype=np.float64).astype(np.float32) if self.normalised else out
 

@@ -62,7 +62,7 @@ def _as_ranges(numbers: list[int]) -> str:
 
 
 def _as_codes(values: ArrayLike, n_dimensions: int | None = None) -> Codes:
-    """Codes as an array of uint8 or uint32; `UsageError` for what are none."""
+    """Codes as an array of uint8 or uint32; `UsageError` for anything else."""
     codes = np.asarray(values)
     if codes.size == 0:
         codes = codes.astype(np.uint32)
@@ -155,7 +155,7 @@ class NgramIndex:
         `verify`: whether to compare all checksums first and to check that no walk can leave the arrays, which reads the
         whole file; None: if it has at most 256 MB, and of a larger file the checksums of the small arrays alone.
         What somebody else made may crash the process where it is not verified.
-        Raises `BadInput` for a file that is no index, cut, damaged, or of another version.
+        Raises `BadInput` for a file that is not an index, or is cut, damaged or of another version.
         """
         return cls(*read_index(Path(path), verify), Path(path))
 

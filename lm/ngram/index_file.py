@@ -90,7 +90,9 @@ def write_index(path: Path, info: IndexInfo, arrays: IndexArrays, force: bool) -
 
 
 def read_index(path: Path, verify: bool | None = None) -> tuple[IndexInfo, IndexArrays]:
-    """An index in a file, memory-mapped; `BadInput` for a file that is none, cut, damaged, or of another version.
+    """An index in a file, memory-mapped.
+
+    Raises `BadInput` for a file that is not an index, or is cut, damaged or of another version.
 
     `verify`: see `container.read_container`.  Where all checksums are compared, it is also checked that no walk can
     leave the arrays (`tree_check`): a file may have been made by somebody else.

@@ -130,7 +130,7 @@ class KenlmModel:
 
 
 class _WholeContext:
-    """log10 p of words by one model, `<s>` before each sentence; the state goes on from one call to the next."""
+    """log10 p of words by one model, `<s>` before each sentence; the state carries over from one call to the next."""
 
     def __init__(self, model: Any) -> None:
         self.model = model

@@ -83,7 +83,7 @@ def build_kenlm(
     a time; our own memory holds the text and one block of names.
 
     Raises `UsageError` where a tool is missing, was compiled for lower orders or cannot run; where `output` exists
-    and `force` is not given, or is no folder of this kind; `BadInput` for texts that lmplz refuses.
+    and `force` is not given, or is not a folder of this kind; `BadInput` for texts that lmplz refuses.
     """
     if binary not in BINARIES:
         raise UsageError(f"binary must be one of {', '.join(BINARIES)}, got {binary!r}.")
@@ -126,7 +126,7 @@ def _manifest(text: Text, order: int, options: _Options, tools: KenlmTools, fold
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """What the `kenlm.json` of a folder says; `BadInput` where the folder is none of ours, or not whole."""
+    """What the `kenlm.json` of a folder says; `BadInput` where the folder is not one of ours, or not whole."""
     try:
         manifest: dict[str, Any] = json.loads(require_input(path / MANIFEST).read_text(encoding="utf-8"))
         schema = manifest["schema"]

@@ -42,7 +42,7 @@ class Scratch(NamedTuple):
     keys: NDArray[np.uint64]
     other_keys: NDArray[np.uint64]
     other_positions: NDArray[Any]
-    runs: NDArray[np.int64]  # (2, N + 2): where each level of the stack goes on, and where it ends
+    runs: NDArray[np.int64]  # (2, N + 2): where each level of the stack resumes, and where it ends
     digits: NDArray[np.int64]  # (3, 2048)
 
 

@@ -269,7 +269,7 @@ def _close(task, top, parent, work, growth):
 def count_edge(counts, parent, depth, count, left, is_bos):
     """Enter the n-grams of the orders parent + 1 .. depth, which all have these counts."""
     # one more from order low + 1, one less from depth + 1 on: sums over k give the counts
-    low = max(parent, 1) if is_bos else parent  # <s> by itself is no n-gram
+    low = max(parent, 1) if is_bos else parent  # <s> by itself is not an n-gram
     adjusted = count if is_bos else left
     if adjusted < 5:
         counts.adjusted[low + 1, adjusted] += 1

@@ -98,7 +98,7 @@ def _is_token(name: str) -> bool:
 
 
 def looks_special(name: str) -> bool:
-    """Whether a name in `<...>` may stand for something that is no symbol of a text, such as `<pad>`."""
+    """Whether a name in `<...>` may stand for something that is not a symbol of a text, such as `<pad>`."""
     return name.startswith("<") and name.endswith(">")
 
 

@@ -4,7 +4,7 @@ Right checksums say that a file is what somebody wrote, not that errtax wrote it
 here, in one pass over the nodes and leaves that needs no memory of its own and is cut into spans for all cores:
 
 - children stand before their parent, as one whole run of siblings, and have longer strings and ascending labels;
-- the leaves of siblings lie behind one another and within their parent's, none is empty;
+- the leaves of siblings follow one another and lie within their parent's, none is empty;
 - a leaf's string lies within S, and labels and symbols are ids of the alphabet.
 
 The first child of a node begins where the node does, so nodes hang together in chains of first children; each chain is

@@ -66,7 +66,7 @@ class Parameter:
         return self.text if preset == "text" and self.text is not None else self.default
 
     def checked(self, given: Any) -> Threshold:
-        """A value that somebody gave, as a number or a tuple of numbers.  Raises `UsageError` for what is none."""
+        """A value that somebody gave, as a number or a tuple of numbers.  Raises `UsageError` for anything else."""
         if not self.listed:
             number = self._number(given)
             if not self.low <= number <= self.high:
@@ -123,7 +123,7 @@ class Layer:
     """One layer: `slice_of(evidence, p, settings)` numbers the claims, `slices(settings)` names them.
 
     `bit`: its own in the column `claims`, for good.  `rule`: which errors it claims, in words.  `inside`: what stands
-    in brackets behind its name in a signature; by default the values of its parameters.  `in_words(evidence, row)`:
+    in brackets after its name in a signature; by default the values of its parameters.  `in_words(evidence, row)`:
     what its evidence says of a row, empty for nothing.  `logprob`: the column with the log-probability that its oracle
     gives to the symbol.  `takes_rest`: it takes what the others leave, and so has no part in what is shared among them.
     `page_columns(evidence, starts, settings)`: what the page's script needs for its own rule for this layer, `starts`

@@ -21,7 +21,7 @@ def study_cells(
     """The cells of the run in `folder` on the text at `path`; rows with a passage are read once more, up to it.
 
     Memory does not grow with the text beyond the text itself.  Raises `UsageError` for a cell or feature that there is
-    not, and for a position behind the end of the text.
+    not, and for a position after the end of the text.
     """
     run = read_run(folder)
     config = _require_cells(run, folder, options.cells)

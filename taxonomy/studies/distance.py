@@ -29,7 +29,7 @@ PAPER_EDGES = (0, 20, 40, 60, 80, 100, 125, 150, 200, 250, 300)
 
 @dataclass(frozen=True)
 class DistanceSettings:
-    """Which pairs, which bins, and what is no bracket.
+    """Which pairs, which bins, and which brackets to ignore.
 
     `edges`: symbols, bin k is [edges[k], edges[k + 1]).  `streams`: the text is that many equal pieces, and no pair
     reaches from one to the next; None takes it from the logs' metadata.

@@ -1,4 +1,4 @@
-"""A training as it goes on: which simpler model it resembles, and which errors it has, checkpoint by checkpoint.
+"""The course of a training: which simpler model it resembles, and which errors it has, checkpoint by checkpoint.
 
 Karpathy et al. 2015, section 4.4: an LSTM resembles the 1-, then the 2-, the 3- and the 4-gram model in turn.
 """

@@ -107,7 +107,7 @@ def _continues(code: Any) -> bool:
 def read_cells_in(windows: Iterable[Any], wanted: Sequence[tuple[Passage, int, int]]) -> list[NDArray[np.float32]]:
     """The values of a cell in each of the passages: (passage, index of the layer, index of the unit).
 
-    `windows`: those of `read_cells`; reading stops behind the last column that is wanted.  What the windows do not
+    `windows`: those of `read_cells`; reading stops after the last column that is wanted.  What the windows do not
     reach is NaN.
     """
     found = [np.full(passage.length, np.nan, np.float32) for passage, _, _ in wanted]

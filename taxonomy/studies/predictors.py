@@ -44,7 +44,7 @@ class Predictors:
     """What was read.  `logs`: one per model, on the same rows, those of the n-gram orders last.
 
     `names[k]`: what log k is called in tables and pictures, no two alike.  `orders[k]`: its order, None for a model
-    that is no n-gram.  `ngram`: what a signature says of the n-gram model, empty without one.
+    that is not an n-gram.  `ngram`: what a signature says of the n-gram model, empty without one.
     """
 
     logs: tuple[PredictionLog, ...]
@@ -139,5 +139,5 @@ def ngram_name(order: int) -> str:
 
 
 def _exact_half(logprobs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """In float64; the float32 nearest to log 1/2 stands for 1/2 itself, which is no error."""
+    """In float64; the float32 nearest to log 1/2 stands for 1/2 itself, which is not an error."""
     return np.where(logprobs == np.float32(_LOG_HALF), _LOG_HALF, logprobs.astype(np.float64))

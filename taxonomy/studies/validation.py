@@ -35,7 +35,7 @@ from errtax.taxonomy.studies.sweep_file import RESULTS
 def problems_of(path: Path) -> tuple[str, list[str]]:
     """The file's kind (its schema's name) and its problems, one line each.
 
-    Raises `BadInput` for a file that is none of ours, or too damaged to be read.
+    Raises `BadInput` for a file that is not one of ours, or too damaged to be read.
     """
     if path.is_dir() and (path / "kenlm.json").is_file():
         return kenlm_tools.SCHEMA, kenlm_tools.kenlm_problems(path)
