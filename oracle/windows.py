@@ -113,7 +113,7 @@ _OTHER, _LETTER, _SPACE, _NEWLINE = range(4)
 def _kinds(log: PredictionLog, begin: int, end: int) -> NDArray[np.uint8]:
     """The kind of the character that each of the rows begin .. end - 1 belongs to.
 
-    Where a row's character ends at a gap, it may be taken for a longer one; rows behind a gap are cuts in any case.
+    Where a row's character ends at a gap, it may be taken for a longer one; rows after a gap are cuts in any case.
     """
     first, last = begin, end
     while first > 0 and _continues(log, slice(first, first + 1))[0]:

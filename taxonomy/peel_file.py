@@ -263,5 +263,5 @@ def peel_problems(path: Path) -> list[str]:
 
 
 def read_settings(path: Path) -> Settings:
-    """The settings of a peel, from its metadata alone.  Raises `BadInput` where they are none of a peel."""
+    """The settings of a peel, from its metadata alone.  Raises `BadInput` where they are not those of a peel."""
     return read_metadata(metadata_of(open_parquet(peel_paths(path)[0]).schema_arrow)).settings
