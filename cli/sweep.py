@@ -48,15 +48,10 @@ def command(spec: Path | None, output: Path, jobs: int, **given: Any) -> None:
     notice(f"Runs in {output}: {len(wanted.names)}, {jobs} at a time.")
     with progress("sweep") as update:
         failures = run_sweep(wanted, output, jobs, _report(update))
-    results = read_results(wanted, output, failures)
-    if results.results:
-        paths = [str(path) for path in write_sweep(output, results)]
-        emit(
-            {**to_json(results), "failures": failures, "written": paths},
-            sweep_table(results),
-            results.signature,
-            *paths,
-        )
+    runs = read_results(wanted, output, failures)
+    if runs.results:
+        paths = [str(path) for path in write_sweep(output, runs)]
+        emit({**to_json(runs), "failures": failures, "written": paths}, sweep_table(runs), runs.signature, *paths)
     _refuse_failures(failures, len(wanted.names))
 
 
