@@ -59,6 +59,13 @@ def _fallback(ctx: click.Context, param: click.Parameter, value: str) -> tuple[f
 @click.option(
     "--memory", type=MEMORY, help="Most memory that the build may use [default: four fifths of what is free]."
 )
+@click.option(
+    "--words",
+    default=r"\w+",
+    show_default=True,
+    metavar="PATTERN|icu",
+    help="What a word is, of a text of bytes or characters: the index counts them, for peels with the same --words.",
+)
 @click.option("--arpa", type=TEXT_OUTPUT, help="Also write the model of one order as an ARPA file.")
 @click.option("--arpa-order", type=int, help="The order of that model [default: --order].")
 @click.option("--engine", type=ENGINE, default="native", show_default=True, help="kenlm runs lmplz once per order.")
@@ -71,6 +78,7 @@ def command(
     engine: str,
     arpa: Path | None,
     arpa_order: int | None,
+    words: str,
     force: bool,
     **options: Any,
 ) -> None:
@@ -88,7 +96,7 @@ def command(
     if engine == "kenlm":
         _build_kenlm(read, output, force, **options)
     else:
-        _build_index(read, output, outputs, arpa, arpa_order, **options)
+        _build_index(read, output, outputs, arpa, arpa_order, words, **options)
 
 
 def _require_outputs(output: Path, arpa: Path | None, force: bool) -> Outputs:
@@ -116,17 +124,22 @@ def _build_index(
     outputs: Outputs,
     arpa: Path | None,
     arpa_order: int | None,
+    words: str,
     order: int,
     discount_fallback: tuple[float, float, float] | None,
     kenlm_compat: bool,
     memory: int | None,
 ) -> None:
     from errtax.lm.ngram.index import SCHEMA, NgramIndex
+    from errtax.oracle.rare import word_rule_of
+    from errtax.oracle.word_rule import require_words
 
+    require_words(words)
+    rule = word_rule_of(words)
     start = time.perf_counter()
     text = read()
     with progress("sorting") as update:
-        index = NgramIndex.build_file(text, output, order, discount_fallback, kenlm_compat, memory, update)
+        index = NgramIndex.build_file(text, output, order, discount_fallback, kenlm_compat, memory, update, rule)
     seconds = time.perf_counter() - start
     if sentence := index.describe_fallback():
         notice(sentence)

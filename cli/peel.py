@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from errtax.taxonomy.identity import Identity
 
 
-@declare("peel", "errtax peel preds.parquet --ngram train.ngram --train-text train.txt")
+@declare("peel", "errtax peel preds.parquet --ngram train.ngram")
 @log_argument()
 @click.option("--preds", type=LOG, help="The same as LOG, for configuration files.")
 @click.option(
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     help="Index made by errtax build-ngram, or a model of KenLM [default: built from --train-text].",
 )
 @click.option("--engine", type=ENGINE, help="What reads an .arpa file as --ngram [default: native].")
-@click.option("--train-text", type=FILE, help="The model's training text.")
+@click.option(
+    "--train-text", type=FILE, help="The model's training text [default: that of --ngram, whose words it counts]."
+)
 @click.option("--text", type=FILE, help="The text under test, to check that the log is of it.")
 @click.option("-o", "--output", type=OUTPUT, help="Peel to write [default: PREDS.peel.parquet].")
 @click.option(

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm import word_counting
+from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.ngram.model import NgramModel
 from errtax.lm.text import Text
 from errtax.lm.word_counting import WordRule
 from errtax.lm.word_counts import WordCounts
@@ -21,6 +23,18 @@ def word_rule_of(words: str = PATTERN) -> WordRule:
 def count_words(text: Text, words: str = PATTERN) -> WordCounts:
     """How often each word occurs in a training text."""
     return word_counting.count_words(text, word_rule_of(words))
+
+
+def training_words(text: Text | None, model: NgramModel | None, words: str = PATTERN) -> WordCounts | None:
+    """The words of a training text with their counts; None where there is no way to know them.
+
+    An index has those of its own text, which are taken if no other text is given, and the rule is the same.
+    """
+    if isinstance(model, NgramIndex) and model.word_counts is not None:
+        own = text is None or text.sha256 == model.text_sha256
+        if own and model.word_counts.rule == word_rule_of(words).name:
+            return model.word_counts
+    return None if text is None else count_words(text, words)
 
 
 def counts_in_training(view: TextView, counts: WordCounts, own: slice = slice(None)) -> NDArray[np.int64]:

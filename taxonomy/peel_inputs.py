@@ -9,14 +9,14 @@ from errtax.lm.errors import BadInput
 from errtax.lm.files import sha256_of_file
 from errtax.lm.log_files import log_sha256
 from errtax.lm.log_reader import LogSource, open_log_file
-from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.ngram.index import NgramIndex, require_tokenizer
 from errtax.lm.ngram.kenlm_tools import MANIFEST
 from errtax.lm.ngram.model import NgramModel, require_unit
 from errtax.lm.ngram.open_model import open_model_for_log
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.split import streams_of_part
 from errtax.lm.text import Text, Unit, read_text
-from errtax.oracle.rare import count_words
+from errtax.oracle.rare import training_words
 from errtax.oracle.word_rule import PATTERN, describe_words, require_words
 from errtax.taxonomy.identity import AS_LOGGED, Identity
 from errtax.taxonomy.layers.layer import NGRAM_MODEL, TRAINING_WORDS, Source
@@ -60,32 +60,40 @@ def flow_of(inputs: PeelInputs, settings: Settings) -> PeelFlow:
     head = log.head
     text = None if inputs.text is None else read_text(inputs.text, head.unit)
     train = None if inputs.train_text is None else read_text(inputs.train_text, head.unit)
-    _announce_missing(inputs, settings)
-    model = _model(inputs, train, head, settings)
-    words = count_words(train, inputs.words) if train is not None and _needs(settings, TRAINING_WORDS) else None
+    opened = _model(inputs, train, head, settings)
+    model = opened if _needs(settings, NGRAM_MODEL) else None
+    words = training_words(train, opened, inputs.words) if _needs(settings, TRAINING_WORDS) else None
+    _announce_missing(settings, {NGRAM_MODEL: model, TRAINING_WORDS: words}, opened)
     split = {} if text is None or inputs.text is None else _streams_of(inputs.text, text)
     metadata = {**split, **head.metadata, **inputs.identity.metadata}
     return PeelFlow(
         log=log,
         oracles=Oracles(model, words, inputs.words),
         settings=settings,
-        sources=_sources_of(inputs, metadata, train, model),
+        sources=_sources_of(inputs, metadata, train, opened, model),
         metadata=metadata,
         text=text,
     )
 
 
 def _sources_of(
-    inputs: PeelInputs, metadata: Mapping[str, str], train: Text | None, model: NgramModel | None
+    inputs: PeelInputs,
+    metadata: Mapping[str, str],
+    train: Text | None,
+    opened: NgramModel | None,
+    model: NgramModel | None,
 ) -> dict[str, str]:
-    """What a peel is made from, by the keys of its file's metadata; that of the log's text only its rows tell."""
+    """What a peel is made from, by the keys of its file's metadata; that of the log's text only its rows tell.
+
+    `model`: the one that is `opened`, or None where only its words are asked for.
+    """
     found = {
         "words": describe_words(inputs.words),
         "preds_sha256": log_sha256(inputs.preds) if isinstance(inputs.preds, Path) else None,
-        "train_sha256": train.sha256 if train else model.text_sha256 if model else "",
+        "train_sha256": train.sha256 if train else opened.text_sha256 if opened else "",
         "ngram_model": model.description if model else None,
         "ngram_order": str(model.order) if model else None,
-        "ngram_sha256": _sha256_of_model(inputs.ngram) if model and isinstance(inputs.ngram, Path) else None,
+        "ngram_sha256": _sha256_of_model(inputs.ngram) if opened and isinstance(inputs.ngram, Path) else None,
         **{key: metadata.get(key) for key in ("parameters", "step", "streams", "symbols")},
     }
     return {key: value for key, value in found.items() if value}
@@ -103,7 +111,9 @@ def _needs(settings: Settings, source: Source) -> bool:
 
 
 def _model(inputs: PeelInputs, train: Text | None, log: PredictionLog, settings: Settings) -> NgramModel | None:
-    if not _needs(settings, NGRAM_MODEL):
+    """The model that is given, or one of the training text; None where nothing is asked of it."""
+    asked = _needs(settings, NGRAM_MODEL)
+    if not asked and (train is not None or not _needs(settings, TRAINING_WORDS)):
         return None
     if inputs.ngram is not None:
         model, name = inputs.ngram, "the model"
@@ -111,7 +121,8 @@ def _model(inputs: PeelInputs, train: Text | None, log: PredictionLog, settings:
             name = str(model)
             model = open_model_for_log(model, log.unit, inputs.engine)
         require_unit(model, log.unit, log.name)
-        if model.order <= settings.ngram_max:
+        require_tokenizer(model, log.metadata.get("tokenizer_sha256", ""), log.name)
+        if asked and model.order <= settings.ngram_max:
             found = f"{name} has order {model.order}, so contexts of up to {model.order - 1} symbols"
             raise BadInput(
                 f"{found}; the n-gram layer asks for {settings.ngram_max}. "
@@ -130,12 +141,21 @@ def _sha256_of_model(path: Path) -> str:
     return sha256_of_file(path / MANIFEST if path.is_dir() else path)
 
 
-def _announce_missing(inputs: PeelInputs, settings: Settings) -> None:
+def _announce_missing(settings: Settings, found: Mapping[Source, object], opened: NgramModel | None) -> None:
     chosen = [find_layer(name, settings) for name in settings.layers]
     missing = [
-        f"{layer.name} (needs {layer.source.flags})"
+        f"{layer.name} (needs {_what_helps(layer.source, opened)})"
         for layer in chosen
-        if layer.source and all(getattr(inputs, name) is None for name in layer.source.inputs)
+        if layer.source and found[layer.source] is None
     ]
     if missing:
         logger.warning("Layers left out: %s.", "; ".join(missing))
+
+
+def _what_helps(source: Source, opened: NgramModel | None) -> str:
+    if opened is None or source != TRAINING_WORDS:
+        return source.flags
+    counts = opened.word_counts if isinstance(opened, NgramIndex) else None
+    if counts is None:
+        return "--train-text train.txt: the model has no counts of words"
+    return f"--train-text train.txt: the index counts other words, those of {counts.rule!r}"

@@ -35,6 +35,7 @@ BASES: tuple[tuple[Unit, Sentences, int], ...] = (
     (Unit.TOKEN, Sentences.LINES, 3),
 )
 HANG = 60
+NUMBERS = ("leaf_position", "leaf_label", "symbols", "alphabet", "word_ends", "word_bytes")
 Arrays = dict[str, NDArray[Any]]
 Header = dict[str, Any]
 
@@ -84,7 +85,7 @@ def mix_nodes(rng: Generator, header: Header, arrays: Arrays) -> None:
 
 
 def change_numbers(rng: Generator, header: Header, arrays: Arrays) -> None:
-    name = str(rng.choice(["leaf_position", "leaf_label", "symbols", "alphabet", "word_ends", "word_bytes"]))
+    name = str(rng.choice([name for name in arrays if name.startswith("surface") or name in NUMBERS]))
     array = arrays[name]
     for _ in range(rng.choice([1, 2, 50, max(len(array), 1)]) if len(array) else 0):
         array[rng.integers(len(array))] = any_number(rng, array.dtype, len(arrays["symbols"]))
@@ -175,6 +176,8 @@ def use(path: Path, texts: dict[str, Text]) -> None:
     assert (scores <= 1e-5).all(), "a probability above 1, or NaN"
     index.distribution(codes[:5])
     index.symbol_names()
+    if index.word_counts is not None:
+        assert all(count > 0 for count in index.word_counts.values()), "a word that never occurs"
     ngrams = [codes[k : k + min(index.order, 4)] for k in range(0, 40, 3)]
     index.count(np.stack(ngrams))
     for ngram in ngrams[:5]:

@@ -275,6 +275,7 @@ def test_a_flipped_byte_in_an_array_is_refused_and_reported(saved: Path) -> None
                 NgramIndex.open(saved)
             NgramIndex.open(saved, verify=False)
     expected = {"alphabet", "discounts_adjusted", "discounts_raw", "symbols", "leaf_position", "leaf_label", "nodes"}
+    expected |= {"surface_bytes", "surface_ends", "surface_counts"}
     assert names == expected
 
 

@@ -169,7 +169,7 @@ def test_missing_oracles_leave_layers_out(inputs: PeelInputs, caplog: pytest.Log
     peel = peel_files(replace(inputs, ngram=None, train_text=None), Settings())
     assert peel.settings.layers == ("memory", "word", "punctuation", "boost")
     assert "ngram (needs --ngram" in caplog.text
-    assert "rare (needs --train-text" in caplog.text
+    assert "rare (needs --ngram X.ngram or --train-text train.txt)" in caplog.text
 
 
 def test_an_index_of_too_low_an_order_is_refused(inputs: PeelInputs, tmp_path: Path) -> None:

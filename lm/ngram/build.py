@@ -19,7 +19,8 @@ from errtax.lm.ngram.sequence import occurrences, repeat_final_flush, tail_strin
 from errtax.lm.ngram.smoothing import Discounts, estimate_discounts
 from errtax.lm.ngram.suffix_tree import Counts, Tree
 from errtax.lm.special import SPECIAL
-from errtax.lm.text import Alphabet, Text, refuse_special_words
+from errtax.lm.text import Alphabet, Text, Unit, refuse_special_words
+from errtax.lm.word_counting import DEFAULT, MEMORY, WordRule, count_words
 
 logger = logging.getLogger("errtax")
 Fallback = tuple[float, float, float] | None
@@ -35,9 +36,15 @@ class _Source:
     order: int
     alphabet: Alphabet
     tree: PartitionedBuild
+    rule: WordRule  # of the words that are counted
+
+    @property
+    def has_surface(self) -> bool:
+        """Whether the text has its characters, so that words can be counted by a rule about them."""
+        return self.text.unit in (Unit.BYTE, Unit.CHAR)
 
 
-def _prepare(text: Text, order: int, fallback: Fallback, on_suffixes: OnSuffixes) -> _Source:
+def _prepare(text: Text, order: int, fallback: Fallback, on_suffixes: OnSuffixes, rule: WordRule) -> _Source:
     if not 1 <= order <= MAX_ORDER:
         raise UsageError(f"order must lie in 1..{MAX_ORDER}, got {order}.")
     refuse_special_words(text)
@@ -50,14 +57,15 @@ def _prepare(text: Text, order: int, fallback: Fallback, on_suffixes: OnSuffixes
         raise BadInput(f"{text.name} has no {text.unit} in it; a text of at least one is needed.")
     symbols = training_sequence(text.codes, alphabet, text.end_of_line)
     tree = PartitionedBuild(symbols, len(alphabet) + SPECIAL, order, on_suffixes=on_suffixes)
-    return _Source(text, order, alphabet, tree)
+    return _Source(text, order, alphabet, tree, rule)
 
 
 def build(
-    text: Text, order: int, fallback: Fallback, kenlm_compat: bool, n_partitions: int = 1
+    text: Text, order: int, fallback: Fallback, kenlm_compat: bool, n_partitions: int = 1, rule: WordRule = DEFAULT
 ) -> tuple[IndexInfo, IndexArrays]:
     """The index of a text, in memory; see `NgramIndex.build`."""
-    source = _prepare(text, order, fallback, tell_nobody)
+    source = _prepare(text, order, fallback, tell_nobody, rule)
+    surface = count_words(text, rule) if source.has_surface else None
     tree = source.tree
     parts = [tree.grow(*ends) for ends in tree.even_ranges(n_partitions)]
     top, discounts = _finish(source, fallback, kenlm_compat)
@@ -69,7 +77,7 @@ def build(
     arrays = Tree(tree.symbols, nodes, positions, labels)
     for array in arrays:
         array.setflags(write=False)
-    return _info(source, kenlm_compat, discounts), IndexArrays(source.alphabet, text.words, discounts, arrays)
+    return _info(source, kenlm_compat, discounts), IndexArrays(source.alphabet, text.words, discounts, arrays, surface)
 
 
 def _finish(source: _Source, fallback: Fallback, kenlm_compat: bool) -> tuple[Any, Discounts]:
@@ -98,6 +106,7 @@ def _info(source: _Source, kenlm_compat: bool, discounts: Discounts) -> IndexInf
         len(text),
         discounts.fallback_adjusted,
         discounts.fallback_raw,
+        surface_words=source.rule.name if source.has_surface else "",
     )
 
 
@@ -112,6 +121,7 @@ def build_file(
     kenlm_compat: bool,
     memory: int | None = None,
     on_suffixes: OnSuffixes = tell_nobody,
+    rule: WordRule = DEFAULT,
 ) -> None:
     """Build the index of a text into `path`; see `NgramIndex.build_file`."""
     require_folder(path)
@@ -119,9 +129,9 @@ def build_file(
     partial = path.with_name(path.name + ".partial")
     # with a journal beside it, an unfinished build stays to be resumed
     with locked(partial) as file:
-        source = _prepare(text, order, fallback, on_suffixes)
+        source = _prepare(text, order, fallback, on_suffixes, rule)
         journal = Journal(partial, file, source)
-        writer = journal.resume() or journal.begin()
+        writer = journal.resume() or journal.begin(memory)
         used = memory_in_use() + RESERVE
         ranges = source.tree.ranges(used, memory or used + int(0.8 * free_memory()))
         if len(ranges) > 1:
@@ -152,15 +162,21 @@ class Journal:
         self.source = source
         text = source.text
         self.key = [SCHEMA, text.sha256, str(text.unit), str(text.sentences), source.order, text.name]
+        self.key += [source.rule.name]
 
-    def begin(self) -> ContainerWriter:
-        """Start clean."""
+    def begin(self, memory: int | None) -> ContainerWriter:
+        """Start clean.  The words are counted now, in half of what is left of `memory`, and never again."""
         self.forget()
         self.file.seek(0)
         self.file.truncate()
         source = self.source
         tree = source.tree
-        return begin_index(self.file, source.alphabet, source.text.words, tree.symbols, source.order, tree.node)
+        surface = None
+        if source.has_surface:
+            left = MEMORY if memory is None else (memory - memory_in_use() - RESERVE) // 2
+            surface = count_words(source.text, source.rule, min(max(left, 1 << 22), MEMORY), self.path.parent)
+        given = source.alphabet, source.text.words, surface, tree.symbols
+        return begin_index(self.file, *given, source.order, tree.node)
 
     def keep(self, writer: ContainerWriter) -> None:
         """Put on disk what is done, then word of it."""

@@ -26,6 +26,7 @@ from errtax.lm.ngram.index_file import (
     read_index,
     write_index,
 )
+from errtax.lm.ngram.model import NgramModel
 from errtax.lm.ngram.partitions import tell_nobody
 from errtax.lm.ngram.query import (
     NOWHERE,
@@ -42,6 +43,8 @@ from errtax.lm.ngram.sorted_scores import score_span
 from errtax.lm.ngram.suffix_sort import plan_of
 from errtax.lm.special import BOS, END, EOS, SPECIAL, SPECIAL_NAMES, UNK
 from errtax.lm.text import END_OF_LINE, UNKNOWN, Codes, Sentences, Text, Unit, recode, symbol_name
+from errtax.lm.word_counting import DEFAULT, WordRule
+from errtax.lm.word_counts import WordCounts
 
 __all__ = ["MAX_ORDER", "SCHEMA", "NgramIndex"]
 _PIECE = 1 << 12
@@ -71,6 +74,16 @@ def _as_codes(values: ArrayLike, n_dimensions: int | None = None) -> Codes:
     if codes.dtype.kind not in "ui" or codes.min(initial=0) < 0 or codes.max(initial=0) > END_OF_LINE:
         raise UsageError("codes are whole numbers from 0 to 2**32 - 1 (bytes, code points, token ids, word numbers).")
     return codes if codes.dtype == np.uint8 else codes.astype(np.uint32, copy=False)
+
+
+def require_tokenizer(model: NgramModel, sha256: str, name: str) -> None:
+    """Raise `BadInput` when a model's text and a log, which says that of its own, have tokens of two tokenizers."""
+    known = model.info.tokenizer_sha256 if isinstance(model, NgramIndex) else ""
+    if known and sha256 and known != sha256:
+        raise BadInput(
+            f"{name} has tokens of another tokenizer ({sha256:.8}) than the model ({known:.8}); "
+            "build an index of tokens by the same one."
+        )
 
 
 class NgramIndex:
@@ -113,8 +126,9 @@ class NgramIndex:
         fallback: tuple[float, float, float] | None = FALLBACK,
         kenlm_compat: bool = True,
         n_partitions: int = 1,
+        words: WordRule = DEFAULT,
     ) -> "NgramIndex":
-        """The index of a text, in memory.
+        """The index of a text, in memory.  `words`: what a word is, in `word_counts`.
 
         With `kenlm_compat` the counts of counts repeat lmplz's final flush (kpu/kenlm issues 405, 427): of each
         lower order, the n-gram that sorts last enters with its raw count.
@@ -122,7 +136,7 @@ class NgramIndex:
         Raises `UsageError` for an order outside 1..32, `BadInput` where `fallback` is None and an order has no
         discounts, and for a training text with the word `<s>`, `</s>` or `<unk>`.  Time O(n order).
         """
-        return cls(*build_index.build(text, int(order), fallback, kenlm_compat, max(int(n_partitions), 1)))
+        return cls(*build_index.build(text, int(order), fallback, kenlm_compat, max(int(n_partitions), 1), words))
 
     @classmethod
     def build_file(
@@ -134,14 +148,15 @@ class NgramIndex:
         kenlm_compat: bool = True,
         memory: int | None = None,
         on_suffixes: Callable[[int, int], None] = tell_nobody,
+        words: WordRule = DEFAULT,
     ) -> "NgramIndex":
         """The index of a text, built into a file in partitions that keep this process below `memory` bytes.
 
         None: four fifths of what is free.  The bytes do not depend on the partitions.  A build that was interrupted
         left `PATH.partial`, and is resumed; nothing unfinished ever stands at `path`.  `on_suffixes`: called with the
-        suffixes that are sorted and grown, and with all of them, from any thread.
+        suffixes that are sorted and grown, and with all of them, from any thread.  `words`: see `build`.
         """
-        build_index.build_file(text, Path(path), int(order), fallback, kenlm_compat, memory, on_suffixes)
+        build_index.build_file(text, Path(path), int(order), fallback, kenlm_compat, memory, on_suffixes, words)
         return cls.open(path, verify=False)
 
     def save(self, path: Path, force: bool = True) -> None:
@@ -191,6 +206,11 @@ class NgramIndex:
     def text_sha256(self) -> str:
         """Of the training text's bytes."""
         return self.info.text_sha256
+
+    @property
+    def word_counts(self) -> WordCounts | None:
+        """The words of the training text with their counts; None for words and tokens, and in files of before."""
+        return self.arrays.surface
 
     @property
     def description(self) -> str:

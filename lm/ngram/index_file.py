@@ -22,10 +22,12 @@ from errtax.lm.ngram.suffix_tree import Tree, node_dtype
 from errtax.lm.ngram.tree_check import tree_problem
 from errtax.lm.special import SPECIAL
 from errtax.lm.text import UNKNOWN, Alphabet, Sentences, Unit
+from errtax.lm.word_counts import WordCounts
 
 SCHEMA = "errtax.ngram/2"
 MAX_ORDER = 32
 KIND = "an n-gram index"
+_SURFACE = ("surface_bytes", "surface_ends", "surface_counts")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class IndexInfo:
     text_symbols: int
     fallback_adjusted: list[int]
     fallback_raw: list[int]
+    surface_words: str = ""  # the rule of the words that are counted; empty: none are
+    tokenizer_sha256: str = ""  # of a unit of tokens; empty: the text does not say
 
 
 class IndexArrays(NamedTuple):
@@ -50,17 +54,28 @@ class IndexArrays(NamedTuple):
     words: Any  # of a unit of words: Arrow array of strings by code; else None
     discounts: Discounts
     tree: Tree
+    surface: WordCounts | None = None  # the words of a text of bytes or characters
 
 
 def begin_index(
-    file: BinaryIO, alphabet: Alphabet, words: Any, symbols: NDArray[Any], order: int, node: Any
+    file: BinaryIO,
+    alphabet: Alphabet,
+    words: Any,
+    surface: WordCounts | None,
+    symbols: NDArray[Any],
+    order: int,
+    node: Any,
 ) -> ContainerWriter:
-    """A writer to which `alphabet`, `words` and `symbols` are written already, and that has room for the rest."""
+    """A writer to which all but the tree is written already, and that has room for the rest."""
     writer = ContainerWriter(file)
     writer.write("alphabet", alphabet.codes)
     content, ends = _arrays_of_words(words)
     writer.write("word_bytes", content)
     writer.write("word_ends", ends)
+    if surface is not None:
+        parts: tuple[NDArray[Any], ...] = (surface.content, surface.ends, surface.counts)
+        for name, part in zip(_SURFACE, parts, strict=True):
+            writer.write(name, part)
     for name in ("discounts_adjusted", "discounts_raw"):
         writer.reserve(name, np.float64, (order + 1) * 4)
     writer.write("symbols", symbols)
@@ -82,7 +97,8 @@ def write_index(path: Path, info: IndexInfo, arrays: IndexArrays, force: bool) -
     """Write an index that is in memory, all or nothing."""
     tree = arrays.tree
     with replacing(path, force) as temporary, temporary.open("wb") as file:
-        writer = begin_index(file, arrays.alphabet, arrays.words, tree.symbols, info.order, tree.nodes.dtype)
+        given = arrays.alphabet, arrays.words, arrays.surface, tree.symbols
+        writer = begin_index(file, *given, info.order, tree.nodes.dtype)
         writer.append("leaf_position", tree.leaf_position)
         writer.append("leaf_label", tree.leaf_label)
         writer.append("nodes", tree.nodes)
@@ -142,9 +158,19 @@ def _arrays_of(info: IndexInfo, arrays: Mapping[str, NDArray[Any]]) -> IndexArra
         raise ValueError("its arrays have other lengths than those of an index")
     adjusted, raw = (table.reshape(info.order + 1, 4) for table in discounts)
     words = _words_of_arrays(content, ends) if info.unit == Unit.WORD else None
-    return IndexArrays(
-        Alphabet(alphabet), words, Discounts(adjusted, raw, info.fallback_adjusted, info.fallback_raw), tree
-    )
+    smoothing = Discounts(adjusted, raw, info.fallback_adjusted, info.fallback_raw)
+    return IndexArrays(Alphabet(alphabet), words, smoothing, tree, _surface_of(info, arrays))
+
+
+def _surface_of(info: IndexInfo, arrays: Mapping[str, NDArray[Any]]) -> WordCounts | None:
+    """The words of the text, where the index has them: those written before there were any have not."""
+    if not info.surface_words and not any(name in arrays for name in _SURFACE):
+        return None
+    content, ends, counts = (arrays[name] for name in _SURFACE)
+    typed = content.dtype == np.uint8 and ends.dtype == counts.dtype == np.int64
+    if not typed or not info.surface_words:
+        raise ValueError("its words of the text are not those of an index")
+    return WordCounts(info.surface_words, content, ends, counts)
 
 
 def index_problem(info: IndexInfo, index: IndexArrays) -> str | None:
@@ -158,6 +184,8 @@ def index_problem(info: IndexInfo, index: IndexArrays) -> str | None:
         largest[Unit.WORD] = len(index.words) - 1
     if not len(codes) or codes.max() > largest.get(Unit(info.unit), UNKNOWN - 1) or len(np.unique(codes)) < len(codes):
         return f"its alphabet does not fit units of {info.unit}"
+    if index.surface is not None and (problem := index.surface.problem()):
+        return problem
     for table in (index.discounts.adjusted, index.discounts.raw):
         if not ((table >= 0) & (table <= np.arange(4))).all():  # NaN is neither
             return "its discounts are not valid"

@@ -100,11 +100,10 @@ class Parameter:
 class Source:
     """What a layer cannot do without: columns of `Evidence`, which are None where their oracle could not be asked.
 
-    `inputs`: the fields of `PeelInputs` of which any one is enough; `flags`: the options for it, in words.
+    `flags`: the options for it, in words.
     """
 
     columns: tuple[str, ...]
-    inputs: tuple[str, ...]
     flags: str
 
     def given(self, evidence: "Evidence") -> bool:
@@ -112,10 +111,8 @@ class Source:
         return all(getattr(evidence, name) is not None for name in self.columns)
 
 
-NGRAM_MODEL = Source(
-    ("ngram_context", "ngram_logprob"), ("ngram", "train_text"), "--ngram X.ngram or --train-text train.txt"
-)
-TRAINING_WORDS = Source(("word_count",), ("train_text",), "--train-text train.txt")
+NGRAM_MODEL = Source(("ngram_context", "ngram_logprob"), "--ngram X.ngram or --train-text train.txt")
+TRAINING_WORDS = Source(("word_count",), NGRAM_MODEL.flags)
 
 
 @dataclass(frozen=True, kw_only=True)

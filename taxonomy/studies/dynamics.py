@@ -22,7 +22,7 @@ from errtax.lm.ngram.model import require_unit
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Text, read_text
 from errtax.oracle.evidence import collect_evidence
-from errtax.oracle.rare import count_words
+from errtax.oracle.rare import training_words
 from errtax.oracle.text_view import TextView
 from errtax.taxonomy.peel import available_layers, peel_log
 from errtax.taxonomy.settings import Settings
@@ -77,7 +77,7 @@ def follow_training(
         comparison = ReferenceComparison(index, inputs.networks)
         divergences = compare_checkpoints(inputs.run, text, streams, comparison, logprobs, on_step)
         log = _log(run, text, logprobs[0])
-        evidence = collect_evidence(TextView.of_log(log), index, None if train is None else count_words(train))
+        evidence = collect_evidence(TextView.of_log(log), index, training_words(train, index))
         settings = available_layers(settings, evidence)
         summaries = [summarise(peel_log(_log(run, text, row), evidence, settings)) for row in logprobs]
     sources = {
