@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -65,10 +66,12 @@ def build(
 ) -> tuple[IndexInfo, IndexArrays]:
     """The index of a text, in memory; see `NgramIndex.build`."""
     source = _prepare(text, order, fallback, tell_nobody, rule)
-    surface = count_words(text, rule) if source.has_surface else None
     tree = source.tree
-    parts = [tree.grow(*ends) for ends in tree.even_ranges(n_partitions)]
-    top, discounts = _finish(source, fallback, kenlm_compat)
+    with ThreadPoolExecutor(1) as pool:  # beside the build, which leaves a core idle now and then
+        counted = pool.submit(count_words, text, rule) if source.has_surface else None
+        parts = [tree.grow(*ends) for ends in tree.even_ranges(n_partitions)]
+        top, discounts = _finish(source, fallback, kenlm_compat)
+    surface = None if counted is None else counted.result()
     nodes = np.concatenate([*(part.nodes for part in parts), top])
     positions, labels = (
         columns[0] if len(columns) == 1 else np.concatenate(columns)
