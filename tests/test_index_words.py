@@ -10,9 +10,10 @@ import pytest
 
 import errtax as library
 from commands import TEXT, Errtax, refused
+from crafted_index import write_container
 from errtax.lm.errors import BadInput
 from errtax.lm.ngram import build as index_build
-from errtax.lm.ngram.container import read_container, write_container
+from errtax.lm.ngram.container import read_container
 from errtax.lm.ngram.index import NgramIndex, require_tokenizer
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.lm.word_counting import count_words
@@ -29,7 +30,7 @@ def without_words(path: Path, new: Path) -> None:
     header, arrays = read_container(path, "an index")
     del header["info"]["surface_words"], header["info"]["tokenizer_sha256"]
     kept = {name: array for name, array in arrays.items() if not name.startswith("surface")}
-    write_container(new, header, kept, force=True)
+    write_container(new, header, kept)
 
 
 # --- the index -------------------------------------------------------------------------------------------------------
@@ -133,7 +134,7 @@ def test_crafted_counts_are_refused(tmp_path: Path, change: Any) -> None:
     header, found = read_container(path, "an index")
     arrays = {name: array.copy() for name, array in found.items()}
     change(header, arrays)
-    write_container(path, header, arrays, force=True)
+    write_container(path, header, arrays)
     with pytest.raises(BadInput, match=r"x\.ngram is damaged .*; build it again"):
         NgramIndex.open(path)
 
