@@ -18,9 +18,11 @@ from errtax.lm.ngram.arpa import ArpaModel
 from errtax.lm.ngram.arpa_writer import write_arpa
 from errtax.lm.ngram.distributions import TextDistributions
 from errtax.lm.ngram.index import NgramIndex
-from errtax.lm.text import Codes, Sentences, Text, Unit, read_text
+from errtax.lm.text import Codes, Sentences, Text, Unit, read_text, text_of_bytes
+from errtax.lm.word_counting import WordRule, count_words
 from errtax.oracle.features import FeatureReader, known_features
 from errtax.oracle.pairs import Pair, Skip
+from errtax.oracle.rare import word_rule_of
 from errtax.oracle.text_kind import Reading
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.settings import Settings
@@ -62,6 +64,7 @@ def _steps(folder: Path) -> Iterator[Step]:
     yield _engine_step(folder, "chars, 300 kinds", every_character, Unit.CHAR, Sentences.STREAM)
     for unit in (Unit.BYTE, Unit.CHAR):
         yield f"peel of {unit}s", lambda unit=unit: _use_peel(folder, unit)  # type: ignore[misc]
+    yield "words", _use_words
     yield "features of cells", _use_features
 
 
@@ -108,6 +111,13 @@ def _use_peel(folder: Path, unit: Unit) -> None:
     for skip in (Skip.CODE, Skip.NONE):
         pairs = (Pair("{", "}"), Pair('"', '"'))
         measure_distances(read_predictors(Sources((log,), index, (2,))), DistanceSettings(pairs, skip=skip))
+
+
+def _use_words() -> None:
+    """Words by either kind of rule, more of them than memory holds."""
+    text = text_of_bytes(" ".join(map(str, range(20_000))).encode(), Unit.BYTE)
+    for rule in (WordRule(), word_rule_of(r"\d+")):
+        count_words(text, rule, memory=1)["1"]
 
 
 def _use_features() -> None:
