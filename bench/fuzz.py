@@ -10,7 +10,7 @@ configuration with other values; an index with right checksums).  Each is read b
 Refused: one line and exit code 3, of `validate` also 1, and 2 where the options do not fit what a changed file says.
 Same: the result of the sound file.  Other: another result; of a damaged file that has a checksum that is missed
 damage, of a changed one it may be right.  The last columns must be 0: exit code 4 or another, more than one line, a
-crash, more than 20 seconds.
+crash, more than 20 seconds of processor time.
 """
 
 import sys
