@@ -8,6 +8,7 @@ import json
 import struct
 import zlib
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -83,7 +84,7 @@ _ODD: list[Any] = [
 
 def odd_value(rng: Generator) -> Any:
     """A value that nobody expects."""
-    return _ODD[rng.integers(len(_ODD))]
+    return deepcopy(_ODD[rng.integers(len(_ODD))])  # it may be changed in its turn
 
 
 def _places(value: Any, found: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
@@ -121,9 +122,10 @@ def _change_place(holder: Any, key: Any, rng: Generator) -> None:
     elif draw < 0.25 and isinstance(holder, dict):
         holder[str(rng.choice(["new", "", "schema", "epoch", "a\nb", "x" * 5000]))] = odd_value(rng)
     elif draw < 0.35 and isinstance(holder, list):
-        holder.insert(int(rng.integers(len(holder) + 1)), holder[key] if rng.random() < 0.5 else odd_value(rng))
+        new = deepcopy(holder[key]) if rng.random() < 0.5 else odd_value(rng)
+        holder.insert(int(rng.integers(len(holder) + 1)), new)
     elif draw < 0.6 and isinstance(holder[key], int | float):
-        holder[key] = type(holder[key])(holder[key] * rng.choice([-1, 2, 10, 1000]) + rng.choice([-1, 0, 1]))
+        holder[key] = holder[key] * int(rng.choice([-1, 2, 10, 1000])) + int(rng.integers(-1, 2))
     else:
         holder[key] = odd_value(rng)
 
