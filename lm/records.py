@@ -31,6 +31,7 @@ def read_json(path: Path, schema: str, what: str, advice: str) -> dict[str, Any]
         )
         if not isinstance(found, dict) or found.pop("schema", None) != schema:
             raise ValueError(f'"schema" is not "{schema}"')
+        json.dumps(found, ensure_ascii=False).encode()  # half a surrogate pair could not be written again
         return found
 
 

@@ -109,6 +109,12 @@ class Split:
         """Whether the part of this name (`train`, `val`, `test`) has this SHA-256."""
         return self.parts[name].sha256 == sha256
 
+    def rows_of(self, codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """A part as the pieces of its streams, (streams, symbols of each); `BadInput` where they cannot be equal."""
+        if len(codes) % self.streams:
+            raise BadInput(f"split.json says {self.streams} equal streams, but a part has {len(codes):,} bytes.")
+        return codes.reshape(self.streams, -1)
+
 
 def split_file(path: Path, folder: Path, options: SplitOptions, force: bool = False) -> Split:
     """Write `train.txt`, `val.txt`, `test.txt` and `split.json` into `folder`; return what `split.json` says.
@@ -167,6 +173,9 @@ def read_split(folder: Path) -> Split | None:
             raise ValueError("its alphabet is not of different bytes")
         if split.parts.keys() != set(PARTS):
             raise ValueError(f"its parts are not {', '.join(PARTS)}")
+        sizes = [part.bytes for part in split.parts.values()] if split.scheme == Scheme.STREAMS else []
+        if split.streams < 1 or any(size % split.streams for size in sizes):
+            raise ValueError(f"its parts are not those of {split.streams} equal streams")
         return split
 
 

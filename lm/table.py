@@ -1,6 +1,7 @@
 """Parquet tables with a declared schema: one declaration for the writer, the reader and the validator."""
 
 import base64
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,7 +107,10 @@ class TableFile:
             self.schema_arrow = self._file.schema_arrow
             self.num_rows = int(self._file.metadata.num_rows)
             self.num_row_groups = int(self._file.num_row_groups)
-            metadata_of(self.schema_arrow), self.schema_arrow.names  # neither need be UTF-8
+            names = self.schema_arrow.names
+            metadata_of(self.schema_arrow)  # like the names, it need not be UTF-8
+            if twice := [name for name, n in Counter(names).items() if n > 1]:
+                raise ValueError(f"there are several columns {twice[0]!r}")
 
     def read(self, columns: list[str] | None = None) -> Any:
         """All rows of some columns, or of all."""

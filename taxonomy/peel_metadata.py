@@ -70,7 +70,7 @@ def read_metadata(metadata: Mapping[str, str]) -> PeelMetadata:
     absent = {name for layer in LAYERS if layer.source and layer.name not in asked for name in layer.source.columns}
     try:
         custom = _custom_of(metadata)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(f"its metadata do not say what its own oracles mean ({error}); {_AGAIN}") from None
     try:
         settings = Settings.from_json(json.loads(metadata["settings"]), custom)

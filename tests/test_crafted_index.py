@@ -1,10 +1,12 @@
 """An index with right checksums that errtax did not write is refused, or can be used; nothing crashes or hangs."""
 
 import json
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,3 +101,33 @@ def test_each_fault_is_found(tmp_path: Path, change: Callable[[Arrays], None], w
         NgramIndex.open(path)
     assert words in NgramIndex.problems(path)[0]
     NgramIndex.open(path, verify=False)
+
+
+def test_a_header_of_half_surrogates_is_refused(tmp_path: Path) -> None:
+    """It could be read, and not be written into the metadata of what is made with the index."""
+    NgramIndex.build(zipf(3000), 6).save(tmp_path / "x.ngram")
+    header, arrays = read_container(tmp_path / "x.ngram", "an index")
+    header["info"]["text_sha256"] = "\ud800"
+    write_container(tmp_path / "x.ngram", header, arrays, force=True)
+    with pytest.raises(BadInput, match="header is not what errtax writes"):
+        NgramIndex.open(tmp_path / "x.ngram")
+
+
+def test_one_flipped_bit_between_arrays_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "x.ngram"
+    NgramIndex.build(text_of_bytes(b"abracadabra, abracadabra", Unit.BYTE), 5).save(path)
+    data = path.read_bytes()
+    offset, length = struct.unpack_from("<QQ", data, 8)
+    extents = json.loads(data[offset : offset + length])["arrays"].values()
+    starts = sorted([*(extent["offset"] for extent in extents), offset])
+    ends = sorted(extent["offset"] + extent["length"] * dtype_of(extent["dtype"]).itemsize for extent in extents)
+    places = [place for end in ends for place in range(end, min(start for start in starts if start >= end))]
+    assert len(places) > 20
+    for place in places:
+        path.write_bytes(data[:place] + b"\1" + data[place + 1 :])
+        with pytest.raises(BadInput, match="something between its arrays"):
+            NgramIndex.open(path)
+
+
+def dtype_of(description: Any) -> np.dtype[Any]:
+    return np.dtype(description if isinstance(description, str) else [tuple(field) for field in description])

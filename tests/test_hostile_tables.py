@@ -60,6 +60,8 @@ def with_after(table: pa.Table, name: str) -> pa.Table:
         (lambda table: table.slice(0, 0), "no rows"),
         (lambda table: table.slice(0, 30), "rows are missing"),
         (lambda table: pa.concat_tables([table.slice(0, 9), table.slice(12)]), "rows are missing"),
+        (lambda table: table.append_column("claims", table["claims"]), "several columns 'claims'"),
+        (lambda table: table.append_column("x", table["symbol"]).append_column("x", table["error"]), "several columns"),
         (lambda table: hole(table, "position"), "'position' has nulls"),
         (lambda table: hole(table, "error"), "'error' has nulls"),
         (lambda table: hole(table, "claims"), "'claims' has nulls"),

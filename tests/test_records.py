@@ -101,6 +101,7 @@ def test_what_is_no_object_is_refused(value: Any) -> None:
         (b'{"schema": "a/1", "x": 1, "x": 2}', "'x' is given twice"),
         (b'{"schema": "a/1", "x": NaN}', "NaN is not JSON"),
         (b'{"schema": "a/1", "x": -Infinity}', "-Infinity is not JSON"),
+        (b'{"schema": "a/1", "x": ["\\ud800"]}', "surrogates"),
         (b"[" * 100_000, "recursion"),
         (b'{"schema": "a/1", "x": ' + b"9" * 5000 + b"}", "digits"),
     ],

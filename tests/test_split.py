@@ -4,6 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,3 +144,22 @@ def test_the_papers_test_part(warpeace_parts: tuple[bytes, bytes, bytes]) -> Non
     train, val, test = warpeace_parts
     assert (len(train), len(val), len(test)) == (2_600_000, 320_000, 330_000)
     assert len(set(train) | set(val) | set(test)) == 87
+
+
+@pytest.mark.parametrize("streams", [-4, 0, 7, 10**18])
+def test_streams_that_the_parts_do_not_have_are_refused(tmp_path: Path, streams: int) -> None:
+    (tmp_path / "all.txt").write_bytes(b"abcdefghij" * 60)
+    split_file(tmp_path / "all.txt", tmp_path / "wp", SplitOptions(Scheme.STREAMS, streams=4, steps=10))
+    path = tmp_path / "wp" / "split.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "streams": streams}))
+    with pytest.raises(BadInput, match=f"not those of {streams} equal streams"):
+        read_split(tmp_path / "wp")
+
+
+def test_parts_that_are_not_of_equal_streams_are_refused(tmp_path: Path) -> None:
+    """Whatever split.json says of their sizes."""
+    (tmp_path / "all.txt").write_bytes(b"abcdefghij" * 60)
+    split = split_file(tmp_path / "all.txt", tmp_path / "wp", SplitOptions(Scheme.STREAMS, streams=4, steps=10))
+    assert split.rows_of(np.zeros(40, np.uint8)).shape == (4, 10)
+    with pytest.raises(BadInput, match="4 equal streams, but a part has 41 bytes"):
+        split.rows_of(np.zeros(41, np.uint8))

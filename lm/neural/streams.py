@@ -97,5 +97,5 @@ def streams_of(path: Path, text: Text) -> Streams:
         if before.is_file():
             val = read_text(before, text.unit)
             if split.is_part("val", val.sha256):
-                return Streams(text.codes.reshape(split.streams, -1), val.codes.reshape(split.streams, -1))
+                return Streams(split.rows_of(text.codes), split.rows_of(val.codes))
     return Streams(text.codes.reshape(1, -1), text.codes[:0].reshape(1, 0))

@@ -144,9 +144,13 @@ def _open(path: Path, kind: str) -> tuple[dict[str, Any], dict[str, _Extent], mm
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     try:
         header = json.loads(content)
+        json.dumps(header, ensure_ascii=False).encode()  # half a surrogate pair could not be written again
         extents = {str(name): _extent_of(entry, offset) for name, entry in header.pop("arrays").items()}
     except (ValueError, TypeError, KeyError, AttributeError, SyntaxError, RecursionError):
         raise BadInput(f"{path} is damaged (its header is not what errtax writes); build it again.") from None
+    ends = sorted(extent.offset + _n_bytes(extent) for extent in extents.values())
+    if any(any(mapped[end : min(-(-end // 64) * 64, offset)]) for end in ends):
+        raise BadInput(f"{path} is damaged (there is something between its arrays); build it again.")
     return header, extents, mapped
 
 
