@@ -63,6 +63,7 @@ def cases(name: str, group: str, count: int, sound: bytes, seed: int) -> Iterato
         rng = np.random.default_rng([seed, zlib.crc32(f"{name} {group}".encode()), number])
         content = changes[number % len(changes)](sound, rng)
         line = kind.lines[(number // len(changes)) % len(kind.lines)]
+        line = [*line, "--json"] if rng.random() < 0.3 else line
         yield Case(f"{name} {group} {number}", kind, line, content, group != "changes" and kind.sealed)
 
 

@@ -33,6 +33,20 @@ layer = "memory"
 """
 
 
+ORACLES = """from errtax.oracle.custom import oracle
+
+
+@oracle("vowels", rule="the correct symbol is a vowel")
+def vowels(view):
+    return [character in "aeiou" for character in view.string]
+
+
+@oracle("seen", rule="the same symbol stands so far back", limits=(1, 5, 20))
+def seen(view):
+    return [i - view.string.rfind(c, 0, i) if c in view.string[:i] else -1 for i, c in enumerate(view.string)]
+"""
+
+
 @dataclass(frozen=True)
 class Kind:
     """A kind of file.
@@ -85,6 +99,17 @@ KINDS = {
             "check a.peel.parquet --baseline b.peel.parquet --max errors:+99pp",
         ),
     ),
+    "own oracles": Kind(
+        "c.peel.parquet",
+        "table",
+        _split(
+            "validate c.peel.parquet",
+            "repeel c.peel.parquet --layers seen,memory,word -o out --force",
+            "stats c.peel.parquet --replicates 100",
+            "report c.peel.parquet -o out --force",
+            "show c.peel.parquet --worst 20",
+        ),
+    ),
     "scores": _table("scores.parquet"),
     "distance": _table("distance.parquet"),
     "overlap": _table("overlap.parquet"),
@@ -132,6 +157,7 @@ def make(folder: Path, root: Path) -> None:
     draw = random.Random(1)
     words = ["the", "cat", "sat", "on", '"a', 'mat".\n', "houses,", "rarely"]
     (folder / "all.txt").write_text(" ".join(draw.choice(words) for _ in range(3000)))
+    (folder / "own.py").write_text(ORACLES)
     worker = Worker(folder, folder, root, 600)
     try:
         for line in _recipe():
@@ -162,6 +188,7 @@ def _recipe() -> list[list[str]]:
         ["sweep", *_SWEEP],
         ["peel", *_PEEL, "-o", "a.peel.parquet"],
         ["peel", "--preds", "zoo/2-gram/preds.parquet", *_PEEL[2:], "-o", "b.peel.parquet"],
+        ["peel", *files, "--oracles", "own.py", "-o", "c.peel.parquet"],
         ["distance", *files, *_NGRAM, "--orders", "3", "--pair", '""', "-o", "distance.parquet"],
         ["overlap", "preds.parquet", *_NGRAM, "--orders", "3", "-o", "overlap.parquet"],
     ]

@@ -185,7 +185,9 @@ def metadata(table: pa.Table, rng: Generator) -> pa.Table | None:
     elif draw < 0.35:
         found[b"\xff"] = b"x"
     elif draw < 0.45:
-        name = ("parameters", "streams", "symbols", "doc", "unit", "model", "words", "step", "pandas")[rng.integers(9)]
+        name = ("parameters", "streams", "symbols", "doc", "unit", "model", "words", "step", "custom_oracles")[
+            rng.integers(9)
+        ]
         found[name.encode()] = _MANY[rng.integers(len(_MANY))].encode()
     elif draw < 0.75 and found[key][:1] in (b"{", b"["):
         found[key] = _json(found[key], rng)

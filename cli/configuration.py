@@ -83,14 +83,14 @@ def _read_configuration() -> tuple[str, dict[str, Any]]:
     if own.is_file():
         try:
             return own.name, tomllib.loads(own.read_text(encoding="utf-8"))
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise BadInput(f"{own} is not valid TOML ({error}).") from error
     shared = Path("pyproject.toml")
     if not shared.is_file():
         return "", {}
     try:
         table: Any = tomllib.loads(shared.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return "", {}  # somebody else's file: not ours to complain of
     for key in ("tool", "errtax"):
         table = table.get(key, {})

@@ -81,10 +81,24 @@ def test_tables_where_none_belong_and_none_where_one_belongs(errtax: Errtax, fil
     assert len(done.err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("content", ["[tool]\n", "[tool.other]\nngram = 1\n", "tool = ", "[" * 5000])
+@pytest.mark.parametrize("content", ["[tool]\n", "[tool.other]\nngram = 1\n", "tool = ", "[" * 5000, "x = " + "9" * 5000])
 def test_a_file_of_somebody_else_is_none_of_our_business(errtax: Errtax, content: str) -> None:
     Path("pyproject.toml").write_text(content)
     assert errtax(*PEEL).code == 0
+
+
+@pytest.mark.parametrize("content", ["tool = ", "x = " + "[" * 5000, "x = " + "9" * 5000, "[stats]\nseed = " + "9" * 5000])
+def test_what_is_no_toml_is_refused(errtax: Errtax, content: str) -> None:
+    Path("errtax.toml").write_text(content)
+    done = errtax(*PEEL)
+    refused(done, 3, "errtax.toml is not valid TOML")
+    assert len(done.err.splitlines()) == 1
+
+
+def test_no_more_replicates_than_fit(errtax: Errtax) -> None:
+    assert errtax(*PEEL).code == 0
+    Path("errtax.toml").write_text("[stats]\nreplicates = 999999999\n")
+    refused(errtax("stats", "preds.peel.parquet"), 2, "errtax.toml: replicates = 999999999", "100<=x<=1000000")
 
 
 WRONG = ["1", "1.5", "nan", "inf", "-inf", "true", "''", "'x'", '"\\u0000"', "1979-05-27", "07:32:00"]

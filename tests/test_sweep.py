@@ -92,6 +92,8 @@ def test_a_file_and_flags_make_a_specification(tmp_path: Path) -> None:
         ("text = 'wp'\n[recipe]\nepoch = 3", "did you mean 'epochs'"),
         ("text = 'wp'\nrecipe = 3", "recipe is a table"),
         ("text = ", "not valid TOML"),
+        ("epochs = " + "9" * 5000, "not valid TOML"),
+        ("epochs = " + "[" * 5000, "not valid TOML"),
     ],
 )
 def test_a_bad_specification_is_bad_input(tmp_path: Path, content: str, error: str) -> None:

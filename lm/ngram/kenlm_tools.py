@@ -130,13 +130,13 @@ def read_manifest(path: Path) -> dict[str, Any]:
     try:
         manifest: dict[str, Any] = json.loads(require_input(path / MANIFEST).read_text(encoding="utf-8"))
         schema = manifest["schema"]
-        files = manifest["files"].items() if schema == SCHEMA else ()
-    except (ValueError, KeyError, TypeError) as error:
+        sizes = {name: int(entry["bytes"]) for name, entry in manifest["files"].items()} if schema == SCHEMA else {}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(f"{path / MANIFEST} is not what errtax wrote ({error}); build the folder again.") from None
     if schema != SCHEMA:
         raise BadInput(f"{path} is not a folder of KenLM models of this version ({schema}); build it again.")
-    for name, entry in files:
-        found, due = require_input(path / name).stat().st_size, entry["bytes"]
+    for name, due in sizes.items():
+        found = require_input(path / name).stat().st_size
         if found != due:
             raise BadInput(f"{path / name} has {found:,} bytes where {due:,} are expected; build the folder again.")
     return manifest

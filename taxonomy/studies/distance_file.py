@@ -112,7 +112,7 @@ def _sum_problems(path: Path, table: Any, n: Any) -> list[str]:
             for pair, counts in pairs.items()
             for model, unpredicted in counts["unpredicted"].items()
         }
-    except (KeyError, TypeError, AttributeError, ValueError):
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError):
         raise BadInput(f"{path} does not say what was left out (metadata 'left_out'); make it again.") from None
     problems = [f"{pair} of {model}: not in the metadata 'left_out'" for pair, model in totals.keys() - due.keys()]
     for (pair, model), count in due.items():

@@ -77,7 +77,7 @@ def _described(path: Path, metadata: dict[str, str]) -> tuple[int, list[int]]:
         members, regions = len(json.loads(metadata["members"])), json.loads(metadata["regions"])
         if members in (2, 3) and len(regions) == 1 << members and all(isinstance(n, int) for n in regions):
             return members, regions
-    except (KeyError, ValueError, TypeError):
+    except (KeyError, ValueError, TypeError, RecursionError):
         pass
     raise BadInput(f"{path} does not say which members and regions it has (its metadata); make it again.")
 

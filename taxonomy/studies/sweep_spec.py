@@ -95,7 +95,7 @@ def read_spec(path: Path | None, given: Mapping[str, Any]) -> SweepSpec:
     """The specification in a TOML file, with what was `given` beside it in its place; unknown keys are errors."""
     try:
         content: Any = {} if path is None else tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is not valid TOML ({error}).") from None
     if path is not None and "text" in content:
         content["text"] = str(path.parent / str(content["text"]))
