@@ -16,7 +16,9 @@ from errtax.cli.paths import FILE
     type=click.IntRange(1),
     help="Draw blocks of so many symbols [default: documents, else streams of a split, else blocks of 1000].",
 )
-@click.option("--replicates", type=click.IntRange(100, 10**6), default=2000, show_default=True, help="Of the bootstrap.")
+@click.option(
+    "--replicates", type=click.IntRange(100, 10**6), default=2000, show_default=True, help="Of the bootstrap."
+)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 @slices_option
 def command(peel: Path, block: int | None, replicates: int, seed: int, slices: bool | None) -> None:

@@ -63,7 +63,7 @@ def peel_schema(peel: Peel) -> Any:
     optional |= {"doc": document_column(peel.log, slice(0)).type} if peel.log.docs is not None else {}
     schema = PEEL.arrow(symbol=symbol, **optional)
     for rule in peel.settings.custom:
-        schema = schema.append(pa.field(column_of(rule), pa.int32() if rule.limits else pa.bool_(), nullable=True))
+        schema = schema.append(pa.field(column_of(rule), type_of(rule), nullable=True))
     return schema
 
 
@@ -118,6 +118,11 @@ def _arrow_columns(peel: Peel) -> dict[str, Any]:
 def column_of(rule: OracleRule) -> str:
     """The column that holds the evidence of an oracle of one's own."""
     return f"oracle_{rule.name.replace('-', '_')}"
+
+
+def type_of(rule: OracleRule) -> Any:
+    """The Arrow type of that column: numbers where the oracle has limits, else yes or no."""
+    return pa.int32() if rule.limits else pa.bool_()
 
 
 def _nullable(values: NDArray[np.int32]) -> Any:

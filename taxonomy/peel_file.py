@@ -26,6 +26,7 @@ from errtax.taxonomy.peel_columns import (
     peel_batch,
     peel_schema,
     slice_dictionary,
+    type_of,
 )
 from errtax.taxonomy.peel_metadata import PeelMetadata, read_metadata, require_metadata, write_metadata
 from errtax.taxonomy.settings import Settings
@@ -163,11 +164,16 @@ class PeelFile:
         require_metadata(self.path, metadata)
         problems = PEEL.mistyped(schema) or ([] if len(self) else ["it has no rows"])
         try:
-            columns = [column_of(rule) for rule in read_metadata(metadata).settings.custom]
+            due = {column_of(rule): type_of(rule) for rule in read_metadata(metadata).settings.custom}
         except BadInput as error:
             return [str(error), *problems]
-        missing = [name for name in columns if name not in schema.names]
-        return [*problems, *(f"column {name!r} is missing" for name in missing)]
+        found = {field.name: field.type for field in schema}
+        for name, kind in due.items():
+            if name not in found:
+                problems.append(f"column {name!r} is missing")
+            elif found[name] != kind:
+                problems.append(f"column {name!r} has type {found[name]}, {kind} is needed")
+        return problems
 
     def _problems_of_rows(self, tally: LogTally) -> list[str]:
         """What is wrong with all rows together: whether any is predicted, and whether they are the text of the peel."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
@@ -211,6 +212,12 @@ def test_a_file_that_lost_a_column_or_a_rule_is_told_so(tmp_path: Path) -> None:
     table = pq.read_table(path)
     pq.write_table(table.drop_columns(["oracle_at"]), tmp_path / "lost.parquet")
     assert peel_problems(tmp_path / "lost.parquet") == ["column 'oracle_at' is missing"]
+    place = table.schema.get_field_index("oracle_at")
+    nested = table.set_column(place, "oracle_at", pa.array([{"x": 1}] * len(table)))
+    pq.write_table(nested, tmp_path / "nested.parquet")
+    assert peel_problems(tmp_path / "nested.parquet") == [
+        "column 'oracle_at' has type struct<x: int64>, int32 is needed"
+    ]
     metadata = {**table.schema.metadata, b"custom_oracles": b'[{"name": "at"}]'}
     pq.write_table(table.replace_schema_metadata(metadata), tmp_path / "rule.parquet")
     assert "do not say what its own oracles mean ('title')" in peel_problems(tmp_path / "rule.parquet")[0]
