@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from errtax.lm.errors import BadInput, UsageError, decoding
 from errtax.lm.files import replacing, require_absent, require_input, require_output_folder, write_text
 from errtax.lm.records import read_json, record_of
+from errtax.lm.text import Codes
 
 PARTS = ("train", "val", "test")
 SCHEMA = "errtax.split/1"
@@ -109,7 +110,7 @@ class Split:
         """Whether the part of this name (`train`, `val`, `test`) has this SHA-256."""
         return self.parts[name].sha256 == sha256
 
-    def rows_of(self, codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def rows_of(self, codes: Codes) -> Codes:
         """A part as the pieces of its streams, (streams, symbols of each); `BadInput` where they cannot be equal."""
         if len(codes) % self.streams:
             raise BadInput(f"split.json says {self.streams} equal streams, but a part has {len(codes):,} bytes.")

@@ -108,7 +108,7 @@ def test_a_header_of_half_surrogates_is_refused(tmp_path: Path) -> None:
     NgramIndex.build(zipf(3000), 6).save(tmp_path / "x.ngram")
     header, arrays = read_container(tmp_path / "x.ngram", "an index")
     header["info"]["text_sha256"] = "\ud800"
-    write_container(tmp_path / "x.ngram", header, arrays, force=True)
+    write_container(tmp_path / "x.ngram", header, arrays)
     with pytest.raises(BadInput, match="header is not what errtax writes"):
         NgramIndex.open(tmp_path / "x.ngram")
 
