@@ -25,13 +25,13 @@ from errtax.oracle.evidence import Evidence
 from errtax.taxonomy.block_sums import BlockSums, Quantity, block_sums
 from errtax.taxonomy.bootstrap import Resampling
 from errtax.taxonomy.comparison import compare
+from errtax.taxonomy.fixed_point import halves_of
 from errtax.taxonomy.paired import PairedBlocks
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.peel_file import read_peel, write_peel
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.signature import make_signature
 from errtax.taxonomy.statistics import Interval, Resampled, statistics
-from errtax.taxonomy.units import units_of
 
 RATE, SHARE = 0.4, 0.25
 SETTINGS = Settings(layers=("punctuation", "boost"))
@@ -78,7 +78,7 @@ def coverage(count: int = 1000, n: int = 200_000) -> None:
             hard = hardness(rng, n, stretch)
             wrong = rng.random(n) < np.where(hard, 0.6, 0.2)
             peel = simulated(rng, wrong, rng.random(n) < np.where(hard, 0.3, 0.1))
-            found = statistics([peel], Resampling(1000, 1000, seed))
+            found = statistics(peel, Resampling(1000, 1000, seed))
             share = found.layers[0].share
             intervals = (
                 found.error_rate,
@@ -120,7 +120,7 @@ def gate(count: int = 10_000, n: int = 100_000) -> None:
     error = 100 * 0.00125  # about the standard error of the rise between these models, in points
     print(f"alarms, %, {count} pairs of {n:,} symbols; limits and rises in standard errors, of {error:.3f} points")
     print(f"{'limit':>6} {'true rise':>10} {'exceeded':>10} {'rise is not 0':>14} {'rise is above the limit':>24}")
-    names, sizes = (Quantity("positions"), Quantity("errors")), np.full(n // 1000, 1000.0)
+    names, sizes = (Quantity("positions"), Quantity("errors")), np.full(n // 1000, 1000)
     for limit, above in ((0, 0), (1, 0), (3, 0), (3, 2), (3, 3), (3, 4)):
         rng = np.random.default_rng(10 * limit + above)
         alarms = np.zeros(3)
@@ -130,7 +130,7 @@ def gate(count: int = 10_000, n: int = 100_000) -> None:
             alone = 0.2 * chance / (1 - 0.8 * chance)
             wrong = [both | (rng.random(n) < alone) for _ in range(2)]
             wrong[1] |= rng.random(n) < (limit + above) * error / 100 / (1 - chance)  # on symbols that were right
-            before, after = (BlockSums(names, np.stack([sizes, _by_block(each)], axis=1)) for each in wrong)
+            before, after = (BlockSums(names, halves_of(np.stack([sizes, _by_block(each)], axis=1))) for each in wrong)
             pair, errors = PairedBlocks(before, after, Resampling(1000, 1000, seed)), [Quantity("errors")]
             allowed = limit * error / 100 * n
             exceeded = -pair.net(errors).value > allowed
@@ -141,37 +141,40 @@ def gate(count: int = 10_000, n: int = 100_000) -> None:
 
 
 def _by_block(wrong: np.ndarray) -> np.ndarray:
-    return wrong.reshape(-1, 1000).sum(axis=1).astype(np.float64)
+    return wrong.reshape(-1, 1000).sum(axis=1)
 
 
 STEP = 100  # symbols; streams and blocks are whole numbers of it
+UNITS = 1 << 20  # of one error or bit, so that a mean over steps is a whole number
 
 
 class Redrawn:
     """The test part of a split by streams, to be drawn anew from its own streams: `steps[s, t, q]`."""
 
     def __init__(self, peel: Peel) -> None:
-        units = units_of(peel.log, Resampling())
+        units = block_sums(peel, Resampling()).units
         if units.kind != "stream" or units.size is None or units.size % STEP:
             raise SystemExit(f"{peel.log.name} does not tell its streams; give --text TEST when peeling.")
-        sums = block_sums([peel], Resampling(STEP))
+        sums = block_sums(peel, Resampling(STEP))
         columns = {
             "positions": [Quantity("positions")],
             "errors": [Quantity("errors")],
-            "bits": [Quantity("surprisal")],
+            "all bits": [Quantity("surprisal")],
         }
         for name in peel.layer_names[:-1]:
             columns[name] = [Quantity("count", name, part) for part in peel.slice_names(name)]
         self.names = tuple(Quantity(name) for name in columns)
         values = [np.sum([sums.column(*each) for each in parts], axis=0) for parts in columns.values()]
-        self.steps = np.stack(values, axis=1).reshape(-1, units.size // STEP, len(values))
+        self.steps = (
+            np.rint(UNITS * np.stack(values, axis=1)).astype(np.int64).reshape(-1, units.size // STEP, len(values))
+        )
 
     def sums(self, steps: np.ndarray, by: str) -> BlockSums:
         """Some streams, summed over streams or over blocks of 1,000."""
         if by == "streams":
-            return BlockSums(self.names, steps.sum(axis=1))
+            return BlockSums(self.names, halves_of(steps.sum(axis=1)))
         flat = steps.reshape(-1, len(self.names))
-        return BlockSums(self.names, np.add.reduceat(flat, np.arange(0, len(flat), 1000 // STEP)))
+        return BlockSums(self.names, halves_of(np.add.reduceat(flat, np.arange(0, len(flat), 1000 // STEP))))
 
 
 def streams(first: Path, second: Path, count: int = 2000) -> None:
@@ -182,7 +185,8 @@ def streams(first: Path, second: Path, count: int = 2000) -> None:
     before, after = (Redrawn(read_peel(path)) for path in (first, second))
     totals = before.steps.sum(axis=(0, 1))
     difference = before.steps - after.steps
-    null = difference - difference.mean(axis=(0, 1))  # of which neither model is the better one
+    mean = np.rint(difference.mean(axis=(0, 1))).astype(np.int64)
+    null = difference - mean  # of which neither model is the better one
     rng, found = np.random.default_rng(1), {by: np.zeros((2, len(before.names))) for by in ("streams", "blocks")}
     for seed in range(count):
         chosen = rng.integers(0, len(null), len(null))

@@ -26,7 +26,7 @@ def command(peel: Path, figure: Path | None, force: bool) -> None:
     from errtax.taxonomy.peel_file import PeelFile
 
     outputs = Outputs(force, figures=[figure])
-    result = calibration(PeelFile(peel).blocks())
+    result = calibration(PeelFile(peel))
     outputs.figure(figure, calibration_figure, result)
     document = {**result.to_json(), "written": outputs.written}
     emit(document, calibration_table(result), result.signature, *outputs.written)

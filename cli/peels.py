@@ -63,10 +63,12 @@ def identity_options(function: Callable[..., Any]) -> Callable[..., Any]:
 def emit_peel(peel: "Peel", output: Path | None, slices: bool | None) -> None:
     """A peel as its command shows it, with all `slices`, none, or those of layers that have few."""
     from errtax.reports.tables import summary_table
-    from errtax.taxonomy.statistics import statistics
-    from errtax.taxonomy.summary import summarise
+    from errtax.taxonomy.block_sums import sum_peels
+    from errtax.taxonomy.statistics import statistics_of
+    from errtax.taxonomy.summary import summary_of
 
-    summary, shares = summarise(peel), statistics([peel])
+    sums = sum_peels([peel])[0]
+    summary, shares = summary_of(sums), statistics_of(sums)
     written = [] if output is None else [str(output)]
     document = {**summary.to_json(), "statistics": shares.to_json(), "peel": output and str(output)}
     emit(document, summary_table(summary, shares).folded(slices), peel.signature, *written)

@@ -33,7 +33,7 @@ def command(peel: Path, block: int | None, replicates: int, seed: int, slices: b
     from errtax.taxonomy.peel_file import PeelFile
     from errtax.taxonomy.statistics import statistics
 
-    shares = statistics(PeelFile(peel).blocks(), Resampling(block, replicates, seed))
+    shares = statistics(PeelFile(peel), Resampling(block, replicates, seed))
     if shares.warning:
         notice(shares.warning)
     emit(shares.to_json(), statistics_table(shares).folded(slices), "", claims_table(shares), shares.signature)

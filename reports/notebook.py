@@ -169,7 +169,7 @@ class PeelView:
     @cached_property
     def statistics(self) -> Statistics:
         """All shares with 95 % intervals; see `table` and `fair`."""
-        return statistics([self.peel])
+        return statistics(self.peel)
 
     @property
     def signature(self) -> str:
@@ -207,7 +207,7 @@ class PeelView:
     @speaks_python
     def calibration(self, resampling: Resampling = STANDARD) -> CalibrationView:
         """Whether the model is right as often as it says, by kind of position; needs the log's argmax columns."""
-        return CalibrationView(calibration([self.peel], resampling))
+        return CalibrationView(calibration(self.peel, resampling))
 
     @speaks_python
     def check(self, *limits: str, baseline: "PeelView | None" = None, require_significant: bool = False) -> CheckView:

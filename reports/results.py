@@ -10,13 +10,13 @@ from errtax.lm.visible import whole_number
 from errtax.reports.bars import bars_figure, difference_figure
 from errtax.reports.pie import pie_figure
 from errtax.reports.trend import trend_figure
-from errtax.taxonomy.comparison import Comparison, compare, require_comparable
+from errtax.taxonomy.block_sums import PeelSums
+from errtax.taxonomy.comparison import Comparison, compare_all
 from errtax.taxonomy.identity import distinct_peels
 from errtax.taxonomy.peel import Peel
-from errtax.taxonomy.statistics import Statistics, statistics
-from errtax.taxonomy.summary import Summary, summarise
-from errtax.taxonomy.trend import Trend, trend
-from errtax.taxonomy.units import share_units
+from errtax.taxonomy.statistics import Statistics, statistics_of
+from errtax.taxonomy.summary import Summary, summary_of
+from errtax.taxonomy.trend import Trend, trend_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,22 +55,22 @@ def results_of(peels: Sequence[Peel]) -> Results:
 
     Raises `BadInput` unless all are peels of the same positions of the same text, made in the same way.
     """
-    for other in peels[1:]:
-        require_comparable(peels[0], other)
-    peels = distinct_peels(share_units(peels))
+    peels = distinct_peels(peels)
+    sums, comparisons = compare_all(peels[0], peels[1:])
     return Results(
         peels,
-        [summarise(peel) for peel in peels],
-        [statistics([peel]) for peel in peels],
-        [compare(peels[0], other) for other in peels[1:]],
-        _trend_of(peels),
+        [summary_of(each) for each in sums],
+        [statistics_of(each) for each in sums],
+        comparisons,
+        _trend_of(sums),
     )
 
 
-def _trend_of(peels: Sequence[Peel]) -> Trend | None:
+def _trend_of(sums: Sequence[PeelSums]) -> Trend | None:
     """The trend of three and more models, along what their logs say of them."""
-    for by in ("parameters", "step") if len(peels) > 2 else ():
-        values = {whole_number(peel.sources.get(by, peel.log.metadata.get(by))) for peel in peels}
-        if len(values) == len(peels) and all(values):
-            return trend(peels, by)
+    for by in ("parameters", "step") if len(sums) > 2 else ():
+        heads = [each.head for each in sums]
+        values = {whole_number(head.sources.get(by, head.log.metadata.get(by))) for head in heads}
+        if len(values) == len(heads) and all(values):
+            return trend_of(sums, by)
     return None

@@ -8,7 +8,8 @@ what no other claims (`unique`), and in every order something in between.
 Players are the layers with all their slices, but for those that take what is left, as boost does: they stand outside.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +47,13 @@ def unique_parts(claimed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return claimed & alone
 
 
-def overlaps(claims: NDArray[np.uint32], settings: Settings) -> dict[tuple[str, ...], int]:
-    """How many errors exactly these players claim, by the players' names; those that none claims under `()`."""
-    players = players_of(settings.layers)
-    codes = claims_of(claims, settings) @ (1 << np.arange(len(players)))
-    counts = np.bincount(codes.astype(np.int64), minlength=1 << len(players)).tolist()
-    named = {tuple(name for k, name in enumerate(players) if code >> k & 1): n for code, n in enumerate(counts) if n}
+def overlaps(claimed: Mapping[int, int], settings: Settings) -> dict[tuple[str, ...], int]:
+    """How many errors exactly these players claim, by the players' names; those that none claims under `()`.
+
+    `claimed[bits]`: how many errors have these bits of `claims`; those of other layers may be among them.
+    """
+    known = claim_bits(settings)
+    named: Counter[tuple[str, ...]] = Counter()
+    for bits, count in claimed.items():
+        named[tuple(name for name in players_of(settings.layers) if bits & known[name])] += count
     return dict(sorted(named.items(), key=lambda item: (-item[1], item[0])))

@@ -1,26 +1,30 @@
 """Sufficient statistics of a peel: sums over the units that are resampled, from which all else is re-summed.
 
 One row per unit (a document, stream or block of symbols, see `units`), one column per quantity: counts, bits, excess
-and recoverable bits by layer and slice, fair, unique and solo counts by layer, and totals.  Units of several peels of a
-text stand side by side.
+and recoverable bits by layer and slice, fair, unique and solo counts by layer, and totals.  All are integers
+(`fixed_point`), so that a peel has the same sums in whatever blocks it is read.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
-from errtax.taxonomy.attribution import claims_of, fair_parts, players_of, unique_parts
-from errtax.taxonomy.bootstrap import Resampling
-from errtax.taxonomy.layers.registry import find_layer
-from errtax.taxonomy.peel import Peel
-from errtax.taxonomy.units import BLOCKS, Units, UnitTables
+from errtax.taxonomy.aligned import Blocks, aligned_blocks
+from errtax.taxonomy.attribution import players_of
+from errtax.taxonomy.bootstrap import STANDARD, Resampling
+from errtax.taxonomy.fixed_point import BIT, FAIR, Halves, joined, totals_of
+from errtax.taxonomy.layers.registry import claim_bits, find_layer
+from errtax.taxonomy.peel import Peel, PeelSource
+from errtax.taxonomy.sum_kernels import HEAD, PLAYER, SLICE, Plan, Rows, sum_rows
+from errtax.taxonomy.units import BLOCKS, Units, UnitTables, even_units
 
 Floats = NDArray[np.float64]
-LOG2 = float(np.log(2))
 
 
 class Quantity(NamedTuple):
@@ -28,108 +32,191 @@ class Quantity(NamedTuple):
 
     `what`: `count` of errors; `bits`, their surprisal; `excess`, bits above the one that a right symbol may cost;
     `recoverable`, bits that the n-gram model of the slice would have saved; `fair`, `unique`, `solo` errors of a layer,
-    and `fair_bits`; `positions`, `errors` and `surprisal` of all, and the surprisal of `correct` symbols.
+    and `fair_bits`; `positions`, `errors` and `surprisal` of all, and the surprisal of `correct` symbols.  `infinite`
+    counts the symbols of infinite surprisal in each of these sums of bits.
     """
 
     what: str
     layer: str = ""
     slice: str = ""
 
+    @property
+    def scale(self) -> int:
+        """How many units of the sum are one error, position or bit."""
+        return _SCALES.get(self.what, 1)
+
+    @property
+    def infinite(self) -> "Quantity | None":
+        """What counts the symbols that make this sum infinite; None for counts."""
+        if self.scale != BIT:
+            return None
+        if self.what in ("surprisal", "correct"):
+            return Quantity("infinite" if self.what == "surprisal" else "infinite_correct")
+        return Quantity("infinite", self.layer, self.slice)
+
+
+_SCALES = {"fair": FAIR} | dict.fromkeys(
+    ("bits", "excess", "recoverable", "fair_bits", "surprisal", "correct"),
+    BIT,
+)
+
 
 @dataclass(frozen=True, eq=False)
 class BlockSums:
-    """`sums[b, q]`: quantity q over unit b.  `units`: what these are."""
+    """`sums[b, q]`: quantity q over unit b, its two halves, in units of 1 / scale.  `units`: what these are."""
 
     quantities: tuple[Quantity, ...]
-    sums: Floats
+    sums: Halves
     units: Units = BLOCKS
 
     def column(self, *quantity: str) -> Floats:
-        """One quantity by unit; zeros where there is none of it."""
+        """One quantity by unit; zeros where there is none of it, infinite where a symbol of the unit is."""
         key = Quantity(*quantity)
-        if key not in self.quantities:
+        if key not in self.places:
             return np.zeros(len(self.sums))
-        column: Floats = self.sums[:, self.quantities.index(key)]
-        return column
+        numbers = self.sums[:, self.places[key]]
+        found = joined(numbers[:, 0], numbers[:, 1]) / key.scale
+        if key.infinite in self.places:
+            found[self.column(*key.infinite) > 0] = np.inf
+        return found
+
+    @cached_property
+    def places(self) -> dict[Quantity, int]:
+        """The column of each quantity."""
+        return {quantity: q for q, quantity in enumerate(self.quantities)}
+
+    @cached_property
+    def _totals(self) -> list[int]:
+        return totals_of(self.sums)
+
+    def exactly(self, quantities: Iterable[Quantity]) -> int:
+        """The sum over the text of quantities of one scale, in its units, but for what is infinite."""
+        return sum(self._totals[self.places[each]] for each in quantities if each in self.places)
+
+    def is_infinite(self, quantities: Iterable[Quantity]) -> bool:
+        """Whether symbols of infinite surprisal are among them."""
+        return self.exactly({each.infinite for each in quantities if each.infinite is not None}) > 0
 
     def total(self, *quantity: str) -> float:
         """One quantity of the whole text."""
-        return float(self.column(*quantity).sum())
+        return self.sum_of([Quantity(*quantity)])
+
+    def sum_of(self, quantities: Sequence[Quantity]) -> float:
+        """Quantities of one scale, of the whole text."""
+        if self.is_infinite(quantities):
+            return float("inf")
+        return self.exactly(quantities) / quantities[0].scale if quantities else 0.0
+
+    def count(self, *quantity: str) -> int:
+        """A quantity that is counted, of the whole text."""
+        return self.exactly([Quantity(*quantity)])
 
 
-def block_sums(parts: Iterable[Peel], resampling: Resampling) -> BlockSums:
-    """The sums of a peel that comes in pieces, by the units that are drawn.
+@dataclass(frozen=True, eq=False)
+class PeelSums:
+    """All that is summed of a peel.  `rows`: how many it has; `head`: the peel without them.
 
-    Time O(rows x slices), memory O(rows of a piece + units).
+    `claimed[bits]`: how many errors exactly these layers claim, of those that share errors.
     """
-    quantities: tuple[Quantity, ...] = ()
-    tables = UnitTables(resampling)
-    for peel in parts:
-        columns = _columns(peel)
-        if quantities and quantities != tuple(columns):
+
+    head: Peel
+    rows: int
+    blocks: BlockSums
+    claimed: Mapping[int, int]
+
+
+def block_sums(source: PeelSource, resampling: Resampling) -> BlockSums:
+    """The sums of a peel by the units that are drawn."""
+    return sum_peels([source], resampling)[0].blocks
+
+
+def sum_peels(sources: Sequence[PeelSource], resampling: Resampling = STANDARD) -> list[PeelSums]:
+    """The sums of peels of one text, by the same units.
+
+    Time O(rows x layers), memory of a block of each and of the units.  Raises `BadInput` where they cannot be compared.
+    """
+    return sum_blocks(sources, aligned_blocks(sources), resampling)
+
+
+def sum_blocks(sources: Sequence[PeelSource], blocks: Iterable[Blocks], resampling: Resampling) -> list[PeelSums]:
+    """The sums of peels from the blocks of each; what any of them knows of the text's streams holds for all."""
+    running: list[_Running] = []
+    for pieces in blocks:
+        running = running or _begin(pieces, resampling)
+        for each, piece in zip(running, pieces, strict=True):
+            each.add(piece)
+    heads = [source.head for source in sources]
+    return [each.result(head) for each, head in zip(running or _begin(heads, resampling), heads, strict=True)]
+
+
+def _begin(peels: Sequence[Peel], resampling: Resampling) -> "list[_Running]":
+    even = even_units([peel.log for peel in peels], resampling)
+    return [_Running(peel.head, UnitTables(even, resampling.block is None)) for peel in peels]
+
+
+class _Running:
+    """The sums of a peel so far."""
+
+    def __init__(self, head: Peel, tables: UnitTables) -> None:
+        self._head, self._tables, self._rows = head, tables, 0
+        self._quantities, self._plan = _columns(head)
+        self._claimed: Counter[int] = Counter()
+        self._mask = np.uint32(self._plan.players.sum())
+
+    def add(self, peel: Peel) -> None:
+        if peel.settings != self._head.settings:
             raise BadInput("the parts of this peel were not made in the same way; peel the log again.")
-        quantities = tuple(columns)
-        tables.add(_sum_by(tables.cut(peel.log), columns))
-    units, sums = tables.result()
-    return BlockSums(quantities, sums.reshape(-1, len(quantities)), units)
+        self._rows += len(peel.log)
+        rows = _rows_of(peel)
+
+        def sum_cells(bounds: NDArray[np.int64]) -> Halves:
+            table = np.zeros((len(bounds) - 1, len(self._quantities), 2), np.int64)
+            sum_rows(rows, self._plan, bounds, table)
+            return table
+
+        self._tables.add(peel.log, sum_cells)
+        bits, counts = np.unique(peel.claims[peel.error] & self._mask, return_counts=True)
+        self._claimed.update(dict(zip(bits.tolist(), counts.tolist(), strict=True)))
+
+    def result(self, head: Peel) -> PeelSums:
+        """`head`: of the whole peel."""
+        units, sums = self._tables.result()
+        table = sums.reshape(-1, len(self._quantities), 2)
+        return PeelSums(head, self._rows, BlockSums(self._quantities, table, units), dict(self._claimed))
 
 
-class _Cells(NamedTuple):
-    """Values at some rows of a peel; `values` 1-dimensional, for each of `rows`."""
-
-    rows: NDArray[np.int64]
-    values: Floats
-
-
-def _sum_by(numbers: NDArray[np.int64], columns: dict[Quantity, _Cells]) -> Floats:
-    size = int(numbers[-1]) + 1 if len(numbers) else 0
-    sums = [np.bincount(numbers[cells.rows], cells.values, minlength=size) for cells in columns.values()]
-    return np.stack(sums, axis=1) if sums else np.zeros((size, 0))
-
-
-def _columns(peel: Peel) -> dict[Quantity, _Cells]:
-    """What to sum of each quantity; the same keys for all pieces of a peel."""
-    predicted, errors = np.flatnonzero(peel.predicted), np.flatnonzero(peel.error)
-    correct = np.flatnonzero(peel.predicted & ~peel.error)
-    surprisal = -peel.log.logprobs / LOG2
-    bits = surprisal[errors]
-    columns = {
-        Quantity("positions"): _Cells(predicted, np.ones(len(predicted))),
-        Quantity("errors"): _Cells(errors, np.ones(len(errors))),
-        Quantity("surprisal"): _Cells(predicted, surprisal[predicted]),
-        Quantity("correct"): _Cells(correct, surprisal[correct]),
-    }
-    columns |= _by_slice(peel, errors, bits)
-    return columns | _by_player(peel, errors, bits)
+def _columns(head: Peel) -> tuple[tuple[Quantity, ...], Plan]:
+    """The quantities of a peel, and where the kernel finds the columns of each slice and player."""
+    quantities = [Quantity(what) for what in HEAD]
+    players = players_of(head.settings.layers)
+    oracles = _oracles(head)
+    places = np.zeros((len(head.layer_names), 128), np.int64)
+    for number, name in enumerate(head.layer_names):
+        kinds = SLICE if oracles[number] >= 0 else SLICE[:-1]
+        for k, part in enumerate(head.slice_names(name)):
+            places[number, k] = len(quantities)
+            quantities += [Quantity(what, name, part) for what in kinds]
+    first = np.array([len(quantities)])
+    quantities += [Quantity(what, name) for name in players for what in PLAYER]
+    known = claim_bits(head.settings)
+    bits = np.array([known[name] for name in players], np.int64)
+    return tuple(quantities), Plan(places, np.array(oracles), bits, first)
 
 
-def _by_slice(peel: Peel, errors: NDArray[np.int64], bits: Floats) -> dict[Quantity, _Cells]:
-    columns = {}
-    layer, part = peel.layer[errors], peel.slice[errors]
-    excess = np.maximum(bits - 1, 0)
-    for number, name in enumerate(peel.layer_names):
-        logprob = find_layer(name, peel.settings).logprob
-        by_oracle = getattr(peel.evidence, logprob) if logprob else None
-        for k, slice_name in enumerate(peel.slice_names(name)):
-            chosen = np.flatnonzero((layer == number) & (part == k))
-            rows = errors[chosen]
-            columns[Quantity("count", name, slice_name)] = _Cells(rows, np.ones(len(rows)))
-            columns[Quantity("bits", name, slice_name)] = _Cells(rows, bits[chosen])
-            columns[Quantity("excess", name, slice_name)] = _Cells(rows, excess[chosen])
-            if by_oracle is not None:
-                saved = bits[chosen] + by_oracle[rows].astype(np.float64) / LOG2
-                columns[Quantity("recoverable", name, slice_name)] = _Cells(rows, np.maximum(saved, 0))
-    return columns
+def _oracle_names(peel: Peel) -> list[str]:
+    """The columns of evidence with probabilities, each once."""
+    names = (find_layer(name, peel.settings).logprob for name in peel.layer_names)
+    return [name for name in dict.fromkeys(names) if name and getattr(peel.evidence, name) is not None]
 
 
-def _by_player(peel: Peel, errors: NDArray[np.int64], bits: Floats) -> dict[Quantity, _Cells]:
-    claimed = claims_of(peel.claims[errors], peel.settings)
-    fair, unique = fair_parts(claimed), unique_parts(claimed)
-    columns = {}
-    for k, name in enumerate(players_of(peel.settings.layers)):
-        rows = errors[claimed[:, k]]
-        columns[Quantity("fair", name)] = _Cells(rows, fair[claimed[:, k], k])
-        columns[Quantity("fair_bits", name)] = _Cells(rows, fair[claimed[:, k], k] * bits[claimed[:, k]])
-        columns[Quantity("unique", name)] = _Cells(rows, unique[claimed[:, k], k].astype(np.float64))
-        columns[Quantity("solo", name)] = _Cells(rows, np.ones(len(rows)))
-    return columns
+def _oracles(peel: Peel) -> list[int]:
+    known = _oracle_names(peel)
+    names = [find_layer(name, peel.settings).logprob for name in peel.layer_names]
+    return [known.index(name) if name in known else -1 for name in names]
+
+
+def _rows_of(peel: Peel) -> Rows:
+    names, n = _oracle_names(peel), len(peel.log)
+    columns = [getattr(peel.evidence, name) for name in names]
+    by_oracle = columns[0][None] if len(columns) == 1 else np.array(columns, np.float32).reshape(len(columns), n)
+    return Rows(peel.log.logprobs, peel.error, peel.layer, peel.slice, peel.claims, by_oracle)

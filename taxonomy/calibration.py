@@ -5,8 +5,8 @@ confidence, that share is right (Guo et al. 2017, section 2).  Positions, right 
 whose oracle claims them; so a class is a kind of position, not a kind of error.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,16 +14,19 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
 from errtax.taxonomy.attribution import players_of
-from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_blocks
+from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_sums
+from errtax.taxonomy.fixed_point import BIT, Halves, joined, totals_of
 from errtax.taxonomy.layers.registry import REST, find_layer
-from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.peel import Peel, PeelSource
 from errtax.taxonomy.statistics import Interval, interval_of
-from errtax.taxonomy.units import UnitTables
+from errtax.taxonomy.sum_kernels import sum_bins
+from errtax.taxonomy.units import Units, UnitTables, even_units
 
 SCHEMA = "errtax.calibration/1"
 BINS = 10
 """Of equal width; half-open, the last one closed."""
 Floats = NDArray[np.float64]
+Columns = tuple[NDArray[np.int64], Floats, NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -79,49 +82,57 @@ class Calibration:
         }
 
 
-def calibration(parts: Iterable[Peel], resampling: Resampling = STANDARD) -> Calibration:
-    """The calibration of a model whose peel may come in pieces.
+def calibration(peel: PeelSource, resampling: Resampling = STANDARD) -> Calibration:
+    """The calibration of a model.
 
     Raises `BadInput` where the peel has not the first-ranked symbols and their log-probabilities.
     """
-    tables = UnitTables(resampling)  # (classes, BINS, 3) of n, confidence and right ones
-    names: list[str] = []
-    last: Peel | None = None
-    for peel in parts:
-        last, names = peel, ["all", *players_of(peel.settings.layers), REST]
-        tables.add(_tables(peel, tables.cut(peel.log), len(names)))
-    if last is None:
-        raise BadInput("this peel has no rows.")
-    units, blocks = tables.result()
-    drawn = draw_blocks(len(blocks), resampling) if len(blocks) > 1 else np.empty((0, len(blocks)))
-    again = (drawn @ blocks.reshape(len(blocks), -1)).reshape(-1, *blocks.shape[1:])
-    whole = blocks.sum(axis=0)
+    head = peel.head
+    units, blocks = _sum_up(peel, resampling)  # (units, classes, BINS, 3, 2) of n, confidence and right ones
+    names = ["all", *players_of(head.settings.layers), REST]
+    table = blocks.reshape(len(blocks), -1, 2)
+    drawn = draw_sums(table, resampling)
+    shape, scale = (-1, len(names), BINS, 3), np.array([1, BIT, 1])
+    whole = (np.array(totals_of(table), np.float64).reshape(shape) / scale)[0]
+    again = joined(drawn.low, drawn.high).reshape(shape) / scale
     titles = {"all": "all positions", REST: "claimed by none"}
-    titles |= {name: find_layer(name, last.settings).title for name in players_of(last.settings.layers)}
+    titles |= {name: find_layer(name, head.settings).title for name in players_of(head.settings.layers)}
     classes = [
         _class(name, titles[name], whole[k], again[:, k]) for k, name in enumerate(names) if whole[k, :, 0].any()
     ]
-    signature = f"{last.signature}|calibration:bins={BINS}|bootstrap:{units.describe(resampling)}"
-    return Calibration(last.log.model, tuple(classes), units.kind, signature)
+    signature = f"{head.signature}|calibration:bins={BINS}|bootstrap:{units.describe(resampling)}"
+    return Calibration(head.log.model, tuple(classes), units.kind, signature)
 
 
-def _tables(peel: Peel, cells: NDArray[np.int64], n_classes: int) -> Floats:
-    """The sums over the cells of a peel: (cells, classes, BINS, 3)."""
+def _sum_up(peel: PeelSource, resampling: Resampling) -> tuple[Units, Halves]:
+    """The units, and the table of each."""
+    head = peel.head
+    tables = UnitTables(even_units([head.log], resampling), resampling.block is None)
+    shape = (len(players_of(head.settings.layers)) + 2, BINS, 3, 2)
+    for block in peel.blocks():
+        tables.add(block.log, partial(_sum_cells, _columns(block), shape))
+    units, blocks = tables.result()
+    return units, blocks.reshape(-1, *shape)
+
+
+def _sum_cells(columns: Columns, shape: tuple[int, ...], bounds: NDArray[np.int64]) -> Halves:
+    kinds, confidence, right = columns
+    table = np.zeros((len(bounds) - 1, *shape), np.int64)
+    sum_bins(kinds, confidence, right, bounds, table)
+    return table
+
+
+def _columns(peel: Peel) -> Columns:
+    """The class of each position, -1 where nothing was predicted; confidence; whether the first-ranked was right."""
     log = peel.log
     if log.argmax_codes is None or log.argmax_logprobs is None:
         raise BadInput(
             f"{log.name} has no columns 'argmax' and 'argmax_logprob', which calibration needs; "
             "errtax predict writes them, and errtax peel keeps them."
         )
-    rows = np.flatnonzero(peel.predicted & ~np.isnan(log.argmax_logprobs))
-    confidence = np.exp(np.minimum(log.argmax_logprobs[rows], 0))
-    right = (log.argmax_codes[rows] == log.codes[rows]).astype(np.float64)
-    bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
-    tables = np.zeros((int(cells[-1]) + 1, n_classes, BINS, 3))
-    values = np.stack([np.ones(len(rows)), confidence, right], axis=1)
-    np.add.at(tables, (cells[rows], _kinds(peel)[rows], bins), values)
-    tables[:, 0] = tables[:, 1:].sum(axis=1)
-    return tables
+    known = peel.predicted & ~np.isnan(log.argmax_logprobs)
+    confidence = np.exp(np.minimum(log.argmax_logprobs, 0), where=known, out=np.zeros(len(log)))
+    return np.where(known, _kinds(peel), -1), confidence, log.argmax_codes == log.codes
 
 
 def _kinds(peel: Peel) -> NDArray[np.int64]:

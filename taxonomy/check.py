@@ -6,16 +6,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from errtax.lm.errors import UsageError
-from errtax.taxonomy.block_sums import BlockSums, Quantity, block_sums
+from errtax.taxonomy.block_sums import BlockSums, PeelSums, Quantity, sum_peels
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
-from errtax.taxonomy.comparison import require_comparable
 from errtax.taxonomy.difference import SIGNIFICANT
 from errtax.taxonomy.limits import Limit
 from errtax.taxonomy.naming import part_in
 from errtax.taxonomy.paired import PairedBlocks, holm
-from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.peel import Peel, PeelSource
 from errtax.taxonomy.statistics import Interval, finite
-from errtax.taxonomy.units import share_units
 
 SCHEMA = "errtax.check/1"
 _ALL = ("errors", "bits")
@@ -71,9 +69,9 @@ class Verdict:
 
 
 def check(
-    peel: Peel,
+    peel: PeelSource,
     limits: Sequence[Limit],
-    baseline: Peel | None = None,
+    baseline: PeelSource | None = None,
     require_significant: bool = False,
     resampling: Resampling = STANDARD,
 ) -> list[Verdict]:
@@ -88,10 +86,8 @@ def check(
     """
     if baseline is None and (require_significant or any(limit.relative for limit in limits)):
         raise UsageError("limits with a sign, and --require-significant, need --baseline OLD.peel.parquet.")
-    if baseline is not None:
-        require_comparable(baseline, peel)
-        baseline, peel = share_units([baseline, peel])
-    measured = _Measured(peel, baseline, resampling)
+    sums = sum_peels([peel] if baseline is None else [baseline, peel], resampling)
+    measured = _Measured(sums[-1], None if baseline is None else sums[0].blocks, resampling)
     verdicts = [measured.verdict(limit) for limit in limits]
     p_values = [verdict.p for verdict in verdicts if verdict.p is not None]
     adjusted = iter(holm(p_values))
@@ -100,9 +96,10 @@ def check(
     ]
 
 
-def check_document(peel: Peel, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+def check_document(peel: PeelSource, verdicts: Sequence[Verdict]) -> dict[str, Any]:
     """One JSON document: `broken`, whether any limit is, and the limits."""
-    head = {"schema": SCHEMA, "signature": peel.signature, "model": peel.log.model}
+    made = peel.head
+    head = {"schema": SCHEMA, "signature": made.signature, "model": made.log.model}
     broken = any(verdict.broken for verdict in verdicts)
     return {**head, "broken": broken, "limits": [verdict.to_json() for verdict in verdicts]}
 
@@ -116,21 +113,19 @@ def _tested(verdict: Verdict, p: float, require_significant: bool) -> Verdict:
 class _Measured:
     """A peel, and perhaps its baseline, to be held against limits."""
 
-    def __init__(self, peel: Peel, baseline: Peel | None, resampling: Resampling) -> None:
-        self._peel = peel
-        self._after = block_sums([peel], resampling)
-        self._before = None if baseline is None else block_sums([baseline], resampling)
+    def __init__(self, peel: PeelSums, baseline: BlockSums | None, resampling: Resampling) -> None:
+        self._peel, self._after, self._before = peel.head, peel.blocks, baseline
         self._resampling = None if baseline is None else self._after.units.describe(resampling)
-        self._pair = None if self._before is None else PairedBlocks(self._before, self._after, resampling)
+        self._pair = None if baseline is None else PairedBlocks(baseline, self._after, resampling)
 
     def verdict(self, limit: Limit) -> Verdict:
         """What a limit finds, with the p of its own test; exceeded is broken."""
         quantities = _quantities(self._peel, limit)
         per_unit = {"": 1.0, "pp": self._after.total("positions") / 100, "bits": self._after.total("positions")}
         size = per_unit[limit.unit]
-        value, old, change = _sum_of(self._after, quantities) / size, None, None
+        value, old, change = self._after.sum_of(quantities) / size, None, None
         if self._before is not None and self._pair is not None:
-            old = _sum_of(self._before, quantities) / size
+            old = self._before.sum_of(quantities) / size
             change = _risen(self._pair.net(quantities), size)
         relevant = change.value if limit.relative and change else value
         finite = math.isfinite(value) and math.isfinite(relevant)
@@ -139,10 +134,6 @@ class _Measured:
             p = self._pair.p_above(quantities, limit.value * size)
         exceeded = not finite or relevant > limit.value + 1e-12
         return Verdict(limit, value, old, change, p, exceeded, exceeded, self._resampling)
-
-
-def _sum_of(sums: BlockSums, quantities: Sequence[Quantity]) -> float:
-    return sum(sums.total(*quantity) for quantity in quantities)
 
 
 def _risen(saved: Interval, size: float) -> Interval:

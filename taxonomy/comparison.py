@@ -1,21 +1,22 @@
 """Two or more peels of the same text, layer by layer: which class of errors did the better model buy off?"""
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.errors import BadInput
-from errtax.taxonomy.block_sums import Quantity, block_sums
+from errtax.taxonomy.aligned import Blocks, aligned_blocks
+from errtax.taxonomy.block_sums import PeelSums, Quantity, sum_blocks
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
 from errtax.taxonomy.difference import BitsDifference, Difference
 from errtax.taxonomy.paired import PairedBlocks, holm
-from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.peel import Peel, PeelSource
 from errtax.taxonomy.statistics import Interval
-from errtax.taxonomy.summary import Summary, summarise
-from errtax.taxonomy.units import share_units
+from errtax.taxonomy.sum_kernels import count_pairs
+from errtax.taxonomy.summary import Summary, summary_of
 
 SCHEMA = "errtax.compare/1"
 
@@ -99,23 +100,40 @@ class Comparison:
         }
 
 
-def compare(baseline: Peel, other: Peel, resampling: Resampling = STANDARD) -> Comparison:
+def compare(baseline: PeelSource, other: PeelSource, resampling: Resampling = STANDARD) -> Comparison:
     """The comparison of two peels.
 
     Raises `BadInput` unless both are peels of the same symbols at the same positions, by the same layers.
     """
-    require_comparable(baseline, other)
-    baseline, other = share_units([baseline, other])
-    pair = _Pair(baseline, other, resampling)
-    before, after = summarise(baseline), summarise(other)
+    return compare_all(baseline, [other], resampling)[1][0]
+
+
+def compare_all(
+    baseline: PeelSource, others: Sequence[PeelSource], resampling: Resampling = STANDARD
+) -> tuple[list[PeelSums], list[Comparison]]:
+    """The sums of a baseline and of other peels, which are read once, and the comparison of each with the baseline."""
+    sources = [baseline, *others]
+    pairs = [_PairCounts(baseline.head) for _ in others]
+
+    def counted() -> Iterator[Blocks]:
+        for first, *rest in aligned_blocks(sources):
+            for pair, block in zip(pairs, rest, strict=True):
+                pair.add(first, block)
+            yield (first, *rest)
+
+    first, *rest = sums = sum_blocks(sources, counted(), resampling)
+    compared = zip(rest, pairs, strict=True)
+    return sums, [_comparison(_Pair(first, each, counts, resampling), resampling) for each, counts in compared]
+
+
+def _comparison(pair: "_Pair", resampling: Resampling) -> Comparison:
+    head, before, after = pair.before.head, summary_of(pair.before), summary_of(pair.after)
     present = {layer.name for layer in (*before.layers, *after.layers)}
-    names = [name for name in baseline.layer_names if name in present]
-    slices = {
-        name: [pair.difference(part, name, k) for k, part in enumerate(baseline.slice_names(name))] for name in names
-    }
+    names = [name for name in head.layer_names if name in present]
+    slices = {name: [pair.difference(part, name, k) for k, part in enumerate(head.slice_names(name))] for name in names}
     layers, correct = _adjusted([pair.difference(name, name) for name in names], [pair.bits([Quantity("correct")])])
     parts = iter(_adjusted([part for name in names for part in slices[name]])[0])
-    units = pair.before.units
+    units = pair.before.blocks.units
     return Comparison(
         before,
         after,
@@ -123,7 +141,7 @@ def compare(baseline: Peel, other: Peel, resampling: Resampling = STANDARD) -> C
         tuple(replace(layer, slices=tuple(next(parts) for _ in slices[layer.name])) for layer in layers),
         correct[0],
         units.kind,
-        f"{baseline.signature}|bootstrap:{units.describe(resampling)}",
+        f"{head.signature}|bootstrap:{units.describe(resampling)}",
     )
 
 
@@ -139,28 +157,53 @@ def _adjusted(
     return [replace(row, adjusted=p, bits=each) for row, p, each in rows], bits[len(differences) :]
 
 
-class _Pair:
-    """Two peels of the same rows, with their blocks."""
+class _PairCounts:
+    """Errors of two models by what became of them, summed over blocks of the same rows."""
 
-    def __init__(self, baseline: Peel, other: Peel, resampling: Resampling) -> None:
-        self.baseline, self.other = baseline, other
-        self.before, self.after = (block_sums([peel], resampling) for peel in (baseline, other))
-        self.blocks = PairedBlocks(self.before, self.after, resampling)
+    def __init__(self, head: Peel) -> None:
+        sizes = [len(head.slice_names(name)) for name in head.layer_names]
+        self._first = np.cumsum([0, *sizes])  # of each layer's slices
+        self._counts = np.zeros((self._first[-1] + 1, 3), np.int64)  # fixed, kept, new; the last row: of all
+
+    def add(self, baseline: Peel, other: Peel) -> None:
+        """The next block of both."""
+        count_pairs(self._slices(baseline), self._slices(other), self._counts)
+
+    def _slices(self, peel: Peel) -> NDArray[np.int64]:
+        """The number of each row's slice among those of all layers; -1 for no error."""
+        return np.where(peel.error, self._first[peel.layer] + peel.slice, -1)
+
+    def of(self, layer: int | None, part: int | None) -> tuple[int, int, int]:
+        """How many errors of all, of a layer, or of one of its slices are fixed, kept and new."""
+        if layer is None:
+            rows = self._counts[-1:]
+        elif part is None:
+            rows = self._counts[self._first[layer] : self._first[layer + 1]]
+        else:
+            rows = self._counts[[self._first[layer] + part]]
+        fixed, kept, new = rows.sum(axis=0).tolist()
+        return fixed, kept, new
+
+
+class _Pair:
+    """Two peels of the same rows, by their sums."""
+
+    def __init__(self, before: PeelSums, after: PeelSums, counts: _PairCounts, resampling: Resampling) -> None:
+        self.before, self.after, self._counts = before, after, counts
+        self._blocks = PairedBlocks(before.blocks, after.blocks, resampling)
 
     def difference(self, label: str, layer: str | None = None, part: int | None = None) -> Difference:
         """All errors, those of a layer, or those of one of its slices."""
-        was, now = (self._taken(peel, layer, part) for peel in (self.baseline, self.other))
         quantities = self._quantities("count", layer, part) or [Quantity("errors")]
-        p = self.blocks.p_value(quantities)
+        p = self._blocks.p_value(quantities)
+        before, after = (sums.blocks.exactly(quantities) for sums in (self.before, self.after))
         return Difference(
             label,
-            int(was.sum()),
-            int(now.sum()),
-            int((was & ~self.other.error).sum()),
-            int((was & self.other.error).sum()),
-            int((now & ~self.baseline.error).sum()),
-            self.blocks.net(quantities),
-            self.blocks.share(quantities),
+            before,
+            after,
+            *self._counts.of(None if layer is None else self.before.head.layer_names.index(layer), part),
+            self._blocks.net(quantities),
+            self._blocks.share(quantities),
             p,
             p,
             self.bits(self._quantities("bits", layer, part) or [Quantity("surprisal")]),
@@ -168,43 +211,13 @@ class _Pair:
 
     def bits(self, quantities: list[Quantity]) -> BitsDifference:
         """Bits per symbol of some classes."""
-        n = max(self.before.total("positions"), 1)
-        before, after = (sum(sums.total(*each) for each in quantities) / n for sums in (self.before, self.after))
-        p = self.blocks.p_value(quantities) if math.isfinite(before - after) else None
-        return BitsDifference(before, after, self.blocks.net_per_symbol(quantities), p, p)
+        n = max(self.before.blocks.count("positions"), 1)
+        before, after = (sums.blocks.sum_of(quantities) / n for sums in (self.before, self.after))
+        p = self._blocks.p_value(quantities) if math.isfinite(before - after) else None
+        return BitsDifference(before, after, self._blocks.net_per_symbol(quantities), p, p)
 
     def _quantities(self, what: str, layer: str | None, part: int | None) -> list[Quantity]:
         if layer is None:
             return []
-        names = self.baseline.slice_names(layer)
+        names = self.before.head.slice_names(layer)
         return [Quantity(what, layer, name) for name in (names if part is None else [names[part]])]
-
-    def _taken(self, peel: Peel, layer: str | None, part: int | None) -> NDArray[np.bool_]:
-        if layer is None:
-            return peel.error
-        taken: NDArray[np.bool_] = peel.layer == self.baseline.layer_names.index(layer)
-        return taken if part is None else taken & (peel.slice == part)
-
-
-def require_comparable(baseline: Peel, other: Peel) -> None:
-    """Raise `BadInput` unless two peels can be compared position by position."""
-    a, b = baseline.log, other.log
-    if a.unit != b.unit or not np.array_equal(a.codes, b.codes):
-        raise BadInput(f"{a.name} and {b.name} are peels of different texts; compare models on the same text.")
-    if not np.array_equal(a.positions, b.positions) or not np.array_equal(baseline.predicted, other.predicted):
-        raise BadInput(f"{a.name} and {b.name} predict different positions of the text; predict the same ones.")
-    if not np.array_equal(a.document_starts, b.document_starts):
-        raise BadInput(
-            f"{a.name} and {b.name} have different documents; give both logs the same column 'doc', or none."
-        )
-    if _making(baseline) != _making(other):
-        raise BadInput(
-            f"{a.name} and {b.name} were peeled differently; use the same options, index and training text.\n"
-            f"  {baseline.signature}\n  {other.signature}"
-        )
-
-
-def _making(peel: Peel) -> tuple[str, ...]:
-    """How a peel was made, but for the model: rules, what a word is, and the oracles' index and training text."""
-    oracles = (peel.sources.get(key, "") for key in ("ngram_model", "train_sha256", "words"))
-    return str(peel.settings.criterion), peel.settings.description, *oracles

@@ -11,58 +11,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.taxonomy.block_sums import BlockSums, Quantity
-from errtax.taxonomy.bootstrap import Resampling, draw_blocks
+from errtax.taxonomy.bootstrap import Replicates, Resampling, draw_sums, flip_sums
 from errtax.taxonomy.statistics import Interval, interval_of
 
 Floats = NDArray[np.float64]
 
 
 class PairedBlocks:
-    """Differences between a baseline and another model, (blocks, quantities), drawn and flipped."""
+    """Differences between a baseline and another model over the same units, drawn and flipped."""
 
     def __init__(self, before: BlockSums, after: BlockSums, resampling: Resampling) -> None:
-        self.quantities = before.quantities
-        with np.errstate(invalid="ignore"):  # bits without end: their differences are not numbers
-            difference = before.sums - after.sums
-            n = len(difference)
-            self.total: Floats = difference.sum(axis=0)
-            drawn = draw_blocks(n, resampling) if n > 1 else np.empty((0, n))
-            self.drawn: Floats = drawn @ difference
-            self._drawn_positions: Floats = drawn @ after.column("positions")
-            signs = np.random.default_rng(resampling.seed).integers(0, 2, (resampling.replicates, n)) * 2.0 - 1
-            self.flipped: Floats = signs @ difference
-        positions = after.column("positions")
-        self._positions = float(positions.sum())
-        self._flipped_positions: Floats = signs @ positions
+        self._before, self._after, self._places = before, after, before.places
+        difference = before.sums - after.sums
+        self._positions = Quantity("positions")
+        if self._positions in self._places:  # of the text, where the difference is 0
+            difference[:, self._places[self._positions]] = after.sums[:, self._places[self._positions]]
+        self._drawn, self._flipped = draw_sums(difference, resampling), flip_sums(difference, resampling)
 
     def net(self, quantities: Sequence[Quantity]) -> Interval:
         """The errors saved in some classes."""
-        columns = self._columns(quantities)
-        return interval_of(float(self.total[columns].sum()), self.drawn[:, columns].sum(axis=1))
+        return interval_of(self._total(quantities), self._of(self._drawn, quantities))
 
     def net_per_symbol(self, quantities: Sequence[Quantity]) -> Interval:
         """What is saved in some classes, per position."""
-        columns = self._columns(quantities)
-        drawn = self.drawn[:, columns].sum(axis=1) / np.maximum(self._drawn_positions, 1)
-        return interval_of(float(self.total[columns].sum()) / max(self._positions, 1), drawn)
+        drawn = self._of(self._drawn, quantities) / np.maximum(self._of(self._drawn, [self._positions]), 1)
+        return interval_of(self._total(quantities) / self._n_positions, drawn)
 
     def share(self, quantities: Sequence[Quantity]) -> Interval | None:
         """The part of all errors saved that is of these classes; None where none was saved in all."""
-        columns, whole = self._columns(quantities), self.quantities.index(Quantity("errors"))
-        if not self.total[whole]:
+        whole = [Quantity("errors")]
+        if not self._total(whole):
             return None
-        value = float(self.total[columns].sum() / self.total[whole])
-        drawn = self.drawn[self.drawn[:, whole] != 0]
-        return interval_of(value, drawn[:, columns].sum(axis=1) / drawn[:, whole])
+        errors, saved = self._of(self._drawn, whole), self._of(self._drawn, quantities)
+        drawn = errors != 0
+        return interval_of(self._total(quantities) / self._total(whole), saved[drawn] / errors[drawn])
 
     def p_value(self, quantities: Sequence[Quantity]) -> float:
         """How often flipped blocks differ at least as much, two-sided; the observed blocks count as one flip."""
-        columns = self._columns(quantities)
-        observed = abs(self.total[columns].sum())
+        observed = abs(self._total(quantities))
         if not np.isfinite(observed):  # bits without end: nothing can be said
             return 1.0
-        flipped = np.abs(self.flipped[:, columns].sum(axis=1))
-        return float((1 + (flipped >= observed - 1e-9).sum()) / (1 + len(flipped)))
+        flipped = np.abs(self._of(self._flipped, quantities))
+        return float((1 + (flipped >= observed).sum()) / (1 + len(flipped)))
 
     def p_above(self, quantities: Sequence[Quantity], limit: float) -> float:
         """The p-value of "the sum over some classes rises by no more than `limit`" against "by more", one-sided.
@@ -70,16 +60,31 @@ class PairedBlocks:
         The limit is spread over the blocks by their positions: d_b = rise_b - limit n_b / N.  Where the rise is just
         the limit, their sum is 0 but for chance, and signs are as good as tossed.
         """
-        columns = self._columns(quantities)
-        per_position = limit / max(self._positions, 1)
-        observed = -self.total[columns].sum() - per_position * self._positions
+        observed = -self._total(quantities) - limit
         if not np.isfinite(observed):
             return 1.0
-        flipped = -self.flipped[:, columns].sum(axis=1) - per_position * self._flipped_positions
+        per_position = limit / self._n_positions
+        positions = self._of(self._flipped, [self._positions])
+        flipped = -self._of(self._flipped, quantities) - per_position * positions
         return float((1 + (flipped >= observed - 1e-9).sum()) / (1 + len(flipped)))
 
-    def _columns(self, quantities: Sequence[Quantity]) -> list[int]:
-        return [self.quantities.index(quantity) for quantity in quantities]
+    @property
+    def _n_positions(self) -> float:
+        return max(self._after.total("positions"), 1)
+
+    def _total(self, quantities: Sequence[Quantity]) -> float:
+        """What is saved; infinite, or no number, where bits are."""
+        before, after = (sums.is_infinite(quantities) for sums in (self._before, self._after))
+        if before or after:
+            return float("nan" if before and after else "inf" if before else "-inf")
+        saved = self._before.exactly(quantities) - self._after.exactly(quantities)
+        return float(saved) / quantities[0].scale
+
+    def _of(self, replicates: Replicates, quantities: Sequence[Quantity]) -> Floats:
+        """What is saved in each replicate; of no use where bits are infinite."""
+        if not np.isfinite(self._total(quantities)):
+            return np.full(len(replicates), np.nan)
+        return replicates.of([self._places[each] for each in quantities]) / quantities[0].scale
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -6,7 +6,6 @@ them all.
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,17 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.taxonomy.attribution import overlaps, players_of
-from errtax.taxonomy.block_sums import BlockSums, Quantity, block_sums
-from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_blocks
+from errtax.taxonomy.block_sums import BlockSums, PeelSums, Quantity, sum_peels
+from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_sums
 from errtax.taxonomy.layers.registry import REST, find_layer
-from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.peel import Peel, PeelSource
 from errtax.taxonomy.units import Units
 
 SCHEMA = "errtax.stats/1"
 LEVEL = 0.95
 FEW_BLOCKS = 30
 """Below so many units intervals are too narrow to be trusted."""
-_AT_A_TIME = 200  # replicates
 
 
 class Interval(NamedTuple):
@@ -50,29 +48,26 @@ def interval_of(value: float, drawn: NDArray[np.float64]) -> Interval:
 
 
 class Resampled:
-    """Sums over blocks, and the same sums of each replicate: (replicates, quantities)."""
+    """Sums over blocks, and the same sums of each replicate."""
 
     def __init__(self, blocks: BlockSums, resampling: Resampling) -> None:
         self.blocks = blocks
-        n = len(blocks.sums)
-        self._finite: NDArray[np.bool_] = np.asarray(np.isfinite(blocks.sums).all(axis=0))
-        sums = np.where(self._finite, blocks.sums, 0)
-        drawn = draw_blocks(n, resampling) if n > 1 else np.empty((0, n))
-        pieces = [drawn[start : start + _AT_A_TIME] @ sums for start in range(0, len(drawn), _AT_A_TIME)]
-        self.replicates: NDArray[np.float64] = np.concatenate([np.empty((0, len(blocks.quantities))), *pieces])
+        self._replicates = draw_sums(blocks.sums, resampling)
 
     def of(self, quantities: Sequence[Quantity], per: Quantity | None = None) -> Interval:
-        """The sum of some quantities, divided by another, with its interval."""
-        known = self.blocks.quantities
-        columns = [known.index(quantity) for quantity in quantities if quantity in known]
+        """The sum of some quantities of one scale, divided by another, with its interval."""
         divisor = 1.0 if per is None else max(self.blocks.total(*per), 1e-300)
-        value = float(self.blocks.sums[:, columns].sum()) / divisor
-        if not self._finite[columns].all():
+        value = self.blocks.sum_of(quantities) / divisor
+        if self.blocks.is_infinite(quantities):
             return Interval(value, None, None)
-        drawn = self.replicates[:, columns].sum(axis=1)
+        drawn = self._drawn(quantities)
         if per is not None:
-            drawn = drawn / np.maximum(self.replicates[:, known.index(per)], 1e-300)
+            drawn = drawn / np.maximum(self._drawn([per]), 1e-300)
         return interval_of(value, drawn)
+
+    def _drawn(self, quantities: Sequence[Quantity]) -> NDArray[np.float64]:
+        places = self.blocks.places
+        return self._replicates.of([places[each] for each in quantities if each in places]) / quantities[0].scale
 
 
 @dataclass(frozen=True)
@@ -177,28 +172,23 @@ def _json(interval: Interval | None) -> list[float | None] | None:
     return [finite(interval.value), interval.low, interval.high]
 
 
-def statistics(parts: Iterable[Peel], resampling: Resampling = STANDARD) -> Statistics:
-    """The statistics of a peel, which may come in pieces (`read_peel_parts`): memory is that of one piece."""
-    seen: list[Peel] = []
-    claimed: Counter[tuple[str, ...]] = Counter()
+def statistics(peel: PeelSource, resampling: Resampling = STANDARD) -> Statistics:
+    """The statistics of a peel; memory is that of a block of it."""
+    return statistics_of(sum_peels([peel], resampling)[0], resampling)
 
-    def watched() -> Iterable[Peel]:
-        for part in parts:
-            claimed.update(overlaps(part.claims[part.error], part.settings))
-            seen[:] = [part]
-            yield part
 
-    resampled = Resampled(block_sums(watched(), resampling), resampling)
-    peel, blocks = seen[0], resampled.blocks
+def statistics_of(sums: PeelSums, resampling: Resampling = STANDARD) -> Statistics:
+    """The statistics that follow from the sums of a peel."""
+    resampled, peel, blocks = Resampled(sums.blocks, resampling), sums.head, sums.blocks
     layers = [_layer(resampled, peel, name) for name in peel.layer_names]
     return Statistics(
         model=peel.log.model,
-        positions=round(blocks.total("positions")),
-        errors=round(blocks.total("errors")),
+        positions=blocks.count("positions"),
+        errors=blocks.count("errors"),
         error_rate=resampled.of([Quantity("errors")], Quantity("positions")),
         bits=resampled.of([Quantity("surprisal")], Quantity("positions")),
         layers=tuple(layer for layer in layers if layer.name != REST or layer.count.value),
-        overlaps=dict(sorted(claimed.items(), key=lambda item: (-item[1], item[0]))),
+        overlaps=overlaps(sums.claimed, peel.settings),
         blocks=len(blocks.sums),
         units=blocks.units,
         signature=f"{peel.signature}|bootstrap:{blocks.units.describe(resampling)}",
@@ -230,7 +220,7 @@ def _part(resampled: Resampled, layer: str, slices: Sequence[str], name: str) ->
         quantities = [Quantity(what, layer, part) for part in slices]
         return resampled.of(quantities, Quantity(per) if per else None)
 
-    has_ngram = Quantity("recoverable", layer, slices[0]) in resampled.blocks.quantities
+    has_ngram = Quantity("recoverable", layer, slices[0]) in resampled.blocks.places
     return PartStatistics(
         name=name,
         count=of("count"),

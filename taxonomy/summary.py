@@ -5,13 +5,12 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from errtax.lm.errors import BadInput
 from errtax.lm.visible import whole_number
 from errtax.oracle.ngram import NgramAlone
+from errtax.taxonomy.block_sums import PeelSums, Quantity, sum_peels
 from errtax.taxonomy.layers.registry import REST, find_layer
-from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.peel import Peel, PeelSource
 
 SCHEMA = "errtax.peel-summary/1"
 
@@ -94,43 +93,40 @@ class Summary:
         }
 
 
-def summarise(peel: Peel) -> Summary:
+def summarise(peel: PeelSource) -> Summary:
     """The summary of a peel; the layer `rest` appears only where it holds errors."""
-    predicted = peel.predicted
-    positions = int(predicted.sum())
-    surprisal = -peel.log.logprobs / math.log(2)
-    errors = int(peel.error.sum())
-    # counts[l, k], bits[l, k]: layer l, slice k, which is an int8
-    width = 128
-    cell = peel.layer[peel.error].astype(np.int64) * width + peel.slice[peel.error]
-    size = len(peel.layer_names) * width
-    counts = np.bincount(cell, minlength=size).reshape(-1, width)
-    bits = np.bincount(cell, surprisal[peel.error], minlength=size).reshape(-1, width) / max(positions, 1)
-    layers = []
-    for number, name in enumerate(peel.layer_names):
-        parts = tuple(
-            SliceSummary(part, int(counts[number, k]), counts[number, k] / max(errors, 1), float(bits[number, k]))
-            for k, part in enumerate(peel.slice_names(name))
-        )
-        if name == REST and not parts[0].count:
-            continue
-        count = sum(part.count for part in parts)
-        title = find_layer(name, peel.settings).title
-        layers.append(LayerSummary(name, title, count, count / max(errors, 1), sum(part.bits for part in parts), parts))
-    correct = predicted & ~peel.error
-    parameters = peel.sources.get("parameters", peel.log.metadata.get("parameters"))
+    return summary_of(sum_peels([peel])[0])
+
+
+def summary_of(sums: PeelSums) -> Summary:
+    """The summary that follows from the sums of a peel."""
+    peel, blocks = sums.head, sums.blocks
+    positions = blocks.count("positions")
+    layers = (_layer(sums, name) for name in peel.layer_names)
     return Summary(
         model=peel.log.model,
-        parameters=whole_number(parameters),
+        parameters=whole_number(peel.sources.get("parameters", peel.log.metadata.get("parameters"))),
         signature=peel.signature,
         positions=positions,
-        unpredicted=len(peel.log) - positions,
-        errors=errors,
-        bits=float(surprisal[predicted].sum()) / max(positions, 1),
-        correct_bits=float(surprisal[correct].sum()) / max(positions, 1),
-        layers=tuple(layers),
+        unpredicted=sums.rows - positions,
+        errors=blocks.count("errors"),
+        bits=blocks.total("surprisal") / max(positions, 1),
+        correct_bits=blocks.total("correct") / max(positions, 1),
+        layers=tuple(layer for layer in layers if layer.name != REST or layer.count),
         ngram=_ngram_of(peel),
     )
+
+
+def _layer(sums: PeelSums, name: str) -> LayerSummary:
+    blocks, slices = sums.blocks, sums.head.slice_names(name)
+    positions, errors = (max(blocks.count(what), 1) for what in ("positions", "errors"))
+
+    def of(parts: list[str]) -> tuple[int, float, float]:
+        count = blocks.exactly(Quantity("count", name, part) for part in parts)
+        return count, count / errors, blocks.sum_of([Quantity("bits", name, part) for part in parts]) / positions
+
+    title = find_layer(name, sums.head.settings).title
+    return LayerSummary(name, title, *of(slices), tuple(SliceSummary(part, *of([part])) for part in slices))
 
 
 def _ngram_of(peel: Peel) -> NgramAlone | None:

@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import UsageError
 from errtax.lm.visible import whole_number
-from errtax.taxonomy.block_sums import Quantity, block_sums
-from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_blocks
-from errtax.taxonomy.comparison import require_comparable
-from errtax.taxonomy.identity import distinct_peels
+from errtax.taxonomy.block_sums import PeelSums, Quantity, sum_peels
+from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_sums
+from errtax.taxonomy.identity import distinct_names
 from errtax.taxonomy.layers.registry import REST, find_layer
-from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.peel import Peel, PeelSource
 from errtax.taxonomy.statistics import Interval, interval_of
-from errtax.taxonomy.units import share_units
 
 SCHEMA = "errtax.trend/1"
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ class Trend:
         }
 
 
-def trend(peels: Sequence[Peel], by: str = "parameters", resampling: Resampling = STANDARD) -> Trend:
+def trend(peels: Sequence[PeelSource], by: str = "parameters", resampling: Resampling = STANDARD) -> Trend:
     """The trend over peels of the same text, `by` parameters or training steps, as their metadata say.
 
     Raises `UsageError` for fewer than three peels, or where one does not say, or all say the same; `BadInput` where
@@ -77,44 +76,68 @@ def trend(peels: Sequence[Peel], by: str = "parameters", resampling: Resampling 
     """
     if len(peels) < 3:
         raise UsageError(f"a trend needs three peels at least, got {len(peels)}; for two there is errtax compare.")
-    for other in peels[1:]:
-        require_comparable(peels[0], other)
-    ordered = sorted(distinct_peels(share_units(peels)), key=lambda peel: _scale_of(peel, by))
-    scale = tuple(_scale_of(peel, by) for peel in ordered)
-    if len(set(scale)) < 2:
-        raise UsageError(f"all these models have the same {by}; there is no trend along it.")
-    # the same draws for all models: what is hard in a unit for all of them cancels out of the slope
-    sums = [block_sums([peel], resampling) for peel in ordered]
-    drawn = draw_blocks(len(sums[0].sums), resampling) if len(sums[0].sums) > 1 else np.empty((0, len(sums[0].sums)))
-    x = np.log10(np.array(scale))
+    scales_of([peel.head for peel in peels], by)
+    return trend_of(sum_peels(peels, resampling), by, resampling)
 
-    def of(name: str, title: str, quantities: Sequence[Quantity]) -> ClassTrend:
-        columns = [sum((each.column(*quantity) for quantity in quantities), np.zeros(len(each.sums))) for each in sums]
-        counts, positions = np.stack(columns, axis=1), sums[0].column("positions")  # (blocks, models)
-        rates = 100 * counts.sum(axis=0) / positions.sum()
-        again = 100 * (drawn @ counts) / (drawn @ positions)[:, None]
+
+def trend_of(sums: Sequence[PeelSums], by: str = "parameters", resampling: Resampling = STANDARD) -> Trend:
+    """The trend that follows from the sums of peels over the same units; raises `UsageError` like `trend`."""
+    names = distinct_names([each.head.log for each in sums])
+    scales = scales_of([each.head for each in sums], by)
+    order = sorted(range(len(sums)), key=lambda k: scales[k])
+    sums, scale = [sums[k] for k in order], tuple(scales[k] for k in order)
+    head, units, rates = sums[0].head, sums[0].blocks.units, _Rates(sums, np.log10(np.array(scale)), resampling)
+    classes = [rates.of("errors", "all errors", [Quantity("errors")])]
+    for name in head.layer_names:
+        if name != REST:
+            quantities = [Quantity("count", name, part) for part in head.slice_names(name)]
+            classes.append(rates.of(name, find_layer(name, head.settings).title, quantities))
+    return Trend(
+        by,
+        scale,
+        tuple(names[k] for k in order),
+        rates.positions,
+        tuple(classes),
+        units.kind,
+        f"{head.signature}|trend:by={by}|bootstrap:{units.describe(resampling)}",
+    )
+
+
+class _Rates:
+    """The rates of classes in some models, whose units are drawn together; x: log10 of the models' scale."""
+
+    def __init__(self, sums: Sequence[PeelSums], x: Floats, resampling: Resampling) -> None:
+        self._x, self._blocks = x, [each.blocks for each in sums]
+        self.positions = self._blocks[0].count("positions")
+        names = [each for each in self._blocks[0].quantities if each.what in ("positions", "errors", "count")]
+        self._places = {name: q for q, name in enumerate(names)}
+        chosen = [blocks.sums[:, [blocks.places[name] for name in names]] for blocks in self._blocks]
+        # the same draws for all models, whose columns stand side by side: what is hard in a unit for all cancels out
+        self._drawn = draw_sums(np.concatenate(chosen, axis=1), resampling)
+        self._drawn_positions = self._drawn.of([self._places[Quantity("positions")]])
+
+    def of(self, name: str, title: str, quantities: Sequence[Quantity]) -> ClassTrend:
+        """A class, which is the sum of some counts."""
+        columns = np.array([self._places[each] for each in quantities])
+        drawn = [self._drawn.of(columns + k * len(self._places)) for k in range(len(self._blocks))]
+        counts = [blocks.exactly(quantities) for blocks in self._blocks]
+        rates = 100 * np.array(counts) / self.positions
+        again = 100 * np.stack(drawn, axis=1) / self._drawn_positions[:, None]
         return ClassTrend(
             name,
             title,
-            tuple(int(count) for count in counts.sum(axis=0)),
+            tuple(counts),
             tuple(interval_of(float(rate), again[:, m]) for m, rate in enumerate(rates)),
-            interval_of(float(_slope(x, rates)), _slope(x, again)),
+            interval_of(float(_slope(self._x, rates)), _slope(self._x, again)),
         )
 
-    names = [name for name in ordered[0].layer_names if name != REST]
-    layers = [
-        of(
-            name,
-            find_layer(name, ordered[0].settings).title,
-            [Quantity("count", name, part) for part in ordered[0].slice_names(name)],
-        )
-        for name in names
-    ]
-    units = sums[0].units
-    signature = f"{ordered[0].signature}|trend:by={by}|bootstrap:{units.describe(resampling)}"
-    models = tuple(peel.log.model for peel in ordered)
-    whole = of("errors", "all errors", [Quantity("errors")])
-    return Trend(by, scale, models, round(sums[0].total("positions")), (whole, *layers), units.kind, signature)
+
+def scales_of(heads: Sequence[Peel], by: str) -> list[float]:
+    """Parameters or steps of each model; `UsageError` where one does not say them, or all say the same."""
+    scales = [_scale_of(head, by) for head in heads]
+    if len(set(scales)) < 2:
+        raise UsageError(f"all these models have the same {by}; there is no trend along it.")
+    return scales
 
 
 def _scale_of(peel: Peel, by: str) -> float:

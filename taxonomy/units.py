@@ -3,10 +3,14 @@
 Errors come in clusters, so the bootstrap draws, and the paired test flips, whole units.  Symbols that are neighbours
 know of each other over more than a block of 1,000; documents, and the 100 places of a book from which the test part of
 a split by streams is cut, hardly do.
+
+A text of any length has at most 8,192 units: as long as there are more, neighbours are merged in pairs, those of
+numbers 2 k and 2 k + 1.  How often depends on the text alone, not on the pieces in which it is read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,22 +19,33 @@ from numpy.typing import NDArray
 from errtax.lm.errors import BadInput
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.visible import whole_number
-from errtax.taxonomy.bootstrap import Resampling, draw_blocks
-from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.bootstrap import Resampling, draw_sums
+from errtax.taxonomy.fixed_point import BIT, Halves, carry
+from errtax.taxonomy.sum_kernels import sum_values
 
-Floats = NDArray[np.float64]
 DOCUMENT, STREAM, BLOCK = "doc", "stream", "block"
 BLOCK_SIZE = 1000
+MOST_UNITS = 8192
+_CELLS = 4096  # in a table at a time
 _PLURAL = {DOCUMENT: "documents", STREAM: "streams", BLOCK: "blocks"}
 _STREAM_KEYS = ("streams", "symbols")
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+SumCells = Callable[[Integers], Halves]
+"""`sum_cells(bounds)`: the table, (cells, ..., 2), of the cells that hold the rows bounds[c] to bounds[c + 1] - 1."""
 
 
 @dataclass(frozen=True)
 class Units:
-    """`kind`: `doc`, `stream` or `block`.  `size`: positions of each stream or block; None for documents."""
+    """`kind`: `doc`, `stream` or `block`.  `size`: positions of each stream or block; None for documents.
+
+    `merged`: how many times neighbours were merged in pairs.
+    """
 
     kind: str = BLOCK
     size: int | None = BLOCK_SIZE
+    merged: int = 0
 
     @property
     def plural(self) -> str:
@@ -40,11 +55,12 @@ class Units:
     def describe(self, resampling: Resampling) -> str:
         """What a signature says of numbers resampled by these units.
 
-        >>> Units().describe(Resampling())
-        'unit=block,block=1000,replicates=2000,seed=1'
+        >>> Units().describe(Resampling()), Units("doc", None, 3).describe(Resampling(seed=2))
+        ('unit=block,block=1000,replicates=2000,seed=1', 'unit=doc,merged=2^3,replicates=2000,seed=2')
         """
         block = f",block={self.size}" if self.kind == BLOCK else ""
-        return f"unit={self.kind}{block},{resampling.description}"
+        merged = f",merged=2^{self.merged}" if self.merged else ""
+        return f"unit={self.kind}{block}{merged},{resampling.description}"
 
 
 BLOCKS = Units()
@@ -53,77 +69,115 @@ BLOCKS = Units()
 class UnitTables:
     """Tables summed over the units of a log that comes in pieces, in the order of the text.
 
-    Rows are summed by cell, the part of a stream or block that lies in one document; whether the text has more than one
-    document, and so what its units are, is known only at the end.  Memory: one table per cell.
+    `even`: streams or blocks; `documents`: whether documents are drawn where there are several.  That is known only at
+    the end, so both are summed.  Memory: two tables of at most 8,192 units, and as much again while they are merged.
     """
 
-    def __init__(self, resampling: Resampling) -> None:
-        self._block = resampling.block
-        self._tables: list[Floats] = []  # of a piece each: (cells, ...)
-        self._documents: list[NDArray[np.int64]] = []  # the document of each cell
-        self._last: tuple[int, Any, int] | None = None  # document, its id, and stream or block, of the last cell
-        self._even = BLOCKS  # streams or blocks
-        self._continues = False
+    def __init__(self, even: Units, documents: bool = True) -> None:
+        self._even, self._size = even, even.size or BLOCK_SIZE
+        self._by_number, self._by_document = _Merged(), _Merged() if documents else None
+        self._document = -1  # the number of the latest row's, and its id
+        self._name: Any = None
 
-    def cut(self, log: PredictionLog) -> NDArray[np.int64]:
-        """The cell that each row of the next piece lies in, from 0 within the piece; never decreasing."""
-        self._even = _even_units(log, self._block)
-        starts = log.document_starts if self._block is None else log.document_starts[:1]
-        numbers = log.positions // (self._even.size or BLOCK_SIZE)
+    def add(self, log: PredictionLog, sum_cells: SumCells) -> None:
+        """The rows of the next piece, summed by cell: the part of a stream or block that lies in one document."""
+        if not len(log):
+            return
+        numbers, starts = log.positions // self._size, log.document_starts
         begins = np.zeros(len(log), bool)
         begins[1:] = numbers[1:] != numbers[:-1]
-        begins[starts] = True
+        if self._by_document is not None:
+            begins[starts] = True
+        begins[0] = True
         cells = np.flatnonzero(begins)
-        first = 0
-        self._continues = False
-        if self._last is not None:
-            document, name, number = self._last
-            same = self._block is not None or name == _document_of(log, 0)
-            first = document if same else document + 1
-            self._continues = same and number == numbers[0]
-        documents = first + np.searchsorted(starts, cells, "right") - 1
-        self._documents.append(documents[int(self._continues) :])
-        self._last = (int(documents[-1]), _document_of(log, len(log) - 1), int(numbers[-1]))
-        return np.cumsum(begins) - 1
+        bounds = np.append(cells, len(log))
+        first = self._first_document(log)
+        for start in range(0, len(cells), _CELLS):
+            rows = cells[start : start + _CELLS]
+            table = sum_cells(bounds[start : start + len(rows) + 1])
+            self._by_number.add(numbers[rows], table)
+            if self._by_document is not None:
+                self._by_document.add(first + np.searchsorted(starts, rows, "right") - 1, table)
+        self._document, self._name = first + len(starts) - 1, document_of(log, -1)
 
-    def add(self, tables: Floats) -> None:
-        """The sums over the cells of the piece that was cut last; shape (cells, ...)."""
-        tables = tables.astype(np.float64)  # bincount of nothing is of integers
-        if self._continues:
-            self._tables[-1][-1] += tables[0]
-            tables = tables[1:]
-        if len(tables):
-            self._tables.append(tables)
+    def _first_document(self, log: PredictionLog) -> int:
+        """The number of the document that a piece begins in."""
+        goes_on = self._document >= 0 and document_of(log, 0) == self._name
+        return self._document if goes_on else self._document + 1
 
-    def result(self) -> tuple[Units, Floats]:
-        """What the units are, and the table of each, (units, ...), without those that hold nothing."""
+    def result(self) -> tuple[Units, Halves]:
+        """What the units are, and the table of each, (units, ..., 2), without those that hold nothing."""
+        several = self._by_document is not None and self._document > 0
+        merged = self._by_document if several and self._by_document is not None else self._by_number
+        table = merged.result()
+        return replace(Units(DOCUMENT, None) if several else self._even, merged=merged.level), table
+
+
+class _Merged:
+    """Tables by ascending number, added up in pairs of numbers while more than 8,192 of them hold anything."""
+
+    def __init__(self) -> None:
+        self.level = 0
+        self._numbers: list[Integers] = []
+        self._tables: list[Halves] = []
+        self._waiting = 0
+
+    def add(self, numbers: Integers, table: Halves) -> None:
+        """The next tables; numbers do not fall."""
+        held = np.flatnonzero(table.reshape(len(table), -1).any(axis=1))
+        if len(held):
+            numbers, table = _gathered(numbers[held] >> self.level, table[held])
+            self._numbers.append(numbers)
+            self._tables.append(table)
+            self._waiting += len(numbers)
+        if self._waiting > MOST_UNITS:
+            self._gather()
+
+    def _gather(self) -> None:
+        numbers, table = _gathered(np.concatenate(self._numbers), np.concatenate(self._tables))
+        while len(numbers) > MOST_UNITS:
+            self.level += 1
+            numbers, table = _gathered(numbers >> 1, table)
+        self._numbers, self._tables, self._waiting = [numbers], [table], len(numbers)
+
+    def result(self) -> Halves:
+        """The tables, without the numbers."""
         if not self._tables:
-            return self._even, np.empty((0,))
-        tables, documents = np.concatenate(self._tables), np.concatenate(self._documents)
-        units = self._even
-        if documents[-1] > 0:  # more than one
-            units = Units(DOCUMENT, None)
-            tables = np.add.reduceat(tables, np.flatnonzero(np.diff(documents, prepend=-1)))
-        return units, tables[tables.reshape(len(tables), -1).any(axis=1)]
+            return np.zeros((0, 0, 2), np.int64)
+        self._gather()
+        return self._tables[0]
 
 
-def units_of(log: PredictionLog, resampling: Resampling) -> Units:
-    """What is drawn of a whole log."""
-    has_documents = resampling.block is None and len(log.document_starts) > 1
-    return Units(DOCUMENT, None) if has_documents else _even_units(log, resampling.block)
+def _gathered(numbers: Integers, table: Halves) -> tuple[Integers, Halves]:
+    """Neighbours of one number added up."""
+    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
+    if len(starts) == len(numbers):
+        return numbers, carry(table)
+    return numbers[starts], carry(np.add.reduceat(table, starts))
 
 
-def _even_units(log: PredictionLog, block: int | None) -> Units:
-    """The streams of the text that a log is of, as its metadata tell, else blocks."""
-    if block is not None:
-        return Units(BLOCK, block)
+def even_units(logs: Sequence[PredictionLog], resampling: Resampling) -> Units:
+    """The streams of a text as any of its logs' metadata tell, else blocks.
+
+    Raises `BadInput` where two logs know of different streams.
+    """
+    if resampling.block is not None:
+        return Units(BLOCK, resampling.block)
+    found = [(log, units) for log in logs if (units := _streams(log)) is not None]
+    for log, units in found[1:]:
+        if units != found[0][1]:
+            raise BadInput(f"{found[0][0].name} and {log.name} are logs of different splits: their streams differ.")
+    return found[0][1] if found else BLOCKS
+
+
+def _streams(log: PredictionLog) -> Units | None:
     streams, symbols = (whole_number(log.metadata.get(key)) for key in _STREAM_KEYS)
     if streams is None or symbols is None or not 1 < streams <= symbols:
-        return BLOCKS
+        return None
     return Units(STREAM, -(-symbols // streams))
 
 
-def _document_of(log: PredictionLog, row: int) -> Any:
+def document_of(log: PredictionLog, row: int) -> Any:
     """The id of the document that a row lies in; None where the log gives none."""
     if log.docs is None or log.docs[row] < 0:
         return None
@@ -131,33 +185,23 @@ def _document_of(log: PredictionLog, row: int) -> Any:
     return number if log.doc_ids is None else log.doc_ids[number].as_py()
 
 
-def share_units(peels: Sequence[Peel]) -> list[Peel]:
-    """Peels of the same positions of one text, each with what any of them knows of the text's streams.
-
-    Raises `BadInput` where two of them know of different ones.
-    """
-    split = [peel.log for peel in peels if _even_units(peel.log, None).kind == STREAM]
-    if not split:
-        return list(peels)
-    for log in split[1:]:
-        if _even_units(log, None) != _even_units(split[0], None):
-            raise BadInput(f"{split[0].name} and {log.name} are logs of different splits: their streams differ.")
-    streams = {key: split[0].metadata[key] for key in _STREAM_KEYS}
-    return [replace(peel, log=replace(peel.log, metadata=peel.log.metadata | streams)) for peel in peels]
-
-
-def deviation_of_mean(log: PredictionLog, resampling: Resampling) -> float | None:
-    """The bootstrap standard deviation of a log's mean log-probability.
+def deviation_of_mean(logs: Iterable[PredictionLog], resampling: Resampling) -> tuple[float | None, Units]:
+    """The bootstrap standard deviation of the mean log-probability of a log in pieces, and the units drawn.
 
     None where it cannot be told: fewer than two units, or values that are not finite.
     """
-    tables = UnitTables(resampling)
-    known = ~np.isnan(log.logprobs)
-    cells = tables.cut(log)
-    values = (np.where(known, log.logprobs, 0.0), known.astype(np.float64))
-    tables.add(np.stack([np.bincount(cells, each) for each in values], axis=1))
-    _, sums = tables.result()
-    if len(sums) < 2 or not np.isfinite(sums).all():
-        return None
-    drawn = draw_blocks(len(sums), resampling) @ sums
-    return float((drawn[:, 0] / np.maximum(drawn[:, 1], 1)).std())
+    tables: UnitTables | None = None
+    for log in logs:
+        tables = tables or UnitTables(even_units([log], resampling), resampling.block is None)
+        tables.add(log, partial(_sum_of_values, log.logprobs))
+    units, sums = (BLOCKS, np.zeros((0, 3, 2), np.int64)) if tables is None else tables.result()
+    if len(sums) < 2 or sums[:, 2].any():
+        return None, units
+    drawn = draw_sums(sums, resampling)
+    return float((drawn.of([0]) / BIT / np.maximum(drawn.of([1]), 1)).std()), units
+
+
+def _sum_of_values(values: Floats, bounds: Integers) -> Halves:
+    table = np.zeros((len(bounds) - 1, 3, 2), np.int64)
+    sum_values(values, bounds, table)
+    return table

@@ -133,7 +133,7 @@ def test_claims_are_those_of_a_loop(content: bytes, limits: tuple[int, ...], lay
         claimed = claims_of(peel.claims[row : row + 1], peel.settings)[0].tolist()
         assert claimed == [bool(due[name]) for name in players]
     fair = fair_parts(claims_of(peel.claims, peel.settings)).sum(axis=0)
-    found = {layer.name: layer.fair for layer in statistics([peel]).layers}
+    found = {layer.name: layer.fair for layer in statistics(peel).layers}
     for name, value in zip(layers, fair, strict=True):
         assert found[name] is not None
         assert found[name].value * len(content) == pytest.approx(value)  # type: ignore[union-attr]

@@ -95,6 +95,6 @@ def test_block_sums_follow_the_rows(gapped: Errtax) -> None:
 
     assert gapped("peel", "--preds", "a.parquet", "--train-text", "train.txt", "--ngram-max", "3").code == 0
     peel = read_peel(Path("a.peel.parquet"))
-    sums = block_sums([peel], Resampling(block=100))
+    sums = block_sums(peel, Resampling(block=100))
     due = [int(peel.error[peel.log.positions // 100 == b].sum()) for b in np.unique(peel.log.positions // 100)]
     assert sums.column("errors").tolist() == due

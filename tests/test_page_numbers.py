@@ -62,7 +62,7 @@ def due_rows(peels: list[Peel]) -> list[list[str]]:
     def percent(part: float, whole: int) -> str:
         return f"{100 * part / whole if whole else 0:.2f} %"
 
-    summaries, free = [summarise(peel) for peel in peels], [statistics([peel]) for peel in peels]
+    summaries, free = [summarise(peel) for peel in peels], [statistics(peel) for peel in peels]
     rows = []
     for name in peels[0].layer_names:
         found = [next((layer for layer in s.layers if layer.name == name), None) for s in summaries]

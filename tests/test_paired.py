@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from errtax.taxonomy.block_sums import BlockSums, Quantity
 from errtax.taxonomy.bootstrap import Resampling
+from errtax.taxonomy.fixed_point import halves_of
 from errtax.taxonomy.paired import PairedBlocks, holm
 
 ERRORS = [Quantity("errors")]
@@ -18,7 +19,7 @@ SYMBOLS = 100  # a block
 
 
 def blocks_of(errors: NDArray[np.int64]) -> BlockSums:
-    return BlockSums((Quantity("errors"),), errors.astype(np.float64)[:, None])
+    return BlockSums((Quantity("errors"),), halves_of(errors[:, None]))
 
 
 def simulated_pair(rng: np.random.Generator, better: float, n_blocks: int = 60) -> tuple[BlockSums, BlockSums]:
@@ -79,7 +80,7 @@ def test_p_of_a_limit_is_the_share_of_all_flips_that_rise_as_much_above_it(
     due = np.mean([np.dot(signs, d) >= d.sum() - 1e-9 for signs in product((-1, 1), repeat=len(d))])
     quantities = (Quantity("positions"), Quantity("errors"))
     before, after = (
-        BlockSums(quantities, np.stack([sizes, np.maximum(sign * rises, 0)], axis=1).astype(float)) for sign in (-1, 1)
+        BlockSums(quantities, halves_of(np.stack([sizes, np.maximum(sign * rises, 0)], axis=1))) for sign in (-1, 1)
     )
     assert PairedBlocks(before, after, Resampling(replicates=4000)).p_above(ERRORS, limit) == pytest.approx(
         due, abs=0.04
@@ -89,8 +90,8 @@ def test_p_of_a_limit_is_the_share_of_all_flips_that_rise_as_much_above_it(
 def test_p_of_a_limit_by_hand() -> None:
     """Rises of 5, 1, 1 over a limit of 1 a block: d = 4, 0, 0, whose signs give a sum of 4 in half of the cases."""
     quantities = (Quantity("positions"), Quantity("errors"))
-    before = BlockSums(quantities, np.array([[10.0, 0], [10, 0], [10, 0]]))
-    after = BlockSums(quantities, np.array([[10.0, 5], [10, 1], [10, 1]]))
+    before = BlockSums(quantities, halves_of(np.array([[10, 0], [10, 0], [10, 0]])))
+    after = BlockSums(quantities, halves_of(np.array([[10, 5], [10, 1], [10, 1]])))
     pair = PairedBlocks(before, after, Resampling(replicates=4000))
     assert pair.p_above(ERRORS, 3.0) == pytest.approx(0.5, abs=0.03)
     assert pair.p_above(ERRORS, 0.0) == pytest.approx(1 / 8, abs=0.02)
@@ -102,9 +103,9 @@ def risen_to_the_limit(rng: np.random.Generator, rise: float, n_blocks: int = 60
     rates = rng.beta(3, 7, n_blocks)
     both = rng.binomial(SYMBOLS, 0.8 * rates)
     noise = [rng.binomial(SYMBOLS, 0.2 * rates + extra) for extra in (0.0, rise)]
-    sums = [np.stack([np.full(n_blocks, SYMBOLS), both + each], axis=1).astype(np.float64) for each in noise]
+    sums = [np.stack([np.full(n_blocks, SYMBOLS), both + each], axis=1) for each in noise]
     quantities = (Quantity("positions"), Quantity("errors"))
-    return BlockSums(quantities, sums[0]), BlockSums(quantities, sums[1])
+    return BlockSums(quantities, halves_of(sums[0])), BlockSums(quantities, halves_of(sums[1]))
 
 
 @pytest.mark.parametrize("rise", [0.0, 0.02])

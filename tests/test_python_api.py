@@ -144,7 +144,7 @@ def test_trend_calibration_and_check_are_those_of_the_library() -> None:
         errtax.trend(views)
     with pytest.raises(UsageError, match="parameters or step"):
         errtax.trend(views, by="size")
-    same = calibration([views[0].peel])
+    same = calibration(views[0].peel)
     table = views[0].calibration().table()
     assert table["confidence"].tolist() == [each.confidence.value for each in same.classes]
     checked = views[0].check("errors:10%", "ngram:+0.3pp", baseline=views[1])

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from commands import Errtax
+from cuts import renumbered
 from errtax.lm.errors import BadInput
 from errtax.lm.log_reader import log_of_frame, read_log
 from errtax.lm.ngram.index import NgramIndex
@@ -28,12 +28,13 @@ from errtax.taxonomy.bootstrap import STANDARD, Resampling
 from errtax.taxonomy.calibration import calibration
 from errtax.taxonomy.check import check
 from errtax.taxonomy.comparison import compare
+from errtax.taxonomy.fixed_point import halves_of
 from errtax.taxonomy.limits import Limit
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.statistics import statistics
 from errtax.taxonomy.trend import trend
-from errtax.taxonomy.units import Units, UnitTables, deviation_of_mean, share_units, units_of
+from errtax.taxonomy.units import Units, UnitTables, deviation_of_mean, even_units
 
 STREAMS = {"streams": "10", "symbols": "6000"}
 
@@ -62,32 +63,13 @@ def peel_with(**given: Any) -> Peel:
     return peel_log(log, evidence, Settings(layers=("punctuation", "boost")))
 
 
-def rows_of(log: PredictionLog, rows: slice) -> PredictionLog:
-    """A piece of a log, whose documents are numbered anew, as those of a row group are."""
-    docs, ids = log.docs, log.doc_ids
-    if docs is not None and ids is not None:
-        known = list(dict.fromkeys(docs[rows][docs[rows] >= 0].tolist()))
-        docs = np.array([known.index(d) if d >= 0 else -1 for d in docs[rows].tolist()], np.int64)
-        ids = ids.take(pa.array(known, pa.int64()))
-    return PredictionLog(
-        log.name,
-        log.unit,
-        log.positions[rows],
-        log.codes[rows],
-        log.logprobs[rows],
-        metadata=log.metadata,
-        docs=docs,
-        doc_ids=ids,
-    )
-
-
 def counted(logs: list[PredictionLog], resampling: Resampling) -> tuple[Units, list[int]]:
     """The rows in each unit."""
-    tables = UnitTables(resampling)
+    tables = UnitTables(even_units(logs[:1], resampling), resampling.block is None)
     for log in logs:
-        tables.add(np.bincount(tables.cut(log)).astype(np.float64)[:, None])
+        tables.add(log, lambda bounds: halves_of(np.diff(bounds)[:, None]))
     units, found = tables.result()
-    return units, found[:, 0].astype(int).tolist()
+    return units, found[:, 0, 0].tolist()
 
 
 def runs(values: list[Any]) -> list[int]:
@@ -118,11 +100,10 @@ def test_units_are_those_of_a_plain_loop_however_a_log_is_cut(
     else:
         due, kind = runs([k // size for k in range(30)]), "stream" if streams > 1 and block is None else "block"
     ends = [0, *sorted(cuts), 30]
-    pieces = [rows_of(log, slice(a, b)) for a, b in pairwise(ends)]
+    pieces = [renumbered(log.part(a, b)) for a, b in pairwise(ends)]
     for logs in ([log], pieces):
         units, found = counted(logs, Resampling(block))
         assert (units.kind, found) == (kind, due)
-    assert units_of(log, Resampling(block)) == units
 
 
 def test_streams_are_the_equal_parts_of_the_text() -> None:
@@ -137,7 +118,7 @@ def test_streams_are_the_equal_parts_of_the_text() -> None:
     "changed", [{}, {"streams": "x"}, {"streams": "9999"}, {"streams": "²"}, {"symbols": "9" * 5000}]
 )
 def test_without_streams_there_are_blocks(metadata: dict[str, str], changed: dict[str, str]) -> None:
-    assert units_of(log_with(metadata=metadata | changed), STANDARD) == Units("block", 1000)
+    assert even_units([log_with(metadata=metadata | changed)], STANDARD) == Units("block", 1000)
 
 
 def test_one_document_is_no_unit_to_draw() -> None:
@@ -152,7 +133,7 @@ def test_a_gap_of_any_length_costs_nothing() -> None:
     units, found = counted([log_with(positions=far)], STANDARD)
     assert (units.kind, sum(found), len(found)) == ("block", 6000, 7)
     peel = peel_with(positions=far)
-    assert len(block_sums([peel], STANDARD).sums) == 7
+    assert len(block_sums(peel, STANDARD).sums) == 7
 
 
 def test_all_that_resamples_draws_the_same_units_and_says_so() -> None:
@@ -163,17 +144,17 @@ def test_all_that_resamples_draws_the_same_units_and_says_so() -> None:
         (peel_with(), "unit=block,block=1000,replicates", 6),
     ):
         kind = made.split("=")[1].split(",")[0]
-        whole = statistics([peel])
+        whole = statistics(peel)
         assert (whole.blocks, whole.to_json()["unit"]) == (n, kind)
         assert (whole.warning is None) == (n >= 30)
         assert n >= 30 or f"Only {n} {kind}" in str(whole.warning)
         sized = [replace(peel, sources={"parameters": str(10**k)}) for k in (1, 2, 3)]
-        for found in (whole, compare(peel, peel), trend(sized), calibration([peel])):
+        for found in (whole, compare(peel, peel), trend(sized), calibration(peel)):
             assert f"|bootstrap:{made}" in found.signature
             assert found.to_json()["unit"] == kind
         (verdict,) = check(peel, [Limit.parse("errors:+1")], peel)
         assert verdict.to_json()["resampling"] == whole.signature.split("|bootstrap:")[1]
-        assert statistics([peel], Resampling(150)).blocks == 40  # blocks where they are asked for
+        assert statistics(peel, Resampling(150)).blocks == 40  # blocks where they are asked for
 
 
 def test_the_interval_is_that_of_the_units_that_vary() -> None:
@@ -185,7 +166,7 @@ def test_the_interval_is_that_of_the_units_that_vary() -> None:
     peel = peel_log(replace(log, logprobs=np.log(np.where(wrong, 0.1, 0.9))), peel.evidence, peel.settings)
     widths = []
     for resampling in (STANDARD, Resampling(60)):
-        low, high = statistics([peel], resampling).error_rate[1:]
+        low, high = statistics(peel, resampling).error_rate[1:]
         assert low is not None and high is not None
         widths.append(high - low)
     assert widths[0] > 2.5 * widths[1]
@@ -199,7 +180,7 @@ def test_peels_share_what_one_of_them_knows() -> None:
     assert [verdict.resampling for verdict in check(bare, [Limit.parse("errors:+1")], split)] == [
         "unit=stream,replicates=2000,seed=1"
     ]
-    assert [peel.log.metadata for peel in share_units([bare, split])] == [STREAMS, STREAMS]
+    assert even_units([bare.log, split.log], STANDARD) == Units("stream", 600)
     assert bare.log.metadata == {}
     renamed, documented = (peel_with(docs=docs) for docs in ([k // 100 for k in range(6000)], named(100)))
     assert compare(renamed, documented).unit == "doc"  # other names of the same documents
@@ -238,14 +219,14 @@ def test_logs_of_ngrams_tell_the_streams(tmp_path: Path) -> None:
     assert streams_of_part(tmp_path / "book.txt", text.sha256) == streams_of_part(test, "another") == 1
     log = tmp_path / "log.parquet"
     predict_orders(NgramIndex.build(text, 3), text, {2: log}, streams=4)
-    assert units_of(read_log(log), STANDARD) == Units("stream", len(text) // 4)
+    assert even_units([read_log(log)], STANDARD) == Units("stream", len(text) // 4)
 
 
 def test_the_deviation_is_that_of_independent_units() -> None:
     def deviation(values: NDArray[np.float64], **metadata: str) -> float | None:
         n = len(values)
         log = PredictionLog("x", Unit.BYTE, np.arange(n), np.zeros(n, np.uint8), values, metadata=metadata)
-        return deviation_of_mean(log, STANDARD)
+        return deviation_of_mean([log], STANDARD)[0]
 
     rng = np.random.default_rng(5)
     values = rng.normal(size=400_000)

@@ -19,7 +19,7 @@ from errtax.taxonomy.peel_file import read_peel
 from errtax.taxonomy.studies.sweep_record import SCHEMA, Result, SweepResults
 from errtax.taxonomy.studies.sweep_spec import SweepSpec
 from errtax.taxonomy.summary import Summary, summarise
-from errtax.taxonomy.units import deviation_of_mean, units_of
+from errtax.taxonomy.units import deviation_of_mean
 
 WAR_AND_PEACE = "20e2ba2460b703b3775c48b00d4446e44d7bae250efe0e6a1f234e43fb6526a8"
 """SHA-256 of the paper's test part (330,000 bytes, of a split by streams), for which its numbers hold."""
@@ -48,9 +48,10 @@ def read_results(spec: SweepSpec, folder: Path, failed: Container[str] = ()) -> 
             continue
         log = read_log(folder / name / "preds.parquet")
         peel = read_peel(folder / name / "peel.parquet")
-        results.append(_result(folder, name, log, summarise(peel)))
+        deviation, units = deviation_of_mean([log], STANDARD)
+        results.append(_result(folder, name, log, summarise(peel), deviation))
         best.append(log.codes if log.argmax_codes is None else log.argmax_codes)
-        signature = f"{peel.signature}|bootstrap:{units_of(log, STANDARD).describe(STANDARD)}"
+        signature = f"{peel.signature}|bootstrap:{units.describe(STANDARD)}"
     disagreement = np.array([[float((a != b).mean()) for b in best] for a in best]).reshape(len(best), len(best))
     return SweepResults(results, missing, disagreement, agreement_map(disagreement), signature)
 
@@ -65,7 +66,7 @@ def agreement_map(disagreement: NDArray[np.float64]) -> NDArray[np.float64]:
     return places
 
 
-def _result(folder: Path, name: str, log: PredictionLog, summary: Summary) -> Result:
+def _result(folder: Path, name: str, log: PredictionLog, summary: Summary, deviation: float | None) -> Result:
     path = folder / name
     run = read_run(path) if (path / "run.json").is_file() else None
     counts = {layer.name: layer.count for layer in summary.layers}
@@ -77,7 +78,7 @@ def _result(folder: Path, name: str, log: PredictionLog, summary: Summary) -> Re
         best_epoch=run.best.epoch if run else None,
         val_loss=run.best.val_loss if run else None,
         test_loss=-float(np.nanmean(log.logprobs)),
-        deviation=deviation_of_mean(log, STANDARD),
+        deviation=deviation,
         paper=paper_loss(name) if log.text_sha256 == WAR_AND_PEACE else None,
         errors=summary.errors,
         positions=summary.positions,
