@@ -108,9 +108,9 @@ def test_a_header_of_half_surrogates_is_refused(tmp_path: Path) -> None:
     NgramIndex.build(zipf(3000), 6).save(tmp_path / "x.ngram")
     header, arrays = read_container(tmp_path / "x.ngram", "an index")
     header["info"]["text_sha256"] = "\ud800"
-    write_container(tmp_path / "x.ngram", header, arrays)
+    write_container(tmp_path / "y.ngram", header, arrays)
     with pytest.raises(BadInput, match="header is not what errtax writes"):
-        NgramIndex.open(tmp_path / "x.ngram")
+        NgramIndex.open(tmp_path / "y.ngram")
 
 
 def test_one_flipped_bit_between_arrays_is_found(tmp_path: Path) -> None:
