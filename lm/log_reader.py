@@ -91,7 +91,8 @@ class LogFile:
 
     @property
     def head(self) -> PredictionLog:
-        """Name, unit and metadata."""
+        """Name, unit and metadata.  Raises `BadInput` where this cannot be a log."""
+        self._require(self.problems)
         symbols = self._parts.schema_arrow.field("symbol").type
         binary = pa.types.is_binary(symbols) or pa.types.is_large_binary(symbols)
         codes: Codes
@@ -116,7 +117,10 @@ class LogFile:
                     break
                 tally.add(log)
                 yield log
-        if problems := problems or self._problems_of_rows(tally):
+        self._require(problems or self._problems_of_rows(tally))
+
+    def _require(self, problems: list[str]) -> None:
+        if problems:
             raise BadInput(f"{self._name} is not a valid prediction log: {problems[0]}.")
 
     def all_problems(self) -> list[str]:

@@ -34,6 +34,7 @@ def with_value(column: str, row: int, value: float) -> Callable[[pd.DataFrame], 
     ("edit", "words"),
     [
         (lambda frame: frame.drop(columns="position"), ["'position'", "missing"]),
+        (lambda frame: frame.drop(columns="symbol"), ["'symbol'", "missing"]),
         (lambda frame: frame.drop(columns="logprob"), ["'logprob'", "missing"]),
         (lambda frame: frame.assign(logprob=frame.logprob.astype(str)), ["'logprob'", "float"]),
         (with_value("logprob", 5, 0.7), ["position 5", "at most 0"]),
