@@ -49,13 +49,13 @@ def command(
     from errtax.reports.check import JUNIT_START, MARKDOWN_START, check_junit, check_markdown
     from errtax.taxonomy.check import check, check_document
     from errtax.taxonomy.limits import parse_limits
-    from errtax.taxonomy.peel_file import PeelFile
+    from errtax.taxonomy.peel_file import read_peel
 
     outputs = Outputs(force, texts=[(markdown, MARKDOWN_START), (junit, JUNIT_START)])
-    parsed, read = parse_limits(limits), PeelFile(peel)
-    verdicts = check(read, parsed, PeelFile(baseline) if baseline else None, require_significant)
-    outputs.text(markdown, check_markdown(verdicts, read.head.log.model))
-    outputs.text(junit, check_junit(verdicts, read.head.log.model))
+    parsed, read = parse_limits(limits), read_peel(peel)
+    verdicts = check(read, parsed, read_peel(baseline) if baseline else None, require_significant)
+    outputs.text(markdown, check_markdown(verdicts, read.log.model))
+    outputs.text(junit, check_junit(verdicts, read.log.model))
     document = check_document(read, verdicts)
     emit(document, *(verdict.sentence for verdict in verdicts))
     return 1 if document["broken"] else 0

@@ -34,15 +34,15 @@ def command(
     from errtax.reports.bars import difference_figure
     from errtax.reports.page import comparison_page
     from errtax.taxonomy.comparison import SCHEMA, compare_all
-    from errtax.taxonomy.identity import distinct_sources
-    from errtax.taxonomy.peel_file import PeelFile
+    from errtax.taxonomy.identity import distinct_peels
+    from errtax.taxonomy.peel_file import read_peel
 
     outputs = Outputs(force, figures=[bars], texts=[(output, "")])
-    first, *rest = distinct_sources([PeelFile(path) for path in (baseline, *others)])
+    first, *rest = distinct_peels([read_peel(path) for path in (baseline, *others)])
     comparisons = compare_all(first, rest)[1]
     outputs.figure(bars, difference_figure, comparisons)
     if output:
-        outputs.text(output, comparison_page(comparisons, first.head.settings))
+        outputs.text(output, comparison_page(comparisons, first.settings))
     document = {"schema": SCHEMA, "comparisons": [each.to_json() for each in comparisons]}
     emit(document, *_tables(comparisons, by == "slice"), *outputs.written)
 

@@ -35,12 +35,12 @@ def command(
     from errtax.lm.files import require_each_once
     from errtax.reports.trend import trend_figure, trend_table
     from errtax.taxonomy.identity import identities
-    from errtax.taxonomy.peel_file import PeelFile
+    from errtax.taxonomy.peel_file import read_peel
     from errtax.taxonomy.trend import trend
 
     require_each_once(peels)
     outputs, said = Outputs(force, figures=[figure]), identities(len(peels), model, parameters, step)
-    result = trend([each.of_source(PeelFile(path)) for each, path in zip(said, peels, strict=True)], by)
+    result = trend([each.of(read_peel(path)) for each, path in zip(said, peels, strict=True)], by)
     outputs.figure(figure, trend_figure, result)
     document = {**result.to_json(), "written": outputs.written}
     emit(document, trend_table(result), result.signature, *outputs.written)

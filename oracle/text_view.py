@@ -99,7 +99,8 @@ class TextView:
     that no context and no word reaches across; a placeholder's position is that before the next row's.  `documents`:
     where documents begin, 0 first: the first symbol, or the placeholder before it.  `word_rule`: what a word is
     (`word_rule`).  `horizon`: how many positions back memory and newlines are looked for, and how many symbols a word
-    may have, before the next one begins; None: any number.
+    may have, before the next one begins; None: any number.  `border`: a symbol at which a word begins, even where the
+    horizon has cut it from the one before.
     """
 
     unit: Unit
@@ -110,22 +111,26 @@ class TextView:
     documents: NDArray[np.int64]
     word_rule: str = PATTERN
     horizon: int | None = None
+    border: int = 0
 
     @classmethod
-    def of_log(cls, log: PredictionLog, word_rule: str = PATTERN, horizon: int | None = None) -> "TextView":
-        """The text that a log's rows spell."""
+    def of_log(
+        cls, log: PredictionLog, word_rule: str = PATTERN, horizon: int | None = None, border: int = 0
+    ) -> "TextView":
+        """The text that a log's rows spell; `border` is a row of it."""
         is_break = np.diff(log.positions, prepend=-1) != 1
         starts = log.document_starts
         is_break[starts[1:]] = True  # the first document begins the text, or follows a gap in the positions
         breaks = np.flatnonzero(is_break)
         if not len(breaks):
-            return cls(log.unit, log.codes, log.positions, slice(None), breaks, starts, word_rule, horizon)
+            return cls(log.unit, log.codes, log.positions, slice(None), breaks, starts, word_rule, horizon, border)
         codes: NDArray[Any] = np.insert(log.codes, breaks, _GAP[log.unit])
         positions = np.insert(log.positions, breaks, log.positions[breaks] - 1)
         gaps = breaks + np.arange(len(breaks))
         documents = starts + np.searchsorted(breaks, starts)  # as many placeholders stand before it
         rows = np.delete(np.arange(len(codes)), gaps)
-        return cls(log.unit, codes, positions, rows, gaps, documents, word_rule, horizon)
+        border += int(np.searchsorted(breaks, border, "right"))
+        return cls(log.unit, codes, positions, rows, gaps, documents, word_rule, horizon, border)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -181,8 +186,16 @@ class TextView:
         else:
             spans = word_spans(self.string, self.word_rule, self.gap_characters)
         if self.horizon is not None:
-            spans = cut_spans(spans, self.first_symbol, self.horizon)
+            spans = cut_spans(self._parted(spans), self.first_symbol, self.horizon)
         return spans
+
+    def _parted(self, spans: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The spans, the one around the border as two."""
+        character = int(np.searchsorted(self.first_symbol, self.border))
+        k = int(np.searchsorted(spans[:, 1], character, "right"))  # the first that ends after it
+        if k == len(spans) or spans[k, 0] >= character:
+            return spans
+        return np.insert(spans.reshape(-1), 2 * k + 1, [character, character]).reshape(-1, 2)
 
     @cached_property
     def words(self) -> Words:

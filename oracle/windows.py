@@ -10,13 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.prediction_log import PredictionLog, bytes_of, join_logs
+from errtax.lm.prediction_log import PredictionLog, join_logs
 from errtax.lm.text import Unit
 from errtax.oracle.word_rule import ICU, PATTERN
 
 HORIZON = 100_000
 """Positions that memory and newlines are looked for; also the longest word."""
-_AHEAD = 8  # rows: a character's other bytes, the line feed after a carriage return, the letter after an apostrophe
+_CHARACTER = 4  # bytes of one at most: so far back a text can be decoded from, and so far ahead a cut looks
 _PIECE = 256  # rows among which a cut is looked for first
 
 
@@ -42,7 +42,7 @@ def windows(blocks: Iterable[PredictionLog], words: str, reach: Reach) -> Iterat
     """
     log: PredictionLog | None = None
     start = 0  # of the rows that no window has answered for
-    ahead = max(_AHEAD, reach.own)
+    ahead = max(_CHARACTER, reach.own)
     for block in blocks:
         if log is None:
             log = block
@@ -59,8 +59,8 @@ def windows(blocks: Iterable[PredictionLog], words: str, reach: Reach) -> Iterat
 
 def _first_needed(log: PredictionLog, row: int, reach: Reach) -> int:
     """The first row that oracles look at from a row on."""
-    in_reach = int(np.searchsorted(log.positions, log.positions[row] - reach.horizon - _AHEAD))
-    return max(min(in_reach, row - max(_AHEAD, reach.own)), 0)
+    in_reach = int(np.searchsorted(log.positions, log.positions[row] - reach.horizon - _CHARACTER))
+    return max(min(in_reach, row - max(_CHARACTER, reach.own)), 0)
 
 
 def last_cut(log: PredictionLog, start: int, stop: int, words: str, horizon: int) -> int:
@@ -100,31 +100,37 @@ def _is_cut(log: PredictionLog, begin: int, end: int, words: str) -> NDArray[np.
         between_words = (before >= _SPACE) & (after == _LETTER)
     else:
         between_words = before == _NEWLINE
-    breaks = np.diff(log.positions[begin : end + 1]) != 1
-    if log.docs is not None:
-        breaks |= np.diff(log.docs[begin : end + 1]) != 0
+    breaks = _breaks(log, slice(begin + 1, end + 1))
     cuts: NDArray[np.bool_] = (between_words & ~_continues(log, slice(begin + 1, end + 1))) | breaks
     return cuts
 
 
 _OTHER, _LETTER, _SPACE, _NEWLINE = range(4)
+_INVALID = 0xFF  # in no character: stands between bytes that are no neighbours
+
+
+def _breaks(log: PredictionLog, rows: slice) -> NDArray[np.bool_]:
+    """Which rows, from 1 on, come after a gap in the positions, or begin a document."""
+    before = slice(rows.start - 1, rows.stop - 1)
+    breaks: NDArray[np.bool_] = log.positions[rows] - log.positions[before] != 1
+    return breaks if log.docs is None else breaks | (log.docs[rows] != log.docs[before])
 
 
 def _kinds(log: PredictionLog, begin: int, end: int) -> NDArray[np.uint8]:
-    """The kind of the character that each of the rows begin .. end - 1 belongs to.
-
-    Where a row's character ends at a gap, it may be taken for a longer one; rows after a gap are cuts in any case.
-    """
+    """The kind of the character that each of the rows begin .. end - 1 belongs to."""
     first, last = begin, end
     while first > 0 and _continues(log, slice(first, first + 1))[0]:
         first -= 1
     while last < len(log) and _continues(log, slice(last, last + 1))[0]:
         last += 1
-    string = bytes_of(log.codes[first:last], log.unit).decode("utf-8", "surrogateescape")
+    codes = log.codes[first:last]
+    if log.unit is Unit.CHAR:
+        return np.array([_kind(chr(code)) for code in codes[begin - first : end - first].tolist()], np.uint8)
+    inner = np.flatnonzero(_breaks(log, slice(first + 1, last))) + 1
+    string = np.insert(codes, inner, _INVALID).tobytes().decode("utf-8", "surrogateescape")
     kinds = np.array([_kind(character) for character in string], np.uint8)
-    if log.unit is Unit.BYTE:
-        kinds = np.repeat(kinds, [1 if "\udc80" <= c <= "\udcff" else len(c.encode()) for c in string])
-    return kinds[begin - first : end - first]
+    kinds = np.repeat(kinds, [1 if "\udc80" <= c <= "\udcff" else len(c.encode()) for c in string])
+    return np.delete(kinds, inner + np.arange(len(inner)))[begin - first : end - first]
 
 
 def _kind(character: str) -> int:

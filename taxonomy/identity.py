@@ -1,17 +1,14 @@
 """What a peel's model is called, and how large it is: said by the log, by the user, or by where the file lies."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
 
 from errtax.lm.errors import UsageError
-from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog
+from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.visible import shown_name
-from errtax.taxonomy.peel import Peel, PeelSource
-
-Result = TypeVar("Result")
+from errtax.taxonomy.peel import Peel
 
 
 @dataclass(frozen=True)
@@ -44,34 +41,6 @@ class Identity:
         log = replace(peel.log, metadata={**peel.log.metadata, **said})
         return replace(peel, log=log, sources={**peel.sources, **{k: v for k, v in said.items() if k != "model"}})
 
-    def of_source(self, source: PeelSource) -> PeelSource:
-        """The same for a peel that comes in blocks."""
-        return Named(source, self) if self.metadata else source
-
-
-@dataclass(frozen=True)
-class Named:
-    """A peel in blocks, with what is said of its model; a `PeelSource`."""
-
-    source: PeelSource
-    identity: Identity
-
-    @property
-    def head(self) -> Peel:
-        """The peel without rows."""
-        return self.identity.of(self.source.head)
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[Peel]:
-        """Its blocks."""
-        return map(self.identity.of, self.source.blocks(rows))
-
-    def map_blocks(self, function: Callable[[Peel], Result], rows: int = BLOCK_ROWS) -> Iterator[Result]:
-        """What `function` makes of each block."""
-        return self.source.map_blocks(lambda peel: function(self.identity.of(peel)), rows)
-
 
 AS_LOGGED = Identity()
 """Nothing is said."""
@@ -99,13 +68,6 @@ def distinct_peels(peels: Sequence[Peel]) -> list[Peel]:
     return [
         peel if name == peel.log.model else Identity(name).of(peel) for peel, name in zip(peels, names, strict=True)
     ]
-
-
-def distinct_sources(sources: Sequence[PeelSource]) -> list[PeelSource]:
-    """The same for peels that come in blocks."""
-    logs = [source.head.log for source in sources]
-    pairs = zip(sources, logs, distinct_names(logs), strict=True)
-    return [source if name == log.model else Identity(name).of_source(source) for source, log, name in pairs]
 
 
 def distinct_names(logs: Sequence[PredictionLog]) -> list[str]:

@@ -16,8 +16,10 @@ from errtax.lm.ngram.model import NgramModel
 from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog
 from errtax.lm.text import Text
 from errtax.lm.word_counts import WordCounts
+from errtax.oracle.characters import WORD
+from errtax.oracle.custom import OracleRule
 from errtax.oracle.evidence import collect_evidence
-from errtax.oracle.ngram import NgramTally
+from errtax.oracle.ngram import NgramTally, NgramTotals
 from errtax.oracle.text_view import TextView
 from errtax.oracle.windows import HORIZON, Reach, Window, windows
 from errtax.oracle.word_rule import PATTERN, count_without_spaces
@@ -42,7 +44,7 @@ class Oracles(NamedTuple):
 class _Counted(NamedTuple):
     """What a block adds to the whole, beside its rows."""
 
-    ngram: NgramTally
+    ngram: NgramTotals
     letters: NDArray[np.int64]  # of all scripts, of scripts without spaces
 
 
@@ -76,10 +78,12 @@ class PeelFlow:
     def reach(self) -> Reach:
         """How far back and ahead of a row its evidence depends on the log."""
         horizon = max(HORIZON, *self.settings.memory_windows)
-        chosen = [rule for rule in self.settings.custom if rule.name in self.settings.layers]
-        own = [len(self) for _ in chosen]
-        before = self.oracles.model.order if self.oracles.model else 0
-        return Reach(horizon, max([before, *own]))
+        own = [rule.reach for rule in self._own_oracles if rule.reach is not None]
+        return Reach(horizon, max([self.oracles.model.order if self.oracles.model else 0, *own]))
+
+    @property
+    def _own_oracles(self) -> list[OracleRule]:
+        return [rule for rule in self.settings.custom if rule.name in self.settings.layers]
 
     def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[Peel]:
         """The peel in blocks of about so many rows: they end where no word is."""
@@ -91,18 +95,17 @@ class PeelFlow:
         Raises `BadInput` for a log that is none, or in which nothing is predicted.
         """
         tally, reach, words = LogTally(), self.reach, self.oracles.words
-        if reach.own >= len(self) > rows:
+        if any(rule.reach is None for rule in self._own_oracles) and rows < len(self):
             logger.warning("An oracle of yours needs the whole text in memory; say how far it looks: @oracle(reach=N).")
             rows = len(self)
-        letters = np.zeros(2, np.int64)
-        rows = len(self)
+        ngram, letters = NgramTotals(), np.zeros(2, np.int64)
 
         def work(window: Window) -> tuple[Peel, _Counted, Result]:
             peel, counted = self._peeled(window, reach)
             return peel.head, counted, function(peel)
 
         for head, counted, result in ordered_map(work, windows(self._read(tally, rows), words, reach)):
-            ngram, letters = counted.ngram, letters + counted.letters
+            ngram, letters = ngram + counted.ngram, letters + counted.letters
             self._head = head
             yield result
         self._finish(tally, ngram, letters)
@@ -116,20 +119,21 @@ class PeelFlow:
 
     def _peeled(self, window: Window, reach: Reach) -> tuple[Peel, _Counted]:
         log, own = window
-        view = TextView.of_log(log, self.oracles.words)
+        model, training_words, words = self.oracles
+        view = TextView.of_log(log, words, reach.horizon, own.start)
         tally = NgramTally(view, ~np.isnan(log.logprobs))
-        evidence = collect_evidence(view, self.oracles.model, self.oracles.training_words, self.settings.custom, tally)
-        peel = peel_log(log.part(own.start, own.stop), evidence.at(own), self.settings)
-        return peel, _Counted(tally, _letters(view, own))
+        evidence = collect_evidence(view, model, training_words, self.settings.custom, tally, own)
+        peel = peel_log(log.part(own.start, own.stop), evidence, self.settings)
+        return peel, _Counted(tally.totals, _letters(view, own))
 
-    def _finish(self, tally: LogTally, ngram: NgramTally, letters: Any) -> None:
+    def _finish(self, tally: LogTally, ngram: NgramTotals, letters: Any) -> None:
         """Sign the peel, and say what only all rows tell."""
         head = self.head
         if tally.problems:
             raise BadInput(f"{head.log.name}: {tally.problems[0]}.")
         tally.announce_unpredicted(head.log.name)
         _announce_words(letters)
-        sources = {**self.sources, "text_sha256": tally.text_sha256}
+        sources = {**self.sources, "text_sha256": tally.text_sha256, "horizon": str(self.reach.horizon)}
         if alone := ngram.best():
             sources["ngram_alone"] = json.dumps(alone._asdict())
         signature = make_signature(str(head.log.unit), tally.rows, head.settings, sources, tally.documents)
@@ -142,7 +146,7 @@ def _letters(view: TextView, own: slice) -> NDArray[np.int64]:
         return np.zeros(2, np.int64)
     symbols = np.arange(len(view))[view.rows][own]
     characters = slice(*np.searchsorted(view.first_symbol, (symbols[0], symbols[-1] + 1)))
-    letters = view.points[characters][view.classes.word[characters]]
+    letters = view.points[characters][(view.marks[characters] & WORD) != 0]
     return np.array([count_without_spaces(letters), len(letters)])
 
 
