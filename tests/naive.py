@@ -195,23 +195,26 @@ def track_of(positions: Sequence[int], codes: Sequence[int]) -> str:
     return "".join(track)
 
 
-def facts_of(track: str, as_bytes: bool, pattern: str = r"\w+") -> dict[int, Fact]:
+def facts_of(
+    track: str, as_bytes: bool, pattern: str = r"\w+", horizon: float = math.inf
+) -> dict[int, Fact]:  # fmt: skip
     """The facts of each position of a track that is there; `pattern`: of words."""
     facts: dict[int, Fact] = {}
     for run in re.finditer(f"[^{MISSING}]+", track):
-        facts |= _facts_of_run(track, run.start(), run.group(), as_bytes, pattern)
+        facts |= _facts_of_run(track, run, as_bytes, pattern, horizon)
     return facts
 
 
 def facts_of_documents(
-    positions: Sequence[int], codes: Sequence[int], docs: Sequence[int], as_bytes: bool
+    positions: Sequence[int], codes: Sequence[int], docs: Sequence[int], as_bytes: bool, horizon: float = math.inf
 ) -> dict[int, Fact]:
     """The facts of a log whose rows have documents: those of each maximal run of one id, seen as a log of its own."""
     facts: dict[int, Fact] = {}
     start = 0
     for stop in range(1, len(docs) + 1):
         if stop == len(docs) or docs[stop] != docs[start]:
-            facts |= facts_of(track_of(positions[start:stop], codes[start:stop]), as_bytes)
+            track = track_of(positions[start:stop], codes[start:stop])
+            facts |= facts_of(track, as_bytes, horizon=horizon)
             start = stop
     return facts
 
@@ -225,14 +228,28 @@ def word_spans(characters: str, pattern: str) -> list[tuple[int, int]]:
     return spans
 
 
-def _facts_of_run(track: str, start: int, run: str, as_bytes: bool, pattern: str) -> dict[int, Fact]:
-    characters = run.encode("latin-1").decode("utf-8", "surrogateescape") if as_bytes else run
+def cut_word(widths: Sequence[int], span: tuple[int, int], horizon: float) -> list[tuple[int, int]]:
+    """A word in pieces of at most `horizon` symbols, but at least one character."""
+    pieces, start = [], span[0]
+    for m in range(span[0] + 1, span[1]):
+        if sum(widths[start : m + 1]) > horizon:
+            pieces.append((start, m))
+            start = m
+    return [*pieces, (start, span[1])]
+
+
+def _facts_of_run(
+    track: str, run: re.Match[str], as_bytes: bool, pattern: str, horizon: float
+) -> dict[int, Fact]:  # fmt: skip
+    characters = run[0].encode("latin-1").decode("utf-8", "surrogateescape") if as_bytes else run[0]
     widths = [len(c.encode("utf-8", "surrogateescape")) if as_bytes else 1 for c in characters]
-    first = _sums(start, widths)
-    word_at = {m: span for span in word_spans(characters, pattern) for m in range(*span)}
+    first = _sums(run.start(), widths)
+    spans = [piece for span in word_spans(characters, pattern) for piece in cut_word(widths, span, horizon)]
+    word_at = {m: span for span in spans for m in range(*span)}
     newline: int | None = None  # character index of the latest newline
     facts = {}
     for m, c in enumerate(characters):
+        near = newline is not None and first[m] - first[newline] <= horizon
         distance: int | None = None
         length = offset = None
         word = None
@@ -240,14 +257,14 @@ def _facts_of_run(track: str, start: int, run: str, as_bytes: bool, pattern: str
             begin, end = word_at[m]
             word, length, offset = characters[begin:end], end - begin, m - begin
             found = track.rfind(track[first[begin] : first[end]], 0, first[begin])
-            distance = first[begin] - found if found >= 0 else None
+            distance = first[begin] - found if found >= 0 and first[begin] - found <= horizon else None
         fact = Fact(
             memory_distance=distance,
             word_length=length,
             word_offset=offset,
             word=word,
             after=kind_of(characters, m - 1, word_at) if m else None,
-            newline_distance=None if newline is None else m - newline,
+            newline_distance=m - newline if newline is not None and near else None,
             punctuation=unicodedata.category(c).startswith(("P", "S")),
         )
         for position in range(first[m], first[m + 1]):
