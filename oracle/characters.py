@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.kernels import kernel, tight
+from errtax.lm.kernels import inlined, tight
 from errtax.oracle.quotes import APOSTROPHES, QUOTES
 
 WORD, SPACE, QUOTE, APOSTROPHE, PUNCTUATION, LINE_FEED, CARRIAGE_RETURN = (1 << bit for bit in range(7))
@@ -82,7 +82,7 @@ def _look_up(points: Any, table: Any, known: Any, start: int, kinds: Any) -> int
     return len(points)
 
 
-@kernel
+@tight
 def _decode(data: Any, points: Any, first: Any) -> int:
     """points[m]: the character that begins at byte first[m]; returns how many there are.
 
@@ -107,7 +107,7 @@ def _decode(data: Any, points: Any, first: Any) -> int:
     return m
 
 
-@kernel
+@inlined
 def _width(data: Any, i: int) -> int:
     """The bytes of the character of several that begins at i; 1 where none does (Unicode 16.0, table 3-7)."""
     lead = np.int64(data[i])

@@ -1,13 +1,12 @@
 """The dynamic memory oracle: how long ago the text itself last contained the word.
 
-The automaton of Aho and Corasick (1975) over the distinct words that are asked about meets every occurrence of each of
-them, inside longer words, too.  Where no word can lie across two others, as by the default rule, it reads each distinct
-word of the text once, to learn which others are inside; otherwise it reads the whole text.  `latest` remembers where
-each word last ended; a word asks when the text comes to its start, so that whatever it is told ends before.
+An automaton over the distinct words that are asked about meets every occurrence of each of them, inside longer words,
+too.  Where no word can lie across two others, as by the default rule, it reads each distinct word of the text once, to
+learn which others are inside; otherwise it reads the whole text.  `latest` remembers where each word last ended; a word
+asks when the text comes to its start, so that whatever it is told ends before.
 
-Time O(n), and one step for each occurrence of a word.  Memory: 21 bytes per node of the trie and 24 to 48 per edge, of
-which there are as many as the distinct words have symbols (in prose a tenth of the text's), and 8 bytes for each word
-inside a distinct word.
+Time O(n), and one step for each occurrence of a word.  Memory: that of the automaton, in prose of a tenth as many
+symbols as the text has, and 8 bytes for each word inside a distinct word.
 """
 
 from typing import NamedTuple
@@ -15,31 +14,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.kernels import inlined, kernel, tight
+from errtax.lm.kernels import tight
+from errtax.oracle.automaton import ROOT, Automaton, automaton_of, next_node
 from errtax.oracle.text_view import TextView
 from errtax.oracle.word_rule import PATTERN
 
-_SYMBOL_BITS = 21  # of a code point
-_ROOT = 0
-_MIX = np.uint64(0x9E3779B97F4A7C15)
-
-
-class _Edges(NamedTuple):
-    """The trie's edges: open addressing, a power of two of slots, at most half full."""
-
-    keys: NDArray[np.int64]  # node << 21 | symbol; -1: free
-    children: NDArray[np.int32]
-
-
-class _Automaton(NamedTuple):
-    """The trie of some words; a node stands for a string, 0 for the empty one."""
-
-    edges: _Edges
-    node_of: NDArray[np.int32]  # by word
-    fail: NDArray[np.int32]  # by node: the node's longest proper suffix that is a node
-    report: NDArray[np.int32]  # its longest suffix that is a word, itself or shorter; 0: none
-    shorter: NDArray[np.int32]  # its longest proper suffix that is a word; 0: none
-    is_first: NDArray[np.bool_]  # [symbol]: whether a word begins with it
+_DONE = -1
 
 
 class _Inside(NamedTuple):
@@ -64,14 +44,14 @@ def distances_to_earlier(view: TextView, own: slice = slice(None)) -> NDArray[np
         return np.empty(0, np.int32)
     asked, which = _renumbered(types, len(words.first))
     first = words.first[asked]
-    asked_about = _build(view.symbols, words.start[first], words.end[first])
-    found = np.empty(len(starts), np.int64)
+    automaton = automaton_of(view.symbols, words.start[first], words.end[first])
+    latest, found = np.full(len(automaton.fail), -1), np.empty(len(starts), np.int64)
+    asking = automaton.node_of[which]
     if view.word_rule == PATTERN and (words.start[1:] > words.end[:-1]).all():  # they touch where the horizon cut them
-        inside = _find_inside(view.symbols, words.start[words.first], words.end[words.first], asked_about)
-        begin = own.indices(len(words))[0]
-        _look_back_by_words(words.start, words.type, inside, asked_about.node_of, which, begin, found)
+        inside = _words_inside(view, automaton)
+        _look_back_by_words(words.start, words.type, inside, asking, own.indices(len(words))[0], latest, found)
     else:
-        _look_back_by_symbols(view.symbols, view.gaps, asked_about, starts, which, found)
+        _look_back_by_symbols(view.symbols, view.gaps, automaton, starts, asking, latest, found)
     found -= np.where(found >= 0, ends - starts, 0)
     document = view.documents[np.searchsorted(view.documents, starts, "right") - 1]
     known = found >= document  # the latest is in another document: so are all others
@@ -88,183 +68,74 @@ def _renumbered(types: NDArray[np.int64], n_types: int) -> tuple[NDArray[np.int6
     return np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[types]
 
 
-@kernel
-def _look_back_by_words(starts, types, inside, node_of, which, begin, found):
+def _words_inside(view: TextView, automaton: Automaton) -> _Inside:
+    words = view.words
+    starts, ends = words.start[words.first], words.end[words.first]
+    place = np.full(len(automaton.fail), -1)
+    inside = _Inside(np.zeros(len(starts) + 1, np.int64), *(np.empty(4 * len(starts), np.int32) for _ in range(2)))
+    t, n = 0, np.zeros(1, np.int64)
+    while (t := _read_words(view.symbols, starts, ends, t, automaton, place, inside, n)) != _DONE:
+        inside = _Inside(inside.begin, *(np.concatenate([column, column]) for column in inside[1:]))
+    return inside
+
+
+@tight
+def _read_words(symbols, starts, ends, first, automaton, place, inside, n):
+    """List the automaton's words inside the words from `first` on; returns where there was no room, or `_DONE`.
+
+    n[0]: the words in the list so far.  place[node]: where a word stands in the list, if from begin[t] on; what was
+    listed of a word before there was no room stays.
+    """
+    report, shorter = automaton.report, automaton.shorter
+    for t in range(first, len(starts)):
+        node = np.int64(ROOT)
+        begin = inside.begin[t]
+        for i in range(starts[t], ends[t]):
+            node = next_node(automaton, node, np.int64(symbols[i]))
+            seen = report[node]
+            while seen:
+                if place[seen] < begin:
+                    if n[0] == len(inside.node):
+                        return t
+                    place[seen], inside.node[n[0]] = n[0], seen
+                    n[0] += 1
+                inside.end[place[seen]] = i + 1 - starts[t]
+                seen = shorter[seen]
+        inside.begin[t + 1] = n[0]
+    return _DONE
+
+
+@tight
+def _look_back_by_words(starts, types, inside, asking, begin, latest, found):
     """found[w]: where the latest occurrence of word begin + w that ends before it ends, or -1.
 
-    starts, types: of all words.  which[w]: the one of the automaton's words that word begin + w is.
+    starts, types: of all words.  asking[w]: the node of word begin + w.
     """
-    latest = np.full(inside.node.max() + 1 if len(inside.node) else 1, -1, np.int64)
     for w in range(begin + len(found)):
         if w >= begin:
-            found[w - begin] = latest[node_of[which[w - begin]]]
+            found[w - begin] = latest[asking[w - begin]]
         for k in range(inside.begin[types[w]], inside.begin[types[w] + 1]):
             latest[inside.node[k]] = starts[w] + inside.end[k]
 
 
-@kernel
-def _find_inside(symbols, starts, ends, automaton):
-    """The automaton's words inside each of some words."""
-    begin = np.zeros(len(starts) + 1, np.int64)
-    nodes, stops = np.empty(1 << 12, np.int32), np.empty(1 << 12, np.int32)
-    place = np.full(len(automaton.fail), -1, np.int64)  # of a node in the list, if that is of the word at hand
-    n = 0
-    for t in range(len(starts)):
-        node = _ROOT
-        for i in range(starts[t], ends[t]):
-            node = _step(automaton, node, np.int64(symbols[i]))
-            seen = automaton.report[node]
-            while seen:
-                if place[seen] < begin[t]:
-                    if n == len(nodes):
-                        nodes, stops = _longer(nodes), _longer(stops)
-                    place[seen], nodes[n] = n, seen
-                    n += 1
-                stops[place[seen]] = i + 1 - starts[t]
-                seen = automaton.shorter[seen]
-        begin[t + 1] = n
-    return _Inside(begin, nodes[:n], stops[:n])
-
-
-@kernel
-def _longer(values):
-    longer = np.empty(2 * len(values), values.dtype)
-    longer[: len(values)] = values
-    return longer
-
-
-@kernel
-def _look_back_by_symbols(symbols, gaps, automaton, starts, which, found):
+@tight
+def _look_back_by_symbols(symbols, gaps, automaton, starts, asking, latest, found):
     """found[w]: where the latest occurrence of word w that ends at or before starts[w] ends, or -1.
 
-    which[w]: the one of the automaton's words that w is.  No occurrence has a gap.
+    asking[w]: the node of word w.  No occurrence has a gap.
     """
-    latest = np.full(len(automaton.fail), -1, np.int64)
-    node, gap, w = _ROOT, 0, 0
+    report, shorter = automaton.report, automaton.shorter
+    node, gap, w = np.int64(ROOT), 0, 0
     for i in range(starts[-1] + 1):
         if w < len(starts) and starts[w] == i:
-            found[w] = latest[automaton.node_of[which[w]]]
+            found[w] = latest[asking[w]]
             w += 1
         if gap < len(gaps) and gaps[gap] == i:
-            node = _ROOT
+            node = np.int64(ROOT)
             gap += 1
             continue
-        node = _step(automaton, node, np.int64(symbols[i]))
-        seen = automaton.report[node]
+        node = next_node(automaton, node, np.int64(symbols[i]))
+        seen = report[node]
         while seen:
             latest[seen] = i + 1
-            seen = automaton.shorter[seen]
-
-
-@tight
-def _step(automaton, node, symbol):
-    """The longest suffix that is a node, one symbol on."""
-    while node != _ROOT:
-        child = _child(automaton.edges, node, symbol)
-        if child >= 0:
-            return child
-        node = np.int64(automaton.fail[node])
-    if symbol < len(automaton.is_first) and automaton.is_first[symbol]:
-        return _child(automaton.edges, _ROOT, symbol)
-    return np.int64(_ROOT)
-
-
-@kernel
-def _build(symbols, starts, ends):
-    """The automaton of some words."""
-    edges = _Edges(np.full(1 << 12, -1, np.int64), np.empty(1 << 12, np.int32))
-    most = 1 + (ends - starts).sum()
-    parent, label, is_word = np.zeros(most, np.int32), np.zeros(most, np.uint32), np.zeros(most, np.bool_)
-    node_of = np.empty(len(starts), np.int32)
-    highest, n = 0, 1  # the greatest symbol that a word begins with, and the number of nodes
-    for p in range(len(starts)):
-        node = _ROOT
-        highest = max(highest, np.int64(symbols[starts[p]]))
-        for i in range(starts[p], ends[p]):
-            symbol = np.int64(symbols[i])
-            child = _child(edges, node, symbol)
-            if child < 0:
-                child = n
-                if 2 * n >= len(edges.keys):
-                    edges = _grown(edges)
-                _insert(edges, node << _SYMBOL_BITS | symbol, child)
-                parent[child], label[child] = node, symbol
-                n += 1
-            node = child
-        is_word[node], node_of[p] = True, node
-    is_first = np.zeros(highest + 1, np.bool_)
-    for p in range(len(starts)):
-        is_first[symbols[starts[p]]] = True
-    fail, report, shorter = _link(edges, parent[:n], label[:n], is_word[:n])
-    return _Automaton(edges, node_of, fail, report, shorter, is_first)
-
-
-@kernel
-def _link(edges, parent, label, is_word):
-    """`fail`, `report` and `shorter` of each node, by increasing depth: each looks at less deep nodes alone."""
-    n = len(parent)
-    fail, report, shorter = np.zeros(n, np.int32), np.zeros(n, np.int32), np.zeros(n, np.int32)
-    for node in _by_depth(parent):
-        if node == _ROOT:
-            continue
-        suffix, child = np.int64(parent[node]), np.int64(-1)
-        while child < 0 and suffix != _ROOT:
-            suffix = np.int64(fail[suffix])
-            child = _child(edges, suffix, np.int64(label[node]))
-        fail[node] = max(child, _ROOT)
-        shorter[node] = report[fail[node]]
-        report[node] = node if is_word[node] else shorter[node]
-    return fail, report, shorter
-
-
-@kernel
-def _by_depth(parent):
-    """The nodes in the order of their depths; a node's parent has a smaller number."""
-    depth = np.zeros(len(parent), np.int32)
-    for node in range(1, len(parent)):
-        depth[node] = depth[parent[node]] + 1
-    begin = np.zeros(depth.max() + 2, np.int64)
-    for node in range(len(parent)):
-        begin[depth[node] + 1] += 1
-    begin = np.cumsum(begin)
-    order = np.empty(len(parent), np.int32)
-    for node in range(len(parent)):
-        order[begin[depth[node]]] = node
-        begin[depth[node]] += 1
-    return order
-
-
-@tight
-def _child(edges, node, symbol):
-    """The node that a symbol leads to; -1 where there is none."""
-    key = np.int64(node) << _SYMBOL_BITS | np.int64(symbol)
-    mask = len(edges.keys) - 1
-    slot = _slot(key) & mask
-    while edges.keys[slot] >= 0:
-        if edges.keys[slot] == key:
-            return np.int64(edges.children[slot])
-        slot = (slot + 1) & mask
-    return np.int64(-1)
-
-
-@inlined
-def _slot(key):
-    return np.int64((np.uint64(key) * _MIX) >> np.uint64(32))
-
-
-@tight
-def _insert(edges, key, child):
-    mask = len(edges.keys) - 1
-    slot = _slot(key) & mask
-    while edges.keys[slot] >= 0:
-        slot = (slot + 1) & mask
-    edges.keys[slot], edges.children[slot] = key, child
-
-
-@kernel
-def _grown(edges):
-    grown = _Edges(np.full(2 * len(edges.keys), -1, np.int64), np.empty(2 * len(edges.keys), np.int32))
-    for slot in range(len(edges.keys)):
-        if edges.keys[slot] >= 0:
-            _insert(grown, edges.keys[slot], edges.children[slot])
-    return grown
+            seen = shorter[seen]

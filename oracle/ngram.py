@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.kernels import kernel
+from errtax.lm.kernels import tight
 from errtax.lm.ngram.model import NgramModel
 from errtax.oracle.text_view import TextView
 
@@ -103,7 +103,7 @@ def smallest_context(
     return contexts, found
 
 
-@kernel
+@tight
 def _find_smallest(logprobs: Any, half: Any, contexts: Any, found: Any) -> None:
     for i in range(len(logprobs)):
         contexts[i], found[i] = 0, np.nan
@@ -113,7 +113,7 @@ def _find_smallest(logprobs: Any, half: Any, contexts: Any, found: Any) -> None:
                 break
 
 
-@kernel
+@tight
 def _sum_nats(logprobs: Any, counted: Any, half: Any, sums: Any) -> int:
     """Add to `sums` by order: units of nats, above and below bit 32, infinite ones, errors; returns the positions.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from errtax.lm.kernels import kernel, tight
+from errtax.lm.kernels import inlined, kernel, tight
 
 
 @kernel
@@ -57,7 +57,7 @@ def cut_spans(spans: Any, first: Any, longest: int) -> Any:
     return pieces
 
 
-@tight
+@inlined
 def _end_of_piece(m: int, stop: int, first: Any, longest: int) -> int:
     if first[stop] - first[m] <= longest:
         return stop
@@ -101,7 +101,7 @@ def number_words(symbols: Any, starts: Any, ends: Any) -> Any:
     return types, first_word[:n].copy()
 
 
-@kernel
+@inlined
 def _equal(symbols: Any, start: int, end: int, other_start: int, other_end: int) -> bool:
     if end - start != other_end - other_start:
         return False
