@@ -53,10 +53,11 @@ def collect_evidence(
 ) -> Evidence:
     """The evidence on every row of a log, or on the rows `own`; an oracle without its model or counts leaves None.
 
-    The view of a part of a log gives its own rows what the whole one would: if no word spans where they begin or end,
-    if as many positions as the view's horizon and 8 more stand before them, as many as the model's contexts have
-    symbols, and 8 after them; and as many as the oracles in `custom` reach.  `tally`: gets the scores of the n-gram
-    model on these rows, too.
+    The view of a part of a log gives `own` what that of the whole log would: if no word lies across their borders (the
+    view's own is where they begin); if
+    as many positions as the view's horizon and 8 more precede them, and as many as the model's contexts have symbols;
+    if 8 rows follow them; and as many as the oracles in `custom` reach precede and follow.  `tally`: gets the scores of
+    the n-gram model on these rows, too.
 
     Time O(n), and that of the model; memory 60 bytes per symbol.
     """

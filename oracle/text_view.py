@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.kernels import tight
+from errtax.lm.kernels import kernel
 from errtax.lm.prediction_log import PredictionLog, bytes_of
 from errtax.lm.text import Codes, Unit
 from errtax.oracle.characters import (
@@ -230,14 +230,14 @@ class TextView:
         return CharacterClasses(*((self.marks & bit) != 0 for bit in bits))
 
 
-@tight
+@kernel
 def _mark_words(spans: Any, kinds: Any) -> None:
     for w in range(len(spans)):
         for m in range(spans[w, 0], spans[w, 1]):
             kinds[m] |= WORD
 
 
-@tight
+@kernel
 def _resolve(kinds: Any, marks: Any) -> None:
     """What characters are beside their neighbours: an apostrophe is a quote or not, a CR before LF no newline."""
     for m in range(len(kinds)):

@@ -1,7 +1,7 @@
 """Evidence within a horizon against plain loops, and that of pieces of a log against that of the whole."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -20,6 +20,7 @@ from errtax.oracle.evidence import Evidence, collect_evidence
 from errtax.oracle.ngram import NgramTally, NgramTotals
 from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
+from errtax.oracle.windows import Reach, Window, windows
 from errtax.oracle.word_rule import PATTERN
 from strategies import data, log_of, parted, parted_logs, strings
 from test_oracles import facts_of
@@ -93,16 +94,23 @@ def evidence_in_pieces(
 ) -> tuple[list[Evidence], NgramTotals]:
     """The evidence of each piece, seen with as few rows around it as it needs, and the n-gram's totals."""
     index = INDICES[log.unit]
-    words = count_words(text_of_bytes(TRAIN.encode(), log.unit), rule)
-    found, totals = [], NgramTotals()
+    pieces: list[Window] = []
     for start, stop in pairwise(borders):
         least = log.positions[start] - max(horizon + 8, index.order - 1)
         before = int(np.searchsorted(log.positions, least))
-        window = part_of(log, slice(before, stop + 8))
-        view = TextView.of_log(window, rule, horizon)
-        tally = NgramTally(view, ~np.isnan(window.logprobs))
-        own = slice(start - before, stop - before)
-        found.append(collect_evidence(view, index, words, custom, tally, own))
+        pieces.append(Window(part_of(log, slice(before, stop + 8)), slice(start - before, stop - before)))
+    return evidence_of_windows(pieces, rule, horizon, custom)
+
+
+def evidence_of_windows(
+    pieces: Iterable[Window], rule: str, horizon: int, custom: Sequence[OracleRule] = ()
+) -> tuple[list[Evidence], NgramTotals]:
+    found, totals = [], NgramTotals()
+    for log, own in pieces:
+        words = count_words(text_of_bytes(TRAIN.encode(), log.unit), rule)
+        view = TextView.of_log(log, rule, horizon, own.start)
+        tally = NgramTally(view, ~np.isnan(log.logprobs))
+        found.append(collect_evidence(view, INDICES[log.unit], words, custom, tally, own))
         totals += tally.totals
     return found, totals
 
@@ -118,11 +126,15 @@ def require_same(log: PredictionLog, rule: str, horizon: int, share: float, seed
         parts, sums = evidence_in_pieces(log, rule, horizon, [0, *inner, len(log)], custom)
     finally:
         del REGISTRY["echo"]
+    require_equal(whole, parts)
+    assert np.array_equal(whole.custom["echo"], np.concatenate([part.custom["echo"] for part in parts]))
+    assert sums == total
+
+
+def require_equal(whole: Evidence, parts: Sequence[Evidence]) -> None:
     for name in Evidence._fields[:-1]:
         joined = np.concatenate([getattr(part, name) for part in parts])
         assert np.array_equal(getattr(whole, name), joined, equal_nan=name == "ngram_logprob"), name
-    assert np.array_equal(whole.custom["echo"], np.concatenate([part.custom["echo"] for part in parts]))
-    assert sums == total
 
 
 @given(log=parted_logs(), horizon=HORIZONS, share=st.sampled_from([0.1, 0.5, 1]), seed=st.integers(0, 2**32))
@@ -162,6 +174,29 @@ def test_texts_without_spaces_and_very_long_words(unit: Unit, horizon: int) -> N
         "a",
     ):
         require_same(log_of(unit, text.encode()), PATTERN, horizon, 0.5, 0)
+
+
+@given(log=parted_logs(), rows=st.integers(1, 40), horizon=HORIZONS, rule=st.sampled_from([PATTERN, r"\S+", "icu"]))
+def test_windows_have_the_evidence_of_the_whole(log: PredictionLog, rows: int, horizon: int, rule: str) -> None:
+    if rule == "icu":
+        icu()
+    require_same_in_windows(log, rows, rule, horizon)
+
+
+def require_same_in_windows(log: PredictionLog, rows: int, rule: str, horizon: int) -> None:
+    blocks = [log.part(start, min(start + rows, len(log))) for start in range(0, len(log), rows)]
+    (whole,), total = evidence_of_windows([Window(log, slice(0, len(log)))], rule, horizon)
+    reach = Reach(horizon, INDICES[log.unit].order)
+    parts, sums = evidence_of_windows(windows(blocks, rule, reach), rule, horizon)
+    require_equal(whole, parts)
+    assert sums == total
+
+
+@pytest.mark.parametrize("horizon", [1, 2, 3, 10, 64, 250])
+@pytest.mark.parametrize("rows", [7, 100])
+def test_windows_inside_words_longer_than_them(rows: int, horizon: int) -> None:
+    for text in ("é" * 300, "ab" * 150 + " abab" + "c" * 600, "我昨天在北京大学读书我今天在北京" * 9, "🙂" + "a" * 900):
+        require_same_in_windows(log_of(Unit.BYTE, text.encode()), rows, PATTERN, horizon)
 
 
 # --- totals ----------------------------------------------------------------------------------------------------------
