@@ -373,3 +373,13 @@ def test_limits_must_be_numbers(run: Any, preds: Path, examples: Path) -> None:
     code, _, said = run("peel", "--preds", preds, "--oracles", examples, "--limits", "copied=a")
     assert code == 2
     assert "'copied=a' is not NAME=NUMBER" in said
+
+
+def test_an_oracle_says_how_far_it_looks() -> None:
+    oracle("near", rule="…", reach=3)(lambda view: np.zeros(len(view), bool))
+    oracle("anywhere", rule="…")(lambda view: np.zeros(len(view), bool))
+    assert [rule.reach for rule in find_oracles(["near", "anywhere"])] == [3, None]
+    assert replace(find_oracles(["near"])[0], reach=None) == find_oracles(["near"])[0]  # evidence is the same
+    for reach in (-1, 2.5, "3"):
+        with pytest.raises(UsageError, match="the reach of oracle 'x' is a number of symbols, or None; got"):
+            OracleRule("x", "x", "", reach=reach)  # type: ignore[arg-type]
