@@ -18,12 +18,16 @@ from errtax.lm.ngram.arpa import ArpaModel
 from errtax.lm.ngram.arpa_writer import write_arpa
 from errtax.lm.ngram.distributions import TextDistributions
 from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Codes, Sentences, Text, Unit, read_text, text_of_bytes
 from errtax.lm.word_counting import WordRule, count_words
+from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.features import FeatureReader, known_features
 from errtax.oracle.pairs import Pair, Skip
 from errtax.oracle.rare import word_rule_of
 from errtax.oracle.text_kind import Reading
+from errtax.oracle.text_view import TextView
+from errtax.oracle.word_rule import PATTERN
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.studies.distance import DistanceSettings, measure_distances
@@ -31,6 +35,7 @@ from errtax.taxonomy.studies.predictors import Sources, read_predictors
 from errtax.taxonomy.studies.tracking import Sums, add_values
 
 _PROSE = b"It was {a} dark \"and\" 'stormy' night;\nthe rain fell in torrents. Except at times, at times.\n" * 4
+_FOREIGN = "Café, naïve café 猫!\r\n".encode() * 20
 _ORDER = 10  # what the n-gram layer needs by default
 
 Step = tuple[str, Callable[[], object]]
@@ -111,6 +116,15 @@ def _use_peel(folder: Path, unit: Unit) -> None:
     for skip in (Skip.CODE, Skip.NONE):
         pairs = (Pair("{", "}"), Pair('"', '"'))
         measure_distances(read_predictors(Sources((log,), index, (2,))), DistanceSettings(pairs, skip=skip))
+    _use_rules(unit)
+
+
+def _use_rules(unit: Unit) -> None:
+    """Characters of several bytes, words by another rule, and words cut at a horizon."""
+    text = text_of_bytes(_FOREIGN, unit)
+    log = PredictionLog("log", unit, np.arange(len(text)), text.codes, np.zeros(len(text)))
+    for rule in (PATTERN, r"\S+"):
+        collect_evidence(TextView.of_log(log, rule, horizon=4), None, None)
 
 
 def _use_words() -> None:
