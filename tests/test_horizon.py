@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import naive
+from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.custom import REGISTRY, OracleRule, find_oracles, oracle
 from errtax.oracle.evidence import Evidence, collect_evidence
-from errtax.oracle.ngram import NgramTally, NgramTotals
+from errtax.oracle.ngram import NgramTally, NgramTotals, smallest_context
 from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
 from errtax.oracle.windows import Reach, Window, windows
@@ -197,6 +198,20 @@ def require_same_in_windows(log: PredictionLog, rows: int, rule: str, horizon: i
 def test_windows_inside_words_longer_than_them(rows: int, horizon: int) -> None:
     for text in ("é" * 300, "ab" * 150 + " abab" + "c" * 600, "我昨天在北京大学读书我今天在北京" * 9, "🙂" + "a" * 900):
         require_same_in_windows(log_of(Unit.BYTE, text.encode()), rows, PATTERN, horizon)
+
+
+@given(text=st.text("ab", min_size=2, max_size=60), order=st.integers(1, 5), choice=st.data())
+def test_the_model_reads_the_contexts_of_a_span(text: str, order: int, choice: st.DataObject) -> None:
+    index = NgramIndex.build(text_of_bytes(b"abaabbbabababbaaababbab" * 3 + b"aaaa", Unit.BYTE), order)
+    view = TextView.of_log(log_of(Unit.BYTE, text.encode()))
+    first = choice.draw(st.integers(0, len(text) - 1))
+    stop = choice.draw(st.integers(first + 1, len(text)))
+    tallies = [NgramTally(view, (np.arange(len(text)) >= first) & (np.arange(len(text)) < stop)) for _ in range(2)]
+    whole = smallest_context(index, view, tallies[0])
+    part = smallest_context(index, view, tallies[1], (first, stop))
+    assert np.array_equal(whole[0][first:stop], part[0])
+    assert np.array_equal(whole[1][first:stop], part[1], equal_nan=True)
+    assert tallies[0].totals == tallies[1].totals
 
 
 # --- totals ----------------------------------------------------------------------------------------------------------
