@@ -54,10 +54,9 @@ def collect_evidence(
     """The evidence on every row of a log, or on the rows `own`; an oracle without its model or counts leaves None.
 
     The view of a part of a log gives `own` what that of the whole log would: if no word lies across their borders (the
-    view's `border` is where they begin); if
-    as many positions as the view's horizon and 8 more precede them, and as many as the model's contexts have symbols;
-    if 8 rows follow them; and as many as the oracles in `custom` reach precede and follow.  `tally`: gets the scores of
-    the n-gram model on these rows, too.
+    view's `border` is where they begin); if as many positions as the view's horizon and 8 more precede them, and as
+    many as the model's contexts have symbols; if 8 rows follow them; and as many as the oracles in `custom` reach
+    precede and follow.  `tally`: gets the scores of the n-gram model on these rows, too.
 
     Time O(n), and that of the model; memory 60 bytes per symbol.
     """
