@@ -11,14 +11,16 @@ from errtax.taxonomy.peel import Peel, PeelSource
 from errtax.taxonomy.units import document_of
 
 Blocks = tuple[Peel, ...]
+_FEWEST = 1 << 15  # rows of a block
 
 
-def aligned_blocks(sources: Sequence[PeelSource], rows: int = BLOCK_ROWS) -> Iterator[Blocks]:
+def aligned_blocks(sources: Sequence[PeelSource]) -> Iterator[Blocks]:
     """The blocks of some peels, the same rows of each.
 
     Raises `BadInput` unless all are peels of the same symbols at the same positions, in the same documents, made in the
-    same way; a difference in rows is found when their block is due.
+    same way; a difference in rows is found when their block is due.  The more peels, the smaller the blocks.
     """
+    rows = max(BLOCK_ROWS // len(sources), _FEWEST)
     if len(sources) == 1:  # its head may be known only when its last block is
         yield from ((block,) for block in sources[0].blocks(rows))
         return
