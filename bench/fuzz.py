@@ -59,7 +59,10 @@ class Case:
         if self.kind.how != "table":
             return False
         with pa.BufferReader(self.content) as mine, pa.BufferReader(self.sound) as due:
-            return not pq.read_table(mine).equals(pq.read_table(due), check_metadata=True)
+            try:
+                return not pq.read_table(mine).equals(pq.read_table(due), check_metadata=True)
+            except (pa.ArrowException, OSError, ValueError):  # validate had not read all of it
+                return True
 
     @property
     def configured(self) -> bool:
