@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import emit, force_option
+from errtax.cli.frame import emit, force_option, jobs_option
 from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, OUTPUT
 
@@ -13,6 +13,7 @@ from errtax.cli.paths import FILE, OUTPUT
 @declare("calibration", "errtax calibration preds.peel.parquet --figure calibration.png")
 @click.argument("peel", type=FILE)
 @click.option("--figure", type=OUTPUT, help="Also reliability diagrams, as .png, .svg or .pdf.")
+@jobs_option
 @force_option
 def command(peel: Path, figure: Path | None, force: bool) -> None:
     """Is the model right as often as it says?  By kind of position.

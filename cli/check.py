@@ -6,7 +6,7 @@ import click
 
 from errtax.cli.completion import complete_limits
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import emit, force_option
+from errtax.cli.frame import emit, force_option, jobs_option
 from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, TEXT_OUTPUT
 
@@ -30,6 +30,7 @@ from errtax.cli.paths import FILE, TEXT_OUTPUT
 )
 @click.option("--markdown", type=TEXT_OUTPUT, help="Also a Markdown table, for a pull request.")
 @click.option("--junit", type=TEXT_OUTPUT, help="Also JUnit XML, for a CI service.")
+@jobs_option
 @force_option
 def command(
     peel: Path,
@@ -49,13 +50,13 @@ def command(
     from errtax.reports.check import JUNIT_START, MARKDOWN_START, check_junit, check_markdown
     from errtax.taxonomy.check import check, check_document
     from errtax.taxonomy.limits import parse_limits
-    from errtax.taxonomy.peel_file import read_peel
+    from errtax.taxonomy.peel_file import PeelFile
 
     outputs = Outputs(force, texts=[(markdown, MARKDOWN_START), (junit, JUNIT_START)])
-    parsed, read = parse_limits(limits), read_peel(peel)
-    verdicts = check(read, parsed, read_peel(baseline) if baseline else None, require_significant)
-    outputs.text(markdown, check_markdown(verdicts, read.log.model))
-    outputs.text(junit, check_junit(verdicts, read.log.model))
+    parsed, read = parse_limits(limits), PeelFile(peel)
+    verdicts = check(read, parsed, PeelFile(baseline) if baseline else None, require_significant)
+    outputs.text(markdown, check_markdown(verdicts, read.head.log.model))
+    outputs.text(junit, check_junit(verdicts, read.head.log.model))
     document = check_document(read, verdicts)
     emit(document, *(verdict.sentence for verdict in verdicts))
     return 1 if document["broken"] else 0

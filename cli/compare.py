@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import emit, force_option
+from errtax.cli.frame import emit, force_option, jobs_option
 from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, OUTPUT, TEXT_OUTPUT
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--by", type=click.Choice(["layer", "slice"]), default="layer", show_default=True, help="Rows shown.")
 @click.option("-o", "--output", type=TEXT_OUTPUT, help="Also an HTML page.")
 @click.option("--bars", type=OUTPUT, help="Also the difference bars, as .png, .svg or .pdf.")
+@jobs_option
 @force_option
 def command(
     baseline: Path, others: tuple[Path, ...], by: str, output: Path | None, bars: Path | None, force: bool
@@ -35,14 +36,14 @@ def command(
     from errtax.reports.page import comparison_page
     from errtax.taxonomy.comparison import SCHEMA, compare_all
     from errtax.taxonomy.identity import distinct_peels
-    from errtax.taxonomy.peel_file import read_peel
+    from errtax.taxonomy.peel_file import PeelFile
 
     outputs = Outputs(force, figures=[bars], texts=[(output, "")])
-    first, *rest = distinct_peels([read_peel(path) for path in (baseline, *others)])
+    first, *rest = distinct_peels([PeelFile(path) for path in (baseline, *others)])
     comparisons = compare_all(first, rest)[1]
     outputs.figure(bars, difference_figure, comparisons)
     if output:
-        outputs.text(output, comparison_page(comparisons, first.settings))
+        outputs.text(output, comparison_page(comparisons, first.head.settings))
     document = {"schema": SCHEMA, "comparisons": [each.to_json() for each in comparisons]}
     emit(document, *_tables(comparisons, by == "slice"), *outputs.written)
 

@@ -69,6 +69,19 @@ def force_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--force", is_flag=True, help="Replace existing outputs.")(function)
 
 
+def jobs_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The option --jobs: how many threads the command uses."""
+
+    def limit(context: click.Context, parameter: click.Parameter, jobs: int | None) -> None:
+        if jobs is not None and not context.resilient_parsing:
+            from errtax.lm.kernels import limit_threads
+
+            context.with_resource(limit_threads(jobs))
+
+    text = "Threads [default: one per processor]."
+    return click.option("--jobs", type=click.IntRange(1), expose_value=False, callback=limit, help=text)(function)
+
+
 def slices_option(function: Callable[..., Any]) -> Callable[..., Any]:
     """The option --slices: None where it is not given."""
     text = "All slices, or none of them [default: those of layers that have up to four]."

@@ -7,7 +7,7 @@ import click
 
 from errtax.cli.configuration import allow_config_code_option, require_own_code
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import force_option, slices_option
+from errtax.cli.frame import force_option, jobs_option, slices_option
 from errtax.cli.paths import FILE, LOG, MODULE, OUTPUT
 from errtax.cli.peels import emit_peel, given_logs, identity_options, log_argument
 from errtax.cli.settings import layers_and_oracles, settings_of, settings_options
@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 @allow_config_code_option
 @settings_options
 @identity_options
+@click.option("--parts", type=click.IntRange(1), default=1, help="Write a folder of so many files [default: one file].")
+@jobs_option
 @slices_option
 @force_option
 def command(
@@ -62,6 +64,7 @@ def command(
     oracles: tuple[str, ...],
     words: str,
     identity: "Identity",
+    parts: int,
     slices: bool | None,
     force: bool,
     **given: Any,
@@ -72,12 +75,10 @@ def command(
     """
     from errtax.lm.files import require_absent
     from errtax.lm.log_files import log_stem
-    from errtax.taxonomy.peel_file import read_peel, write_peel
     from errtax.taxonomy.peel_inputs import PeelInputs, flow_of
 
     (log,) = given_logs(logs, preds)
-    output = require_absent(output or Path(f"{log_stem(log)}.peel.parquet"), force)
+    output = require_absent(output or Path(log_stem(log) + (".peel" if parts > 1 else ".peel.parquet")), force)
     settings = settings_of(given, custom=layers_and_oracles(given, oracles))
     flow = flow_of(PeelInputs(log, ngram, train_text, text, engine, words, identity), settings)
-    write_peel(output, flow, force)
-    emit_peel(read_peel(output), output, slices)
+    emit_peel(flow, output, slices, force, parts)

@@ -1,6 +1,7 @@
 """What commands around peels share: the log, as argument or option; what the user says of a model; the result."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from errtax.cli.paths import LOG
 from errtax.lm.errors import UsageError
 
 if TYPE_CHECKING:
-    from errtax.taxonomy.peel import Peel
+    from errtax.taxonomy.peel import PeelSource
 
 
 def log_argument(many: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -60,15 +61,19 @@ def identity_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return collect
 
 
-def emit_peel(peel: "Peel", output: Path | None, slices: bool | None) -> None:
-    """A peel as its command shows it, with all `slices`, none, or those of layers that have few."""
+def emit_peel(
+    peel: "PeelSource", output: Path | None, slices: bool | None, force: bool = False, parts: int = 1
+) -> None:
+    """Write a peel, where there is an `output`, and show it: all `slices`, none, or those of layers that have few."""
     from errtax.reports.tables import summary_table
     from errtax.taxonomy.block_sums import sum_peels
+    from errtax.taxonomy.peel_file import writing
     from errtax.taxonomy.statistics import statistics_of
     from errtax.taxonomy.summary import summary_of
 
-    sums = sum_peels([peel])[0]
+    with writing(output, peel, force, parts) if output else nullcontext(peel) as passing:
+        (sums,) = sum_peels([passing])
     summary, shares = summary_of(sums), statistics_of(sums)
     written = [] if output is None else [str(output)]
     document = {**summary.to_json(), "statistics": shares.to_json(), "peel": output and str(output)}
-    emit(document, summary_table(summary, shares).folded(slices), peel.signature, *written)
+    emit(document, summary_table(summary, shares).folded(slices), summary.signature, *written)

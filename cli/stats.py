@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import emit, notice, slices_option
+from errtax.cli.frame import emit, jobs_option, notice, slices_option
 from errtax.cli.paths import FILE
 
 
@@ -20,6 +20,7 @@ from errtax.cli.paths import FILE
     "--replicates", type=click.IntRange(100, 10**6), default=2000, show_default=True, help="Of the bootstrap."
 )
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@jobs_option
 @slices_option
 def command(peel: Path, block: int | None, replicates: int, seed: int, slices: bool | None) -> None:
     """Shares of a peel with 95 % intervals, and what each layer explains whatever the order.

@@ -202,7 +202,7 @@ class PeelView:
     def compare(self, other: "PeelView", resampling: Resampling = STANDARD) -> "ComparisonView":
         """What `other` saves against this one, the baseline, on the same positions; see `ComparisonView`."""
         one, two = distinct_peels([self.peel, other.peel])
-        return ComparisonView(compare(one, two, resampling), one.settings)
+        return ComparisonView(compare(one, two, resampling), one.head.settings)
 
     @speaks_python
     def calibration(self, resampling: Resampling = STANDARD) -> CalibrationView:

@@ -55,10 +55,10 @@ def results_of(peels: Sequence[Peel]) -> Results:
 
     Raises `BadInput` unless all are peels of the same positions of the same text, made in the same way.
     """
-    peels = distinct_peels(peels)
-    sums, comparisons = compare_all(peels[0], peels[1:])
+    named = distinct_peels(peels)
+    sums, comparisons = compare_all(named[0], named[1:])
     return Results(
-        peels,
+        [peel for peel in named if isinstance(peel, Peel)],
         [summary_of(each) for each in sums],
         [statistics_of(each) for each in sums],
         comparisons,

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import overload
 
 from errtax.lm.errors import UsageError
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.visible import shown_name
-from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.peel import ChangedPeel, Peel, PeelSource
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,19 @@ class Identity:
         said = {"model": self.model, "parameters": self.parameters, "step": self.step}
         return {name: str(value) for name, value in said.items() if value is not None}
 
-    def of(self, peel: Peel) -> Peel:
+    @overload
+    def of(self, peel: Peel) -> Peel: ...
+
+    @overload
+    def of(self, peel: PeelSource) -> PeelSource: ...
+
+    def of(self, peel: PeelSource) -> PeelSource:
         """The same peel with this said of its model."""
         said = self.metadata
         if not said:
             return peel
+        if not isinstance(peel, Peel):
+            return ChangedPeel(peel, self.of)
         log = replace(peel.log, metadata={**peel.log.metadata, **said})
         return replace(peel, log=log, sources={**peel.sources, **{k: v for k, v in said.items() if k != "model"}})
 
@@ -62,12 +71,11 @@ def identities(
     ]
 
 
-def distinct_peels(peels: Sequence[Peel]) -> list[Peel]:
+def distinct_peels(peels: Sequence[PeelSource]) -> list[PeelSource]:
     """The same peels, no two models of the same name."""
-    names = distinct_names([peel.log for peel in peels])
-    return [
-        peel if name == peel.log.model else Identity(name).of(peel) for peel, name in zip(peels, names, strict=True)
-    ]
+    logs = [peel.head.log for peel in peels]
+    rows = zip(peels, logs, distinct_names(logs), strict=True)
+    return [peel if name == log.model else Identity(name).of(peel) for peel, log, name in rows]
 
 
 def distinct_names(logs: Sequence[PredictionLog]) -> list[str]:

@@ -94,6 +94,30 @@ class Peel:
         return ~np.isnan(self.log.logprobs)
 
 
+@dataclass(frozen=True, eq=False)
+class ChangedPeel:
+    """A peel with each block changed alike as it passes; a `PeelSource`."""
+
+    source: PeelSource
+    change: Callable[[Peel], Peel]
+
+    @property
+    def head(self) -> Peel:
+        """The peel without rows, changed."""
+        return self.change(self.source.head)
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def map_blocks(self, function: Callable[[Peel], Result], rows: int = BLOCK_ROWS) -> Iterator[Result]:
+        """What `function` makes of each changed block."""
+        return self.source.map_blocks(lambda block: function(self.change(block)), rows)
+
+    def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[Peel]:
+        """The changed blocks."""
+        return self.map_blocks(lambda block: block, rows)
+
+
 def layers_without_evidence(settings: Settings, evidence: Evidence) -> list[Layer]:
     """The layers, chosen or not, whose oracle could not be asked."""
     return [layer for layer in all_layers(settings) if layer.source and not layer.source.given(evidence)]

@@ -1,7 +1,7 @@
 """The peel table (errtax.peel/1) in a file, or in the parts of a folder: written and read block by block."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from errtax.lm.kernels import ordered_map
 from errtax.lm.log_columns import decode_logprobs, decode_positions, decode_symbols, number_documents
 from errtax.lm.log_reader import LogTally
 from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog
-from errtax.lm.table import TableFile, blocks_of, metadata_of, numpy_of, open_parquet, table_writer
+from errtax.lm.table import TableFile, TableWriter, blocks_of, metadata_of, numpy_of, open_parquet, table_writer
 from errtax.taxonomy.peel import Peel, PeelSource, peel_log
 from errtax.taxonomy.peel_columns import (
     PEEL,
@@ -47,27 +47,61 @@ _TUNING: dict[str, Any] = {
 
 def write_peel(path: Path, peel: PeelSource, force: bool = True, parts: int = 1) -> None:
     """Write a peel to a file, or to a folder of several parts, block by block: memory does not grow with it."""
+    with writing(path, peel, force, parts) as passing:
+        for _ in passing.blocks():
+            pass
+
+
+@contextmanager
+def writing(path: Path, peel: PeelSource, force: bool = True, parts: int = 1) -> Iterator[PeelSource]:
+    """A peel whose blocks are written as they pass; the file, or the folder of parts, appears when this ends well.
+
+    All blocks must be asked for, once.
+    """
     if parts < 2:
-        _write([path], peel, force)
+        with ExitStack() as stack:
+            yield _Written(peel, [path], force, stack)
         return
-    with replacing_folder(path, force) as folder:
-        _write([folder / f"part-{k:05}.parquet" for k in range(1, parts + 1)], peel, force)
+    with replacing_folder(path, force) as folder, ExitStack() as stack:
+        yield _Written(peel, [folder / f"part-{k:05}.parquet" for k in range(1, parts + 1)], force, stack)
 
 
-def _write(paths: list[Path], peel: PeelSource, force: bool) -> None:
-    """All rows, spread evenly over the files."""
-    total, done = len(peel), 0
-    writers: list[Any] = []
-    with ExitStack() as stack:
-        for batch in peel.map_blocks(_batch_of, min(BLOCK_ROWS, -(-total // len(paths)))):
-            if done * len(paths) >= total * len(writers):
-                path = paths[len(writers)]
-                writers.append(stack.enter_context(table_writer(path, batch.schema, {}, force, **_TUNING)))
-            writers[-1].write_batch(batch)
+class _Written:
+    """A peel on its way into files, over which its rows are spread evenly; a `PeelSource`."""
+
+    def __init__(self, peel: PeelSource, paths: list[Path], force: bool, stack: ExitStack) -> None:
+        self._peel, self._paths, self._force, self._stack = peel, paths, force, stack
+        self._writers: list[TableWriter] = []
+
+    @property
+    def head(self) -> Peel:
+        """The peel without rows; of one that is made on the way, after its last block."""
+        return self._peel.head
+
+    def __len__(self) -> int:
+        return len(self._peel)
+
+    def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[Peel]:
+        """The blocks, each once it is written."""
+        return self.map_blocks(lambda peel: peel, rows)
+
+    def map_blocks(self, function: Callable[[Peel], Result], rows: int = BLOCK_ROWS) -> Iterator[Result]:
+        """What `function` makes of each block, once it is written."""
+        total, parts, done = len(self), len(self._paths), 0
+        both = self._peel.map_blocks(lambda peel: (_batch_of(peel), function(peel)), min(rows, -(-total // parts)))
+        for batch, result in both:
+            if done * parts >= total * len(self._writers):
+                self._open(batch.schema)
+            self._writers[-1].write_batch(batch)
             done += len(batch)
-        metadata = _metadata_of(peel.head)  # with what only all rows tell: digest and signature
-        for k, writer in enumerate(writers, 1):
-            writer.metadata |= {**metadata, **({"part": f"{k}/{len(writers)}"} if len(writers) > 1 else {})}
+            yield result
+        metadata = _metadata_of(self.head)  # with what only all rows tell: digest and signature
+        for k, writer in enumerate(self._writers, 1):
+            writer.metadata |= metadata | ({"part": f"{k}/{len(self._writers)}"} if parts > 1 else {})
+
+    def _open(self, schema: Any) -> None:
+        path = self._paths[len(self._writers)]
+        self._writers.append(self._stack.enter_context(table_writer(path, schema, {}, self._force, **_TUNING)))
 
 
 def _batch_of(peel: Peel) -> Any:

@@ -23,6 +23,7 @@ from errtax.oracle.ngram import NgramTally, NgramTotals
 from errtax.oracle.text_view import TextView
 from errtax.oracle.windows import HORIZON, Reach, Window, windows
 from errtax.oracle.word_rule import PATTERN, count_without_spaces
+from errtax.taxonomy.layers.registry import find_layer
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.signature import make_signature
@@ -77,7 +78,9 @@ class PeelFlow:
     @property
     def reach(self) -> Reach:
         """How far back and ahead of a row its evidence depends on the log."""
-        horizon = max(HORIZON, *self.settings.memory_windows)
+        horizon = max(
+            [HORIZON, *(find_layer(name, self.settings).reach(self.settings) for name in self.settings.layers)]
+        )
         own = [rule.reach for rule in self._own_oracles if rule.reach is not None]
         return Reach(horizon, max([self.oracles.model.order if self.oracles.model else 0, *own]))
 
@@ -134,6 +137,8 @@ class PeelFlow:
         tally.announce_unpredicted(head.log.name)
         _announce_words(letters)
         sources = {**self.sources, "text_sha256": tally.text_sha256, "horizon": str(self.reach.horizon)}
+        if tally.documents > 1:
+            sources["documents"] = str(tally.documents)
         if alone := ngram.best():
             sources["ngram_alone"] = json.dumps(alone._asdict())
         signature = make_signature(str(head.log.unit), tally.rows, head.settings, sources, tally.documents)

@@ -1,34 +1,66 @@
 """Another peel from the same evidence: other layers, another order, other thresholds, without a new run."""
 
 from dataclasses import replace
+from typing import overload
 
 from errtax.lm.errors import UsageError
-from errtax.taxonomy.peel import Peel, layers_without_evidence, peel_log
+from errtax.lm.visible import whole_number
+from errtax.taxonomy.layers.registry import find_layer
+from errtax.taxonomy.peel import ChangedPeel, Peel, PeelSource, available_layers, layers_without_evidence, peel_log
 from errtax.taxonomy.settings import Settings
-from errtax.taxonomy.signature import sign
+from errtax.taxonomy.signature import make_signature
 
 
-def repeel(peel: Peel, settings: Settings) -> Peel:
+@overload
+def repeel(peel: Peel, settings: Settings) -> Peel: ...
+
+
+@overload
+def repeel(peel: PeelSource, settings: Settings) -> PeelSource: ...
+
+
+def repeel(peel: PeelSource, settings: Settings) -> PeelSource:
     """The peel by other settings.  Time O(rows x slices).
 
     Oracles that are not built in may have other limits here, but must be those of the peel.  Raises `UsageError` for a
-    layer whose oracle was missing when the evidence was collected, and for contexts longer than its n-gram model had.
+    layer whose oracle was missing when the evidence was collected, for contexts longer than its n-gram model had, and
+    for distances beyond the horizon up to which they were looked for.
     """
-    known = peel.settings.custom
-    settings = settings if settings.custom else replace(settings, custom=known)
+    head = peel.head
+    settings = settings if settings.custom else replace(settings, custom=head.settings.custom)
+    _require_evidence(head, settings)
+    changed = available_layers(settings, head.evidence)
+    documents = len(peel.log.document_starts) if isinstance(peel, Peel) else int(head.sources.get("documents", 1))
+    sources = head.sources
+    if isinstance(peel, Peel) and "text_sha256" not in sources:
+        sources = {**sources, "text_sha256": peel.log.text_sha256}
+    signature = make_signature(str(head.log.unit), len(peel), changed, sources, documents)
+
+    def again(block: Peel) -> Peel:
+        made = peel_log(block.log, block.evidence, settings)
+        return replace(made, sources=block.sources, signature=signature)
+
+    return again(peel) if isinstance(peel, Peel) else ChangedPeel(peel, again)
+
+
+def _require_evidence(head: Peel, settings: Settings) -> None:
+    known = head.settings.custom
     if [(r.name, bool(r.limits)) for r in settings.custom] != [(r.name, bool(r.limits)) for r in known]:
-        found = ", ".join(rule.name for rule in known) or "none"
-        raise UsageError(f"this peel has evidence of these oracles beside the built-in ones: {found}; peel again.")
-    absent = {layer.name for layer in layers_without_evidence(settings, peel.evidence)}
+        names = ", ".join(rule.name for rule in known) or "none"
+        raise UsageError(f"this peel has evidence of these oracles beside the built-in ones: {names}; peel again.")
+    absent = {layer.name for layer in layers_without_evidence(settings, head.evidence)}
     wanted = sorted(absent & {*settings.layers})
     if wanted:
         raise UsageError(f"this peel has no evidence for the layer {wanted[0]}; peel the log again with errtax peel.")
-    longest = longest_context(peel)
+    longest = longest_context(head)
     if "ngram" in settings.layers and longest is not None and settings.ngram_max > longest:
-        found = f"this peel's n-gram model had contexts of up to {longest} symbols"
-        raise UsageError(f"{found}; --ngram-max is {settings.ngram_max}.")
-    again = replace(peel_log(peel.log, peel.evidence, settings), sources=peel.sources)
-    return replace(again, signature=sign(again))
+        message = f"this peel's n-gram model had contexts of up to {longest} symbols"
+        raise UsageError(f"{message}; --ngram-max is {settings.ngram_max}.")
+    horizon = whole_number(head.sources.get("horizon"))
+    for layer in (find_layer(name, settings) for name in settings.layers):
+        if horizon is not None and layer.reach(settings) > horizon:
+            message = f"this peel's evidence reaches {horizon:,} positions back; the layer {layer.name} asks for"
+            raise UsageError(f"{message} {layer.reach(settings):,}; peel the log again with errtax peel.")
 
 
 def longest_context(peel: Peel) -> int | None:

@@ -263,7 +263,7 @@ def test_files_modules_and_schemas_exist(name: str) -> None:
 
 def test_missing_files_modules_and_schemas_are_found() -> None:
     page = "`taxonomy/peel.py` `peel.py` `lm/ngram/` `tests/naive*.py` `errtax.log/1` `errtax.peel(…)` `run.json`; "
-    page += "`read_log` (`lm/prediction_log.py`)\n```python\nfrom errtax.lm.text import Unit, read_text\n```\n"
+    page += "`read_log` (`lm/log_reader.py`)\n```python\nfrom errtax.lm.text import Unit, read_text\n```\n"
     assert not (missing_paths(page) or list(missing_modules(page)) or unresolved(page) or unknown_schemas(page))
     page = "`taxonomy/peal.py` `peal.py` `lm/n-gram/` `errtax.log/9` `errtax.peal(…)`\n"
     page += "and `read_lock` (`lm/prediction_log.py`)\n"

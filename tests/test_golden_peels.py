@@ -2,6 +2,8 @@
 
 Bits were sums of floats then, and are now sums of whole numbers of 2^-32 bit: equal to 1e-9.
 
+There was no horizon then: with it, distances beyond are null, and all else is the same.
+
 `golden/peels.json` was made by errtax at commit ba8816f, from the texts and the log that stand below.
 """
 
@@ -18,6 +20,8 @@ import pytest
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Codes, Unit, text_of_bytes
+from errtax.taxonomy import peel_flow
+from errtax.taxonomy.peel_columns import frame_of_peel
 from errtax.taxonomy.peel_file import write_peel
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.settings import PRESETS, Criterion
@@ -74,12 +78,34 @@ def require_equal(folder: Path, train: bytes, test: bytes, due: dict[str, Any]) 
             assert {column: crc_of(table[column]) for column in columns} == columns
 
 
+@pytest.fixture
+def no_horizon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peel_flow, "HORIZON", 1 << 30)
+
+
+@pytest.mark.usefixtures("no_horizon")
 def test_a_small_peel_is_what_it_was(tmp_path: Path) -> None:
     require_equal(tmp_path, TRAIN, TEST, DUE["small"])
 
 
+@pytest.mark.usefixtures("no_horizon")
 def test_the_peel_of_war_and_peace_is_what_it_was(tmp_path: Path, warpeace_parts: tuple[bytes, bytes, bytes]) -> None:
     require_equal(tmp_path, warpeace_parts[0], warpeace_parts[2], DUE["war and peace"])
+
+
+def test_the_horizon_nulls_distances_and_changes_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, warpeace_parts: tuple[bytes, bytes, bytes]
+) -> None:
+    log = log_of(text_of_bytes(warpeace_parts[2], Unit.BYTE).codes)
+    settings = PRESETS["paper"].changed(layers=("memory", "word", "boost"))
+    near = frame_of_peel(peel_files(PeelInputs(log), settings))
+    monkeypatch.setattr(peel_flow, "HORIZON", 1 << 30)
+    far = frame_of_peel(peel_files(PeelInputs(log), settings))
+    beyond = far["memory_distance"] > 100_000
+    assert beyond.sum() == 7_970
+    assert near["memory_distance"].isna().sum() == far["memory_distance"].isna().sum() + 7_970
+    far.loc[beyond, "memory_distance"] = None
+    assert near.equals(far)
 
 
 @pytest.mark.parametrize("error", ["position", "claims", "layer"])

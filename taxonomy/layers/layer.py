@@ -123,6 +123,7 @@ class Layer:
     in brackets after its name in a signature; by default the values of its parameters.  `in_words(evidence, row)`:
     what its evidence says of a row, empty for nothing.  `logprob`: the column with the log-probability that its oracle
     gives to the symbol.  `takes_rest`: it takes what the others leave, and so has no part in what is shared among them.
+    `reach(settings)`: how many positions back its evidence must have been looked for.
     `page_columns(evidence, starts, settings)`: what the page's script needs for its own rule for this layer, `starts`
     being the first row of each word; without it the page has the slices as they are by the settings.
     """
@@ -141,6 +142,7 @@ class Layer:
     source: Source | None = None
     logprob: str = ""
     takes_rest: bool = False
+    reach: Callable[[Values], int] = lambda settings: 0
     page_columns: Callable[["Evidence", NDArray[np.int64], Values], dict[str, NDArray[Any]]] | None = None
 
     def describe(self, settings: Values) -> str:

@@ -54,6 +54,7 @@ LAYER = Layer(
         Parameter("memory_min_length", 5, "Shortest word of the memory layer", low=1, text=1),
     ),
     inside=lambda s: f"{joined(s.memory_windows)};len>={s.memory_min_length}",
+    reach=lambda s: max(s.memory_windows),
     slices=lambda s: [f"{w} memory" for w in s.memory_windows],
     slice_of=_slice_of,
     in_words=_in_words,

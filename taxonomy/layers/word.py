@@ -31,6 +31,7 @@ LAYER = Layer(
     rule="after a space, a quote or a newline, where a new word begins",
     parameters=(Parameter("newline_reach", 3, "Characters after a newline that count", low=1, text=1),),
     inside=lambda s: f"newline<={s.newline_reach}",
+    reach=lambda s: 4 * s.newline_reach,  # bytes of a character at most
     slices=lambda s: ["after space or quote", "after newline"],
     slice_of=_slice_of,
     in_words=_in_words,

@@ -22,7 +22,7 @@ from errtax.lm.scores import SCORES_NAME, scores_problems
 from errtax.lm.split import read_split
 from errtax.lm.table import metadata_of, open_parquet, table_problems
 from errtax.taxonomy.peel_columns import PEEL
-from errtax.taxonomy.peel_file import peel_problems
+from errtax.taxonomy.peel_file import peel_paths, peel_problems
 from errtax.taxonomy.studies.cells_file import CELLS, cells_problems
 from errtax.taxonomy.studies.distance_file import DISTANCE, distance_problems
 from errtax.taxonomy.studies.dynamics_file import CLASSES, DIVERGENCE
@@ -39,9 +39,15 @@ def problems_of(path: Path) -> tuple[str, list[str]]:
     """
     if path.is_dir() and (path / "kenlm.json").is_file():
         return kenlm_tools.SCHEMA, kenlm_tools.kenlm_problems(path)
+    if path.is_dir() and not (path / "run.json").exists() and any(path.glob("*.parquet")):
+        return _table_problems(path)  # in parts
     if path.is_dir() or path.name == "run.json":
         require_run(path if path.is_dir() else path.parent)
         return "errtax.run/1", []
+    return _problems_of_file(path)
+
+
+def _problems_of_file(path: Path) -> tuple[str, list[str]]:
     with require_input(path).open("rb") as file:
         start = file.read(8)
     if start[:6] == MAGIC[:6]:
@@ -71,7 +77,8 @@ def _model_problems(path: Path) -> tuple[str, list[str]]:
 
 
 def _table_problems(path: Path) -> tuple[str, list[str]]:
-    schema = metadata_of(open_parquet(path).schema_arrow).get("errtax.schema", LOG.name)
+    first = peel_paths(path)[0]
+    schema = metadata_of(open_parquet(first).schema_arrow).get("errtax.schema", LOG.name)
     checks = {LOG.name: log_problems, PEEL.name: peel_problems, SCORES_NAME: scores_problems}
     checks |= {DISTANCE.name: distance_problems, OVERLAP_NAME: overlap_problems}
     checks |= {CELLS.name: cells_problems}
