@@ -82,7 +82,9 @@ def undocumented(source: str) -> list[str]:
     scopes += [node for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
     for scope in scopes:
         for node in scope.body:
-            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
+                continue
+            if "overload" not in map(ast.unparse, node.decorator_list):
                 found += [] if ast.get_docstring(node) else [node.name]
     return found
 
