@@ -86,6 +86,8 @@ def check(
     """
     if baseline is None and (require_significant or any(limit.relative for limit in limits)):
         raise UsageError("limits with a sign, and --require-significant, need --baseline OLD.peel.parquet.")
+    for limit in limits:
+        _quantities(peel.head, limit)  # names that there are not, before all rows are read
     sums = sum_peels([peel] if baseline is None else [baseline, peel], resampling)
     measured = _Measured(sums[-1], None if baseline is None else sums[0].blocks, resampling)
     verdicts = [measured.verdict(limit) for limit in limits]

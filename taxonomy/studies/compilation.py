@@ -28,11 +28,17 @@ from errtax.oracle.rare import word_rule_of
 from errtax.oracle.text_kind import Reading
 from errtax.oracle.text_view import TextView
 from errtax.oracle.word_rule import PATTERN
+from errtax.taxonomy.bootstrap import STANDARD
+from errtax.taxonomy.calibration import calibration
+from errtax.taxonomy.comparison import compare
+from errtax.taxonomy.peel_file import PeelFile, write_peel
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.statistics import statistics
 from errtax.taxonomy.studies.distance import DistanceSettings, measure_distances
 from errtax.taxonomy.studies.predictors import Sources, read_predictors
 from errtax.taxonomy.studies.tracking import Sums, add_values
+from errtax.taxonomy.units import deviation_of_mean
 
 _PROSE = b"It was {a} dark \"and\" 'stormy' night;\nthe rain fell in torrents. Except at times, at times.\n" * 4
 _FOREIGN = "Café, naïve café 猫!\r\n".encode() * 20
@@ -108,11 +114,18 @@ def _use_peel(folder: Path, unit: Unit) -> None:
     train.write_bytes(_PROSE)
     symbols = [_PROSE[i : i + 1] for i in range(len(_PROSE))] if unit is Unit.BYTE else list(_PROSE.decode())
     columns = {"position": pa.array(range(len(symbols))), "symbol": pa.array(symbols)}
-    pq.write_table(pa.table({**columns, "logprob": pa.array([-1.0] * len(symbols), pa.float32())}), log)
+    columns |= {name: pa.array([-1.0] * len(symbols), pa.float32()) for name in ("logprob", "argmax_logprob")}
+    pq.write_table(pa.table({**columns, "argmax": columns["symbol"]}), log)
     index = folder / "train.ngram"
     NgramIndex.build_file(read_text(train, unit), index, _ORDER)
     for model in (NgramIndex.build(read_text(train, unit), _ORDER), index):  # as without --ngram, and with it
-        peel_files(PeelInputs(log, model, train), Settings())
+        peel = peel_files(PeelInputs(log, model, train), Settings())
+    write_peel(folder / "peel.parquet", peel)
+    for source in (peel, PeelFile(folder / "peel.parquet")):
+        statistics(source)
+        compare(source, source)
+        calibration(source)
+    deviation_of_mean([peel.log], STANDARD)
     for skip in (Skip.CODE, Skip.NONE):
         pairs = (Pair("{", "}"), Pair('"', '"'))
         measure_distances(read_predictors(Sources((log,), index, (2,))), DistanceSettings(pairs, skip=skip))
