@@ -37,12 +37,11 @@ def command(peel: Path, layer: str | None, slice: str | None, worst: int, width:
     """Show the worst errors of a layer or slice in their context, with what the oracles know."""
     from dataclasses import asdict
 
-    from errtax.reports.excerpts import excerpt, worst_rows
+    from errtax.reports.excerpts import worst_errors
     from errtax.reports.tables import excerpt_table
-    from errtax.taxonomy.peel_file import read_peel
+    from errtax.taxonomy.peel_file import PeelFile
 
-    table = read_peel(peel)
-    excerpts = [excerpt(table, int(row), width) for row in worst_rows(table, worst, layer, slice)]
+    excerpts = worst_errors(PeelFile(peel), worst, layer, slice, width)
     emit(
         {"schema": "errtax.show/1", "errors": [asdict(item) for item in excerpts]},
         excerpt_table(excerpts) if excerpts else "No such errors.",

@@ -43,6 +43,16 @@ class Evidence(NamedTuple):
         return self._replace(**found, custom=custom)
 
 
+def join_evidence(parts: Sequence[Evidence]) -> Evidence:
+    """The evidence on the rows of some parts of a log, one after another, copied."""
+    columns: dict[str, Any] = {}
+    for name in Evidence._fields[:-1]:
+        pieces = [getattr(part, name) for part in parts]
+        columns[name] = None if pieces[0] is None else np.concatenate(pieces)
+    custom = {name: np.concatenate([part.custom[name] for part in parts]) for name in parts[0].custom}
+    return Evidence(**columns, custom=custom)
+
+
 def collect_evidence(
     view: TextView,
     model: NgramModel | None,

@@ -1,5 +1,6 @@
 """Errors in their context, with each oracle's evidence in words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,11 @@ from errtax.lm.text import Unit
 from errtax.lm.visible import visible
 from errtax.taxonomy.layers.registry import REST, all_layers
 from errtax.taxonomy.naming import layer_in, slice_in
-from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.peel import Peel, PeelSource
+from errtax.taxonomy.surroundings import Surrounded, read_through
+
+WIDTH = 40
+"""Symbols of context before an error; half as many follow it."""
 
 
 @dataclass(frozen=True)
@@ -27,29 +32,90 @@ class Excerpt:
     evidence: str
 
 
-def worst_rows(peel: Peel, n: int, layer: str | None = None, part: str | None = None) -> NDArray[np.int64]:
-    """The rows of the n errors with the lowest probability, of one layer or slice if so asked.
+class WorstErrors:
+    """Of the errors that were read, the n with the lowest probability, of one layer or slice if so asked."""
 
-    `layer`: its name, title or letter.  Raises `UsageError` for a layer or slice that this peel does not have.
-    """
-    chosen = peel.error.copy()
+    def __init__(
+        self, head: Peel, n: int, layer: str | None = None, part: str | None = None, width: int = WIDTH
+    ) -> None:
+        """`layer`: its name, title or letter.
+
+        Raises `UsageError` for a layer or slice that this peel does not have.
+        """
+        self.width = width
+        self._n, self._wanted = n, _wanted(head, layer, part)
+        self._kept: list[tuple[float, int, Excerpt]] = []
+
+    def add(self, block: Surrounded) -> None:
+        """Read a block."""
+        logprobs, chosen = block.peel.log.logprobs, block.peel.error.copy()
+        for number, part in self._wanted:
+            chosen &= block.peel.layer == number
+            if part is not None:
+                chosen &= block.peel.slice == part
+        if len(self._kept) == self._n:  # of equal ones, the first stay
+            chosen &= logprobs < self._kept[-1][0]
+        rows = np.flatnonzero(chosen)
+        rows = rows[np.argsort(logprobs[rows], kind="stable")[: self._n]]
+        found = [
+            (float(logprobs[row]), block.first + row, _excerpt_in(block, row, self.width)) for row in rows.tolist()
+        ]
+        self._kept = sorted([*self._kept, *found], key=lambda each: each[:2])[: self._n]
+
+    @property
+    def excerpts(self) -> list[Excerpt]:
+        """The errors, least probable first; of equally probable ones, the first of the text first."""
+        return [found for _, _, found in self._kept]
+
+
+def _wanted(head: Peel, layer: str | None, part: str | None) -> list[tuple[int, int | None]]:
+    """The number of the layer, and of the slice in it, that an error must have."""
+    wanted: list[tuple[int, int | None]] = []
     if layer is not None:
-        chosen &= peel.layer == peel.layer_names.index(layer_in(peel, layer))
+        wanted.append((head.layer_names.index(layer_in(head, layer)), None))
     if part is not None:
-        owner, part = slice_in(peel, part)
-        chosen &= peel.layer == peel.layer_names.index(owner)
-        chosen &= peel.slice == peel.slice_names(owner).index(part)
-    rows = np.flatnonzero(chosen)
-    return rows[np.argsort(peel.log.logprobs[rows], kind="stable")[:n]]
+        owner, part = slice_in(head, part)
+        wanted.append((head.layer_names.index(owner), head.slice_names(owner).index(part)))
+    return wanted
 
 
-def sample_rows(peel: Peel, layer: str, n: int) -> NDArray[np.int64]:
-    """n errors of a layer, evenly spaced over the text."""
-    rows = np.flatnonzero(peel.error & (peel.layer == peel.layer_names.index(layer)))
-    return rows[np.linspace(0, len(rows) - 1, min(n, len(rows))).round().astype(np.int64)]
+def worst_errors(
+    source: PeelSource, n: int, layer: str | None = None, part: str | None = None, width: int = WIDTH
+) -> list[Excerpt]:
+    """The n errors with the lowest probability, found as by `WorstErrors` in one pass."""
+    worst = WorstErrors(source.head, n, layer, part, width)
+    read_through(source, [worst])
+    return worst.excerpts
 
 
-def excerpt(peel: Peel, row: int, width: int = 40) -> Excerpt:
+class Examples:
+    """n errors of each layer, evenly spaced over the text.  `errors[name]`: how many the layer has in all."""
+
+    width = WIDTH
+
+    def __init__(self, errors: Mapping[str, int], n: int) -> None:
+        self._left = {name: even_ranks(count, n) for name, count in errors.items()}  # ranks from the block on
+        self.excerpts: dict[str, list[Excerpt]] = {name: [] for name in errors}
+
+    def add(self, block: Surrounded) -> None:
+        """Read a block."""
+        for name, ranks in self._left.items():
+            rows = np.flatnonzero(block.peel.layer == block.peel.layer_names.index(name))
+            here = rows[ranks[ranks < len(rows)]]
+            self.excerpts[name] += [_excerpt_in(block, row, self.width) for row in here.tolist()]
+            self._left[name] = ranks[ranks >= len(rows)] - len(rows)
+
+
+def even_ranks(count: int, n: int) -> NDArray[np.int64]:
+    """The ranks of n of so many things, from 0, evenly spaced."""
+    return np.linspace(0, count - 1, min(n, count)).round().astype(np.int64)
+
+
+def _excerpt_in(block: Surrounded, row: int, width: int) -> Excerpt:
+    return excerpt(*block.around(row, width, width // 2), width)
+
+
+def excerpt(peel: Peel, row: int, width: int = WIDTH) -> Excerpt:
     """One row in its context of `width` symbols before and half as many after, in its document."""
     begin, end = peel.log.document_around(row)
     start, stop = max(row - width, begin), min(row + 1 + width // 2, end)

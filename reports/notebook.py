@@ -32,7 +32,7 @@ from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.visible import visible
 from errtax.oracle.word_rule import PATTERN
 from errtax.reports.bars import bars_figure, difference_figure
-from errtax.reports.excerpts import excerpt, worst_rows
+from errtax.reports.excerpts import worst_errors
 from errtax.reports.frames import frame_of
 from errtax.reports.page import report_page
 from errtax.reports.page_tables import comparison_html, summary_html
@@ -228,8 +228,7 @@ class PeelView:
     @speaks_python
     def worst(self, n: int = 20, layer: str | None = None, slice: str | None = None) -> pd.DataFrame:
         """The n errors with the least probability, in their context, with the oracles' evidence in words."""
-        rows = worst_rows(self.peel, n, layer, slice)
-        return pd.DataFrame([vars(excerpt(self.peel, int(row))) for row in rows])
+        return pd.DataFrame([vars(each) for each in worst_errors(self.peel, n, layer, slice)])
 
     def to_pandas(self) -> pd.DataFrame:
         """The peel table: one row per position, with the columns of the file (`docs/files.md`)."""

@@ -11,7 +11,7 @@ from html import escape
 from errtax.lm.visible import visible
 from errtax.reports.bars import bars_figure
 from errtax.reports.document import STYLE, asset, document
-from errtax.reports.excerpts import Excerpt, excerpt, sample_rows
+from errtax.reports.excerpts import Examples, Excerpt
 from errtax.reports.numbers import percent
 from errtax.reports.page_data import LIMIT, page_data
 from errtax.reports.page_tables import (
@@ -24,14 +24,15 @@ from errtax.reports.page_tables import (
 )
 from errtax.reports.palette import LETTERS
 from errtax.reports.results import Results
-from errtax.reports.windows import worst_windows
+from errtax.reports.windows import PASSAGE_ROWS, WorstPassages
 from errtax.reports.wording import findings, headline
 from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.layers.registry import find_layer
-from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.peel import Peel, PeelSource, whole_peel
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.statistics import Statistics
 from errtax.taxonomy.summary import Summary
+from errtax.taxonomy.surroundings import read_through
 
 _CAVEATS = (
     "The layers are rules of thumb about the text. A layer holds errors that its oracle could have explained; it does "
@@ -44,8 +45,11 @@ _CAVEATS = (
 
 def report_page(results: Results) -> str:
     """The report as HTML."""
-    peels, pictures = results.peels, results.figures()
-    settings, whole = peels[0].settings, len(peels[0].log) <= LIMIT
+    pictures, whole = results.figures(), len(results.peels[0]) <= LIMIT
+    held = [whole_peel(each) for each in results.peels] if whole else []
+    peels: Sequence[PeelSource] = held or results.peels
+    heads, settings = [each.head for each in peels], peels[0].head.settings
+    examples, passages = _read(peels, results.summaries, not whole)
     body = _head(results)
     body += [
         '<h2 id="breakdown">Breakdown</h2>',
@@ -53,7 +57,7 @@ def report_page(results: Results) -> str:
         *(statistics_html(each, len(peels) > 1) for each in results.statistics),
         picture(pictures["bars"], f"Errors of {results.names} by slice, as bars"),
     ]
-    body += _live(peels) if whole else _too_long(peels[0])
+    body += _live(heads) if whole else _too_long(len(peels[0]))
     body += overlaps_section(results.statistics[0], whole)
     body += comparison_section(results.comparisons)
     if results.trend:
@@ -61,16 +65,27 @@ def report_page(results: Results) -> str:
             f'<h2 id="trend">Along the {results.trend.by}</h2>',
             picture(pictures["trend"], f"Errors by class along {results.trend.by}"),
         ]
-    body += _browser(peels) if whole else [worst_windows(peel, f"text{k or ''}") for k, peel in enumerate(peels)]
+    body += _browser(heads) if whole else [each.html(f"text{k or ''}") for k, each in enumerate(passages)]
     body.append(
         '<h2 id="examples">Examples</h2><p>Errors evenly spaced over the text; the symbol in the box is the one that '
         "the model missed.</p>"
     )
-    body += [_examples(peel, len(peels) > 1) for peel in peels]
+    body += [_examples(head, each, len(peels) > 1) for head, each in zip(heads, examples, strict=True)]
     body += [_definitions(settings), f'<h2 id="caveats">Caveats</h2><p>{_CAVEATS}</p>', _signatures(results.statistics)]
     style = asset("report.css") + layer_style([settings])
-    script, data = (asset("report.js"), page_data(peels)) if whole else ("", None)
+    script, data = (asset("report.js"), page_data(held)) if whole else ("", None)
     return document(f"Errors of {results.names}", body, results.machine(), style, script, data)
+
+
+def _read(
+    peels: Sequence[PeelSource], summaries: Sequence[Summary], long: bool
+) -> tuple[list[Examples], list[WorstPassages]]:
+    """Examples from each peel, and if they are `long` the worst passages, from one pass over it."""
+    examples = [Examples({layer.name: layer.count for layer in summary.layers}, 6) for summary in summaries]
+    passages = [WorstPassages(peel.head) for peel in peels] if long else []
+    for k, peel in enumerate(peels):
+        read_through(peel, [examples[k], *passages[k : k + 1]], PASSAGE_ROWS)
+    return examples, passages
 
 
 def comparison_page(comparisons: Sequence[Comparison], settings: Settings) -> str:
@@ -185,10 +200,10 @@ def _browser(peels: Sequence[Peel]) -> list[str]:
     ]
 
 
-def _too_long(peel: Peel) -> list[str]:
+def _too_long(rows: int) -> list[str]:
     return [
         '<h2 id="live">Re-peel</h2>',
-        f'<p class="note">This text has {len(peel.log):,} symbols. Up to {LIMIT:,} a page holds '
+        f'<p class="note">This text has {rows:,} symbols. Up to {LIMIT:,} a page holds '
         "the whole text and peels it again as you change the definitions; beyond that, the numbers and the worst "
         "passages. <code>errtax repeel</code> and <code>errtax show</code> do the rest.</p>",
     ]
@@ -197,14 +212,14 @@ def _too_long(peel: Peel) -> list[str]:
 # --- words -----------------------------------------------------------------------------------------------------------
 
 
-def _examples(peel: Peel, named: bool) -> str:
-    parts = [f"<h3>{escape(peel.log.model)}</h3>"] if named else []
-    for name in peel.layer_names:
-        rows = [_example_row(excerpt(peel, int(row))) for row in sample_rows(peel, name, 6)]
+def _examples(head: Peel, examples: Examples, named: bool) -> str:
+    parts = [f"<h3>{escape(head.log.model)}</h3>"] if named else []
+    for name, items in examples.excerpts.items():
+        rows = [_example_row(item) for item in items]
         if rows:
-            title = find_layer(name, peel.settings).title
-            head = ("position", "p", "slice", "context", "evidence")
-            parts.append(f'<h3 class="k-{name}">{LETTERS[name]}  {escape(title)}</h3>' + wide_table(head, rows))
+            title = find_layer(name, head.settings).title
+            columns = ("position", "p", "slice", "context", "evidence")
+            parts.append(f'<h3 class="k-{name}">{LETTERS[name]}  {escape(title)}</h3>' + wide_table(columns, rows))
     return "".join(parts)
 
 

@@ -6,33 +6,69 @@ from itertools import groupby
 
 import numpy as np
 
-from errtax.lm.prediction_log import bytes_of
+from errtax.lm.prediction_log import BLOCK_ROWS, bytes_of
 from errtax.lm.text import Unit
 from errtax.lm.visible import visible
-from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.peel import Peel, PeelSource
+from errtax.taxonomy.surroundings import Surrounded, read_through
 
 LENGTH = 300
 COUNT = 40
+PASSAGE_ROWS = BLOCK_ROWS // LENGTH * LENGTH
+"""Rows of a block of whole passages."""
+_SPILL = 3
+"""Bytes of a character, at most, on the other side of a passage's border."""
 DOCUMENT_MARK = '<span class="doc" title="another document">¶</span>'
 """Stands where a passage runs on into another document."""
 
 
-def worst_windows(peel: Peel, name: str = "text") -> str:
-    """The passages with the highest surprisal, as HTML: symbols with errors underlined in the colour of their layer."""
-    surprisal = np.nan_to_num(np.where(peel.predicted, -peel.log.logprobs, 0), posinf=50) / np.log(2)
-    whole = len(surprisal) // LENGTH * LENGTH
-    sums = surprisal[:whole].reshape(-1, LENGTH).sum(axis=1)
-    starts = np.sort(np.argsort(-sums, kind="stable")[:COUNT]) * LENGTH
-    parts = [_window(peel, int(start), float(sums[start // LENGTH])) for start in starts]
-    head = f"The {len(parts)} passages of {LENGTH} symbols with the most bits, of {whole // LENGTH:,}, in their order."
-    return f'<h2 id="{name}">Worst passages of {escape(peel.log.model)}</h2><p>{head}</p>{"".join(parts)}'
+class WorstPassages:
+    """Of the passages that were read, those with the highest surprisal, as HTML.
+
+    Symbols with errors are underlined in the colour of their layer.  Blocks must begin at multiples of LENGTH rows.
+    """
+
+    width = _SPILL
+
+    def __init__(self, head: Peel) -> None:
+        self._model, self._passages = head.log.model, 0
+        self._kept: list[tuple[float, int, str]] = []
+
+    def add(self, block: Surrounded) -> None:
+        """Read a block."""
+        peel = block.peel
+        surprisal = np.nan_to_num(np.where(peel.predicted, -peel.log.logprobs, 0), posinf=50) / np.log(2)
+        whole = len(surprisal) // LENGTH * LENGTH
+        sums = surprisal[:whole].reshape(-1, LENGTH).sum(axis=1)
+        self._passages += len(sums)
+        rivals = np.flatnonzero(sums > -self._kept[-1][0]) if len(self._kept) == COUNT else np.arange(len(sums))
+        best = rivals[np.argsort(-sums[rivals], kind="stable")[:COUNT]].tolist()
+        found = [(-float(sums[k]), block.first + k * LENGTH, _passage(block, k * LENGTH, sums[k])) for k in best]
+        self._kept = sorted([*self._kept, *found])[:COUNT]
+
+    def html(self, name: str = "text") -> str:
+        """The passages in their order, under a heading with this name."""
+        parts = [made for _, _, made in sorted(self._kept, key=lambda each: each[1])]
+        head = (
+            f"The {len(parts)} passages of {LENGTH} symbols with the most bits, of {self._passages:,}, in their order."
+        )
+        return f'<h2 id="{name}">Worst passages of {escape(self._model)}</h2><p>{head}</p>{"".join(parts)}'
 
 
-def _window(peel: Peel, start: int, bits: float) -> str:
+def worst_passages(source: PeelSource, rows: int = PASSAGE_ROWS) -> str:
+    """The passages with the highest surprisal, as HTML, found in one pass."""
+    worst = WorstPassages(source.head)
+    read_through(source, [worst], rows)
+    return worst.html()
+
+
+def _passage(block: Surrounded, row: int, bits: float) -> str:
+    peel, start = block.around(row, _SPILL, LENGTH - 1 + _SPILL)
     stop = start + LENGTH
-    while start and _continues(peel, start):  # whole characters
+    first, end = max(start - _SPILL, 0), min(stop + _SPILL, len(peel))
+    while start > first and _continues(peel, start):  # whole characters
         start -= 1
-    while stop < len(peel.log) and _continues(peel, stop):
+    while stop < end and _continues(peel, stop):
         stop += 1
     head = f"<h3>position {int(peel.log.positions[start]):,}: {bits / LENGTH:.2f} bits per symbol</h3>"
     return f'{head}<p class="x passage">{"".join(_runs(peel, start, stop))}</p>'

@@ -4,8 +4,9 @@ Karpathy et al. 2015, section 4.3.  Verdicts follow from evidence and `Settings`
 subset of layers is a re-reading of the same evidence.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -13,8 +14,8 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.kernels import ordered_map
-from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog
-from errtax.oracle.evidence import Evidence
+from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog, join_logs
+from errtax.oracle.evidence import Evidence, join_evidence
 from errtax.taxonomy.layers.layer import Layer
 from errtax.taxonomy.layers.registry import REST, all_layers, claim_bits, find_layer
 from errtax.taxonomy.settings import Criterion, Settings
@@ -164,3 +165,17 @@ def peel_log(log: PredictionLog, evidence: Evidence, settings: Settings) -> Peel
         slices[taken] = claimed_by[taken]
         left &= ~claimed
     return Peel(log, evidence, settings, error, claims, layer, slices)
+
+
+def join_peels(parts: Sequence[Peel]) -> Peel:
+    """The rows of some parts of a peel, one after another, copied."""
+    names = ("error", "claims", "layer", "slice")
+    verdicts: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    log = reduce(join_logs, (part.log for part in parts), parts[0].log.head)
+    return replace(parts[0], log=log, evidence=join_evidence([part.evidence for part in parts]), **verdicts)
+
+
+def whole_peel(source: PeelSource) -> Peel:
+    """All rows of a peel in memory."""
+    pieces = list(source.blocks(max(len(source), 1)))
+    return pieces[0] if pieces else source.head

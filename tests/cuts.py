@@ -24,10 +24,10 @@ def renumbered(log: PredictionLog) -> PredictionLog:
 
 @dataclass(frozen=True, eq=False)
 class Cut:
-    """The peel in blocks of `size` rows, whatever size is asked for."""
+    """The peel in blocks of `size` rows, whatever size is asked for; None: of the size that is asked for."""
 
     peel: Peel
-    size: int
+    size: int | None = None
 
     @property
     def head(self) -> Peel:
@@ -37,8 +37,9 @@ class Cut:
         return len(self.peel.log)
 
     def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[Peel]:
-        for start in range(0, len(self), self.size):
-            block = self.peel.part(start, start + self.size)
+        size = self.size or rows
+        for start in range(0, len(self), size):
+            block = self.peel.part(start, start + size)
             yield replace(block, log=renumbered(block.log))
 
     def map_blocks(self, function: Callable[[Peel], Result], rows: int = BLOCK_ROWS) -> Iterator[Result]:

@@ -23,7 +23,7 @@ from errtax.oracle.evidence import Evidence, collect_evidence
 from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
 from errtax.reports.excerpts import excerpt
-from errtax.reports.windows import DOCUMENT_MARK, LENGTH, worst_windows
+from errtax.reports.windows import DOCUMENT_MARK, LENGTH, worst_passages
 from errtax.taxonomy.comparison import compare
 from errtax.taxonomy.peel_file import peel_problems, read_peel, write_peel
 from errtax.taxonomy.repeel import repeel
@@ -170,7 +170,7 @@ def test_an_excerpt_keeps_to_its_document() -> None:
 def test_passages_mark_where_another_document_begins() -> None:
     text = ("é" * LENGTH).encode()
     log = parted(log_of(Unit.BYTE, text), [0, 1], {LENGTH + 7, LENGTH + 100})
-    made = worst_windows(peel_of(log))
+    made = worst_passages(peel_of(log))
     assert made.count(DOCUMENT_MARK) == 2
     assert f"‹C3›</u>{DOCUMENT_MARK}" in made  # the two bytes of a character, in two documents
-    assert DOCUMENT_MARK not in worst_windows(peel_of(log_of(Unit.BYTE, text)))
+    assert DOCUMENT_MARK not in worst_passages(peel_of(log_of(Unit.BYTE, text)))

@@ -21,7 +21,7 @@ from errtax.oracle.text_view import TextView
 from errtax.reports import page as page_module
 from errtax.reports.document import asset
 from errtax.reports.page_data import page_data
-from errtax.reports.windows import worst_windows
+from errtax.reports.windows import worst_passages
 from errtax.taxonomy.peel import peel_log
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.summary import summarise
@@ -268,5 +268,5 @@ def test_a_text_beyond_the_limit_has_its_worst_passages(monkeypatch: pytest.Monk
 
 
 def test_worst_passages_keep_the_bytes_of_a_character_together() -> None:
-    made = worst_windows(make_peel(Unit.BYTE, gaps=False, text="猫犬naïve " * 200))
+    made = worst_passages(make_peel(Unit.BYTE, gaps=False, text="猫犬naïve " * 200))
     assert "‹" not in made and "猫" in made

@@ -16,7 +16,7 @@ from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.text_view import TextView
 from errtax.reports.bars import bars_figure, difference_figure
-from errtax.reports.excerpts import excerpt, worst_rows
+from errtax.reports.excerpts import worst_errors
 from errtax.reports.figure import save_figure, svg_of
 from errtax.reports.markdown import report_markdown
 from errtax.reports.page import comparison_page, report_page
@@ -102,7 +102,7 @@ def test_comparison_page_and_tables() -> None:
     comparison = compare(first, second)
     text = parse(comparison_page([comparison], first.settings)).text
     assert comparison.finding() in text
-    examples = excerpt_table([excerpt(first, int(row)) for row in worst_rows(first, 5)])
+    examples = excerpt_table(worst_errors(first, 5))
     tables = (comparison_table(comparison), summary_table(summarise(first)), examples)
     printed = "\n".join(line.plain for table in tables for line in table_lines(table, 200))
     assert f"{comparison.saved:+,}" in printed and "punctuation" in printed
