@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import emit, force_option
+from errtax.cli.frame import emit, force_option, jobs_option
 from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, OUTPUT, TEXT_OUTPUT
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--bars", type=OUTPUT, help="Also the bars, as .png, .svg or .pdf.")
 @click.option("--figures", type=OUTPUT, help="Also all pictures, as .svg, .png and .pdf, into this folder.")
 @click.option("--markdown", type=TEXT_OUTPUT, help="Also a summary in Markdown, for a pull request.")
+@jobs_option
 @force_option
 def command(
     peels: tuple[Path, ...],
@@ -41,10 +42,10 @@ def command(
     from errtax.reports.markdown import MARKDOWN_START, report_markdown
     from errtax.reports.page import report_page
     from errtax.reports.results import results_of
-    from errtax.taxonomy.peel_file import read_peel
+    from errtax.taxonomy.peel_file import PeelFile
 
     outputs = Outputs(force, figures=[pie, bars], texts=[(output, ""), (markdown, MARKDOWN_START)])
-    results = results_of([read_peel(path) for path in peels])
+    results = results_of([PeelFile(path) for path in peels])
     drawn = _pictures(results, {pie: "pie", bars: "bars"}, figures, force)
     outputs.text(output, report_page(results))
     if markdown:

@@ -6,7 +6,7 @@ import click
 
 from errtax.cli.completion import complete_layers, complete_slices
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import emit
+from errtax.cli.frame import emit, jobs_option
 from errtax.cli.paths import FILE
 from errtax.taxonomy.layers.registry import LAYER_NAMES
 
@@ -33,6 +33,7 @@ from errtax.taxonomy.layers.registry import LAYER_NAMES
     show_default=True,
     help="Symbols of context before the error.",
 )
+@jobs_option
 def command(peel: Path, layer: str | None, slice: str | None, worst: int, width: int) -> None:
     """Show the worst errors of a layer or slice in their context, with what the oracles know."""
     from dataclasses import asdict

@@ -13,7 +13,7 @@ from errtax.reports.trend import trend_figure
 from errtax.taxonomy.block_sums import PeelSums
 from errtax.taxonomy.comparison import Comparison, compare_all
 from errtax.taxonomy.identity import distinct_peels
-from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.peel import PeelSource
 from errtax.taxonomy.statistics import Statistics, statistics_of
 from errtax.taxonomy.summary import Summary, summary_of
 from errtax.taxonomy.trend import Trend, trend_of
@@ -23,7 +23,7 @@ from errtax.taxonomy.trend import Trend, trend_of
 class Results:
     """The results of some peels; the first is the baseline of `comparisons`, one for each of the others."""
 
-    peels: Sequence[Peel]
+    peels: Sequence[PeelSource]
     summaries: Sequence[Summary]
     statistics: Sequence[Statistics]
     comparisons: Sequence[Comparison]
@@ -50,7 +50,7 @@ class Results:
         }
 
 
-def results_of(peels: Sequence[Peel]) -> Results:
+def results_of(peels: Sequence[PeelSource]) -> Results:
     """The results of some peels.
 
     Raises `BadInput` unless all are peels of the same positions of the same text, made in the same way.
@@ -58,7 +58,7 @@ def results_of(peels: Sequence[Peel]) -> Results:
     named = distinct_peels(peels)
     sums, comparisons = compare_all(named[0], named[1:])
     return Results(
-        [peel for peel in named if isinstance(peel, Peel)],
+        named,
         [summary_of(each) for each in sums],
         [statistics_of(each) for each in sums],
         comparisons,

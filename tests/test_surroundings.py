@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -13,11 +14,15 @@ import naive_excerpts as naive
 from cuts import Cut
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit
+from errtax.reports import page as page_module
 from errtax.reports import windows
 from errtax.reports.excerpts import Examples, WorstErrors, excerpt, worst_errors
+from errtax.reports.page import report_page
+from errtax.reports.results import results_of
 from errtax.reports.windows import WorstPassages, worst_passages
 from errtax.taxonomy.peel import Peel, join_peels, whole_peel
 from errtax.taxonomy.peel_columns import frame_of_peel
+from errtax.taxonomy.peel_file import PeelFile, write_peel
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.summary import summarise
 from errtax.taxonomy.surroundings import read_through, surrounded
@@ -114,6 +119,17 @@ def test_passages_of_a_long_text_are_the_same_from_small_blocks() -> None:
     made = worst_passages(peel)
     assert made.count("<h3>") == 40 and "‹" not in made
     assert worst_passages(Cut(peel), 300) == worst_passages(Cut(peel), 3000) == made
+
+
+def test_a_page_of_a_file_is_that_of_the_peel_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_peel(tmp_path / "made.parquet", make_peel(Unit.BYTE, gaps=False, text=NASTY * 10))
+    file = PeelFile(tmp_path / "made.parquet")
+    peel = whole_peel(file)
+    for limit in (10**6, 100):
+        monkeypatch.setattr(page_module, "LIMIT", limit)
+        monkeypatch.setattr(page_module, "PASSAGE_ROWS", 300)
+        assert report_page(results_of([file])) == report_page(results_of([peel]))
+        monkeypatch.setattr(page_module, "whole_peel", None)  # a longer one is never read whole
 
 
 def test_one_pass_serves_several_readers() -> None:
