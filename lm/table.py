@@ -182,7 +182,9 @@ def numpy_of(column: Any, missing: float | None = None) -> NDArray[Any]:
     Arrow's own `to_numpy` and `fill_null` import pandas, 0.3 s of every command.
     """
     if missing is not None and column.null_count:
-        return np.where(numpy_of(column.is_null()), missing, numpy_of(column))
+        values = np.array(numpy_of(column))
+        values[numpy_of(column.is_null())] = missing
+        return values
     if pa.types.is_boolean(column.type):
         return numpy_of(column.cast(pa.uint8())).astype(bool)
     dtype = np.dtype(column.type.to_pandas_dtype())

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.kernels import ordered_map
+from errtax.lm.kernels import kernel, ordered_map
 from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog, join_logs
 from errtax.oracle.evidence import Evidence, join_evidence
 from errtax.taxonomy.layers.layer import Layer
@@ -152,19 +152,24 @@ def peel_log(log: PredictionLog, evidence: Evidence, settings: Settings) -> Peel
     settings = available_layers(settings, evidence)
     error = find_errors(log, settings.criterion)
     p = np.exp(log.logprobs, where=error, out=np.ones(len(log)))
-    claims = np.zeros(len(log), np.uint32)
-    layer = np.where(error, np.int8(len(settings.layers)), np.int8(-1))
-    slices = np.where(error, np.int8(0), np.int8(-1))
-    left, bits = error.copy(), claim_bits(settings)
+    known, n = claim_bits(settings), len(log)
+    claims, layer, part = np.zeros(n, np.uint32), np.full(n, -1, np.int8), np.full(n, -1, np.int8)
+    rest = np.int8(len(settings.layers))
+    layer[error], part[error] = rest, 0
     for number, name in enumerate(settings.layers):
         claimed_by = find_layer(name, settings).slice_of(evidence, p, settings)
-        claimed = error & (claimed_by >= 0)
-        claims[claimed] |= bits[name]
-        taken = claimed & left
-        layer[taken] = number
-        slices[taken] = claimed_by[taken]
-        left &= ~claimed
-    return Peel(log, evidence, settings, error, claims, layer, slices)
+        _take(error, claimed_by, np.uint32(known[name]), np.int8(number), rest, claims, layer, part)
+    return Peel(log, evidence, settings, error, claims, layer, part)
+
+
+@kernel
+def _take(error: Any, claimed_by: Any, bit: Any, number: Any, rest: Any, claims: Any, layer: Any, part: Any) -> None:
+    """Note the claims of a layer, and give it the errors that no layer before it has taken: those still of `rest`."""
+    for row in range(len(error)):
+        if error[row] and claimed_by[row] >= 0:
+            claims[row] |= bit
+            if layer[row] == rest:
+                layer[row], part[row] = number, claimed_by[row]
 
 
 def join_peels(parts: Sequence[Peel]) -> Peel:

@@ -179,11 +179,11 @@ def _integers(column: Any, missing: int, dtype: type[np.integer[Any]] = np.int32
     return values
 
 
-def codes_of(column: Any, names: list[str] | tuple[str, ...]) -> NDArray[np.int64]:
+def codes_of(column: Any, names: list[str] | tuple[str, ...]) -> NDArray[np.int16]:
     """The index in `names` of each entry of a dictionary column; -1 for null, -2 for a foreign name."""
     index = {name: k for k, name in enumerate(names)}
     pieces = []
     for chunk in column.chunks:
-        table = np.array([index.get(name, -2) for name in chunk.dictionary.to_pylist()] + [-1])
-        pieces.append(table[numpy_of(chunk.indices, len(table) - 1)])
-    return np.concatenate(pieces) if pieces else np.empty(0, np.int64)
+        table = np.array([index.get(name, -2) for name in chunk.dictionary.to_pylist()] + [-1], np.int16)
+        pieces.append(table.take(numpy_of(chunk.indices, len(table) - 1)))
+    return np.concatenate(pieces) if pieces else np.empty(0, np.int16)

@@ -248,8 +248,8 @@ class PeelFile:
         stored = (
             ("error", peel.error, numpy_of(table["error"])),
             ("claims", peel.claims, self._made.claims(numpy_of(table["claims"]))),
-            ("layer", peel.layer.astype(np.int64), codes_of(table["layer"], peel.layer_names)),
-            ("slice", slices.astype(np.int64), codes_of(table["slice"], names)),
+            ("layer", peel.layer.astype(np.int16), codes_of(table["layer"], peel.layer_names)),
+            ("slice", slices, codes_of(table["slice"], names)),
         )
         return [
             f"column {name!r}, row {row + int(np.argmax(due != value))}: not what the evidence and the settings give; "

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
 def _slice_of(evidence: "Evidence", p: NDArray[np.float64], settings: Values) -> Slices:
     threshold = settings.criterion.threshold or 0.5
-    enough = [p + b >= threshold for b in settings.boosts]
-    found = np.argmax(enough, axis=0)
-    return np.where(np.any(enough, axis=0), found, -1).astype(np.int8)
+    too_little = np.zeros(len(p), np.int8)  # of the boosts, which increase
+    for boost in settings.boosts:
+        too_little += p + boost < threshold
+    return np.where(too_little < len(settings.boosts), too_little, -1).astype(np.int8)
 
 
 LAYER = Layer(

@@ -22,6 +22,7 @@ Slices = NDArray[np.int8]
 """Number of the slice that claims each position; -1: no claim."""
 Number = int | float
 Threshold = Number | tuple[Number, ...]
+_FEW = 16
 MOST = 100
 """Values in a list of thresholds: so many slices fit a layer."""
 
@@ -152,10 +153,20 @@ class Layer:
         return f"{self.name}({text})" if text else self.name
 
 
-def smallest(value: NDArray[np.generic], limits: tuple[Number, ...], valid: NDArray[np.bool_]) -> Slices:
+def smallest(value: NDArray[Any], limits: tuple[Number, ...], valid: NDArray[np.bool_]) -> Slices:
     """The number of the first limit that is >= value, where valid; else -1."""
-    found = np.searchsorted(np.array(limits), value)
-    return np.where(valid & (found < len(limits)), found, -1).astype(np.int8)
+    below = count_below(limits, value)
+    return np.where(valid & (below < len(limits)), below, -1).astype(np.int8)
+
+
+def count_below(limits: tuple[Number, ...], value: NDArray[Any]) -> Slices:
+    """How many of some increasing limits, up to `MOST`, are less than each value."""
+    if len(limits) > _FEW:
+        return np.searchsorted(np.array(limits), value).astype(np.int8)
+    below = np.zeros(len(value), np.int8)
+    for limit in limits:  # of a few limits, in a fifth of the time that searching takes
+        below += value > limit
+    return below
 
 
 def no_claims(p: NDArray[np.float64]) -> Slices:
