@@ -104,6 +104,17 @@ def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], ahead
                 future.cancel()
 
 
+def read_ahead(items: Iterable[Item]) -> Iterator[Item]:
+    """The items, the next of which another thread gets while this one is at work."""
+    source = iter(items)
+    nothing = object()
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, source, nothing)
+        while (item := coming.result()) is not nothing:
+            coming = pool.submit(next, source, nothing)
+            yield item  # type: ignore[misc]
+
+
 def _be_one_of_several() -> None:
     _threads.limit = 1
 

@@ -93,6 +93,15 @@ def table_problems(path: Path, schema: TableSchema) -> list[str]:
     return sorted(set(problems))
 
 
+_BUFFERED = 1 << 26
+
+
+def _row_group_bytes(path: Path) -> int:
+    """The size of the largest row group of a file."""
+    metadata = pq.ParquetFile(path).metadata
+    return max((metadata.row_group(k).total_byte_size for k in range(metadata.num_row_groups)), default=0)
+
+
 class TableFile:
     """An open Parquet file: `pyarrow.parquet.ParquetFile` under its own names, but damage anywhere is `BadInput`.
 
@@ -103,7 +112,10 @@ class TableFile:
     def __init__(self, name: str, source: Any) -> None:
         self._complaint = f"{name} is not a readable Parquet file"
         with decoding(self._complaint):
-            self._file = pq.ParquetFile(source, memory_map=True, page_checksum_verification=True)
+            settings: Any = {"page_checksum_verification": True}
+            if isinstance(source, Path) and _row_group_bytes(source) > _BUFFERED:
+                settings["buffer_size"] = 1 << 20  # else whole columns of a row group are in memory
+            self._file = pq.ParquetFile(source, **settings)
             self.schema_arrow = self._file.schema_arrow
             self.num_rows = int(self._file.metadata.num_rows)
             self.num_row_groups = int(self._file.num_row_groups)

@@ -11,7 +11,7 @@ import numpy as np
 
 from errtax.lm.errors import BadInput
 from errtax.lm.files import replacing_folder
-from errtax.lm.kernels import ordered_map
+from errtax.lm.kernels import ordered_map, read_ahead
 from errtax.lm.log_columns import decode_logprobs, decode_positions, decode_symbols, number_documents
 from errtax.lm.log_reader import LogTally
 from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog
@@ -184,7 +184,7 @@ class PeelFile:
 
     def _tables(self, rows: int) -> Iterator[tuple[int, Any]]:
         """The number of the first row of each piece, and the piece."""
-        return ((k * rows, table) for k, table in enumerate(blocks_of(self._files, None, rows)))
+        return ((k * rows, table) for k, table in enumerate(read_ahead(blocks_of(self._files, None, rows))))
 
     def _require(self, problems: list[str]) -> None:
         if problems:

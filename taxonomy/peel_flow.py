@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
-from errtax.lm.kernels import ordered_map
+from errtax.lm.kernels import ordered_map, read_ahead
 from errtax.lm.log_reader import LogSource, LogTally
 from errtax.lm.ngram.model import NgramModel
 from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog
@@ -107,7 +107,7 @@ class PeelFlow:
             peel, counted = self._peeled(window, reach)
             return peel.head, counted, function(peel)
 
-        for head, counted, result in ordered_map(work, windows(self._read(tally, rows), words, reach)):
+        for head, counted, result in ordered_map(work, read_ahead(windows(self._read(tally, rows), words, reach))):
             ngram, letters = ngram + counted.ngram, letters + counted.letters
             self._head = head
             yield result
