@@ -160,7 +160,13 @@ class TextView:
 
     @property
     def first_symbol(self) -> NDArray[np.int64]:
-        """Index of the first symbol of each character, and n at the end; shape (m + 1,)."""
+        """Index of the first symbol that is judged by each character, and n at the end; shape (m + 1,), ascending.
+
+        This is the map between symbols and characters, whatever a symbol holds.  A symbol that holds a part of a
+        character (a byte) is judged by that character, one that holds several (a token) by the first of them that is
+        not white space.  So character m judges the symbols first_symbol[m] .. first_symbol[m + 1] - 1, maybe none, and
+        words and classes of symbols follow from those of characters.
+        """
         return self._characters[1]
 
     @property

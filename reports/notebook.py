@@ -28,7 +28,7 @@ from errtax.lm.errors import UsageError
 from errtax.lm.files import require_input, write_text
 from errtax.lm.log_objects import log_of_object
 from errtax.lm.ngram.model import NgramModel
-from errtax.lm.prediction_log import PredictionLog
+from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog
 from errtax.lm.visible import visible
 from errtax.oracle.word_rule import PATTERN
 from errtax.reports.bars import bars_figure, difference_figure
@@ -51,9 +51,9 @@ from errtax.taxonomy.identity import Identity, distinct_peels, identities
 from errtax.taxonomy.layers.registry import PARAMETERS
 from errtax.taxonomy.limits import parse_limits
 from errtax.taxonomy.naming import choose_layers
-from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.peel import Peel, PeelSource, whole_peel
 from errtax.taxonomy.peel_columns import frame_of_peel
-from errtax.taxonomy.peel_file import read_peel, write_peel
+from errtax.taxonomy.peel_file import PeelFile, write_peel
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.repeel import repeel
 from errtax.taxonomy.settings import PRESETS, Criterion, Settings
@@ -109,8 +109,13 @@ def peel(  # noqa: PLR0913  # an argument for each option that the command has
 
 @speaks_python
 def read(path: StrPath) -> "PeelView":
-    """The peel in a file that `errtax peel` or `PeelView.save` wrote."""
-    return PeelView(read_peel(Path(path)))
+    """The peel in a file, or in a folder of parts, that `errtax peel` or `PeelView.save` wrote.
+
+    One of more than half a million rows stays in its file.  Raises `BadInput` for what is not a peel.
+    """
+    file = PeelFile(Path(path))
+    file.require_sound()
+    return PeelView(file if len(file) > BLOCK_ROWS else whole_peel(file))
 
 
 @speaks_python
@@ -131,7 +136,7 @@ def trend(
         raise UsageError(f"a trend goes by parameters or step; got {by!r}.")
     views = [each if isinstance(each, PeelView) else read(each) for each in peels]
     said = identities(len(views), model, parameters, step)
-    return TrendView(taxonomy_trend([each.of(view.peel) for each, view in zip(said, views, strict=True)], by))
+    return TrendView(taxonomy_trend([each.of(view.source) for each, view in zip(said, views, strict=True)], by))
 
 
 def _require_meant(given: Mapping[str, Any]) -> None:
@@ -157,24 +162,32 @@ def _changed(base: Settings, given: dict[str, Any]) -> Settings:
 
 @dataclass(frozen=True, eq=False)
 class PeelView:
-    """A peel to be looked at.  `peel` is the record itself, `summary` and `statistics` what follows from it."""
+    """A peel to be looked at.  `peel` is the record itself, `summary` and `statistics` what follows from it.
 
-    peel: Peel
+    `source`: where its rows come from: memory, or for a long one its file, read anew by whatever is asked of it.
+    """
+
+    source: PeelSource
+
+    @cached_property
+    def peel(self) -> Peel:
+        """All rows in memory: what the model gave, evidence, verdicts."""
+        return whole_peel(self.source)
 
     @cached_property
     def summary(self) -> Summary:
         """Counts, shares and bits."""
-        return summarise(self.peel)
+        return summarise(self.source)
 
     @cached_property
     def statistics(self) -> Statistics:
         """All shares with 95 % intervals; see `table` and `fair`."""
-        return statistics(self.peel)
+        return statistics(self.source)
 
     @property
     def signature(self) -> str:
         """How the numbers were made."""
-        return self.peel.signature
+        return self.source.head.signature
 
     @property
     def plot(self) -> "Plots":
@@ -201,34 +214,34 @@ class PeelView:
     @speaks_python
     def compare(self, other: "PeelView", resampling: Resampling = STANDARD) -> "ComparisonView":
         """What `other` saves against this one, the baseline, on the same positions; see `ComparisonView`."""
-        one, two = distinct_peels([self.peel, other.peel])
+        one, two = distinct_peels([self.source, other.source])
         return ComparisonView(compare(one, two, resampling), one.head.settings)
 
     @speaks_python
     def calibration(self, resampling: Resampling = STANDARD) -> CalibrationView:
         """Whether the model is right as often as it says, by kind of position; needs the log's argmax columns."""
-        return CalibrationView(calibration(self.peel, resampling))
+        return CalibrationView(calibration(self.source, resampling))
 
     @speaks_python
     def check(self, *limits: str, baseline: "PeelView | None" = None, require_significant: bool = False) -> CheckView:
         """How limits such as `errors:45%` or, against a baseline, `ngram:+0.3pp` fare; see `errtax check`."""
-        against = None if baseline is None else baseline.peel
-        verdicts = check(self.peel, parse_limits(limits), against, require_significant)
-        return CheckView(self.peel.log.model, verdicts)
+        against = None if baseline is None else baseline.source
+        verdicts = check(self.source, parse_limits(limits), against, require_significant)
+        return CheckView(self.source.head.log.model, verdicts)
 
     def named(self, model: str | None = None, parameters: int | None = None, step: int | None = None) -> "PeelView":
         """The same peel of a model that is called so, or has so many parameters, or is of this training step."""
-        return PeelView(Identity(model, parameters, step).of(self.peel))
+        return PeelView(Identity(model, parameters, step).of(self.source))
 
     @speaks_python
     def repeel(self, **settings: Any) -> "PeelView":
         """The peel by other settings from the same evidence; the names are those of `errtax.peel`."""
-        return PeelView(repeel(self.peel, _changed(self.peel.settings, settings)))
+        return PeelView(repeel(self.source, _changed(self.source.head.settings, settings)))
 
     @speaks_python
     def worst(self, n: int = 20, layer: str | None = None, slice: str | None = None) -> pd.DataFrame:
         """The n errors with the least probability, in their context, with the oracles' evidence in words."""
-        return pd.DataFrame([vars(each) for each in worst_errors(self.peel, n, layer, slice)])
+        return pd.DataFrame([vars(each) for each in worst_errors(self.source, n, layer, slice)])
 
     def to_pandas(self) -> pd.DataFrame:
         """The peel table: one row per position, with the columns of the file (`docs/files.md`)."""
@@ -238,12 +251,12 @@ class PeelView:
     @speaks_python
     def save(self, path: StrPath, force: bool = False) -> None:
         """Write the peel table; every command that takes a PEEL reads it."""
-        write_peel(Path(path), self.peel, force)
+        write_peel(Path(path), self.source, force)
 
     @speaks_python
     def report(self, path: StrPath, force: bool = False) -> None:
         """Write the HTML page of `errtax report`."""
-        write_text(Path(path), report_page(results_of([self.peel])), force)
+        write_text(Path(path), report_page(results_of([self.source])), force)
 
     def __repr__(self) -> str:
         """Model, errors and layers, in a line."""

@@ -131,7 +131,7 @@ class PeelFile:
     @cached_property
     def head(self) -> Peel:
         """The peel without rows.  Raises `BadInput` where this is no peel, or not all parts of one."""
-        self._require(self.problems)
+        self.require_sound()
         return self._decoded(0, self._files[0].schema_arrow.empty_table())[0]
 
     @cached_property
@@ -157,13 +157,17 @@ class PeelFile:
             self._require(problems)
             return peel.log, function(peel)
 
-        self._require(self.problems)
+        self.require_sound()
         tally = LogTally()
         for log, result in ordered_map(work, self._tables(rows)):
             self._require(_out_of_order(tally, log))
             tally.add(log)
             yield result
         self._require(self._problems_of_rows(tally))
+
+    def require_sound(self) -> None:
+        """Raise `BadInput` where this is not a peel, or not all parts of one; rows are checked when they are read."""
+        self._require(self.problems)
 
     def all_problems(self) -> list[str]:
         """What is wrong with the rows, one line per problem, up to the first block that has any.

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import errtax
 from errtax.lm.errors import BadInput
 from errtax.lm.kernels import limit_threads, ordered_map
 from errtax.lm.ngram.index import NgramIndex
@@ -23,6 +24,7 @@ from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
 from errtax.oracle.windows import Reach, windows
 from errtax.oracle.word_rule import PATTERN
+from errtax.reports import notebook
 from errtax.taxonomy import peel_flow
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.peel_columns import frame_of_peel
@@ -243,3 +245,20 @@ def test_results_come_in_order_and_are_not_made_ahead() -> None:
         results = ordered_map(work, range(100))
         assert [next(results) for _ in range(10)] == [k * k for k in range(10)]
         assert len(begun) <= 13
+
+
+def test_a_long_peel_stays_in_its_file_in_python_too(
+    tmp_path: Path, peel: Peel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_peel(tmp_path / "p", peel, parts=2)
+    short = errtax.read(tmp_path / "p")
+    monkeypatch.setattr(notebook, "BLOCK_ROWS", 1000)
+    long = errtax.read(tmp_path / "p")
+    assert isinstance(short.source, Peel) and isinstance(long.source, PeelFile)
+    assert long.summary == short.summary
+    assert long.statistics.to_json() == short.statistics.to_json()
+    assert long.compare(short).finding == short.compare(long).finding
+    assert long.worst(5).equals(short.worst(5))
+    assert long.repeel(layers=["boost"]).summary == short.repeel(layers=["boost"]).summary
+    assert long.named("other").summary.model == "other"
+    assert long.to_pandas().equals(short.to_pandas())
