@@ -151,8 +151,9 @@ def peel() -> Peel:
     text = b"the cat sat on the mat, and the dog too. " * 200
     rng = np.random.default_rng(1)
     log = replace(log_of(Unit.BYTE, text, np.log(rng.uniform(0.05, 1, len(text))).tolist()), name="preds")
-    (found,) = flow_of(log).blocks(len(log))
-    return found
+    flow = flow_of(log)
+    (found,) = flow.blocks(len(log))
+    return replace(found, sources=flow.head.sources, signature=flow.head.signature)
 
 
 def columns(peel: Peel) -> pd.DataFrame:
