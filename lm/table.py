@@ -112,7 +112,8 @@ class TableFile:
     def __init__(self, name: str, source: Any) -> None:
         self._complaint = f"{name} is not a readable Parquet file"
         with decoding(self._complaint):
-            settings: Any = {"page_checksum_verification": True}
+            # with `pre_buffer`, pyarrow's default, what was read of a file stays in memory until its last batch
+            settings: Any = {"page_checksum_verification": True, "pre_buffer": False}
             if isinstance(source, Path) and _row_group_bytes(source) > _BUFFERED:
                 settings["buffer_size"] = 1 << 20  # else whole columns of a row group are in memory
             self._file = pq.ParquetFile(source, **settings)

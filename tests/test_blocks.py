@@ -18,6 +18,7 @@ from errtax.lm.errors import BadInput
 from errtax.lm.kernels import limit_threads, ordered_map
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog, join_logs
+from errtax.lm.table import open_parquet
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.custom import REGISTRY, find_oracles, oracle
 from errtax.oracle.rare import count_words
@@ -263,3 +264,12 @@ def test_a_long_peel_stays_in_its_file_in_python_too(
     assert long.repeel(layers=["boost"]).summary == short.repeel(layers=["boost"]).summary
     assert long.named("other").summary.model == "other"
     assert long.to_pandas().equals(short.to_pandas())
+
+
+def test_a_file_that_is_read_in_blocks_does_not_stay_in_memory(tmp_path: Path) -> None:
+    values = np.random.default_rng(1).random(1_500_000)  # 12 MB that no compression makes smaller
+    pq.write_table(pa.table({"value": values}), tmp_path / "made.parquet", row_group_size=50_000)
+    before, most = pa.total_allocated_bytes(), 0
+    for _ in open_parquet(tmp_path / "made.parquet").iter_batches(rows=50_000):
+        most = max(most, pa.total_allocated_bytes() - before)
+    assert 0 < most < values.nbytes / 4
