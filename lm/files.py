@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.temporary import name_beside, remove, stands_at, temporary_beside, try_lock
+from errtax.lm.temporary import leftovers, name_beside, remove, stands_at, temporary_beside, try_lock
 
 
 def require_input(path: Path) -> Path:
@@ -144,20 +144,43 @@ def replacing(path: Path, force: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def replacing_folder(path: Path, force: bool = True) -> Iterator[Path]:
-    """Yield a new temporary folder beside `path`; rename it to `path` on success, remove it on any failure."""
-    require_absent(path, force)
-    path = target_of(path)
-    if not path.parent.is_dir():
+    """Yield a new temporary folder beside `path`; rename it to `path` on success, remove it on any failure.
+
+    What it replaces is put away for the moment of renaming.  A run that is killed in this moment leaves it under a
+    hidden name, and the next run puts it back.
+    """
+    require_absent(path, force=True)
+    target = target_of(path)
+    if not target.parent.is_dir():
         raise UsageError(f"the folder {path.parent} does not exist; make it first, or give another name with -o.")
-    with temporary_beside(path, folder=True) as temporary:
-        yield temporary
-        if path.exists():
-            old = name_beside(path, "tmp")
-            os.replace(path, old)
-            os.replace(temporary, path)
-            remove(old)
-        else:
-            os.replace(temporary, path)
+    _put_back(target)
+    require_absent(path, force)
+    old = name_beside(target, "old")
+    with temporary_beside(target, folder=True) as temporary:
+        try:
+            yield temporary
+            if target.exists():
+                os.replace(target, old)
+            os.replace(temporary, target)
+        finally:
+            if old.exists():
+                _settle(old, target)
+
+
+def _put_back(path: Path) -> None:
+    """Settle what killed runs put away from `path`."""
+    for old in leftovers(path, "old"):
+        _settle(old, path)
+
+
+def _settle(old: Path, path: Path) -> None:
+    """Put back what was put away from `path`, or remove it where something else stands there."""
+    if not path.exists():
+        os.replace(old, path)
+        return
+    half = name_beside(path, "tmp")  # under the other name, a folder that is removed by half would be put back
+    os.replace(old, half)
+    remove(half)
 
 
 def write_text(path: Path, content: str, force: bool = True) -> None:

@@ -16,11 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.files import require_absent, require_input, sha256_of_file, target_of
+from errtax.lm.files import replacing_folder, require_absent, require_input, sha256_of_file, target_of
 from errtax.lm.machine import free_memory
 from errtax.lm.ngram.smoothing import FALLBACK
 from errtax.lm.ngram.token_names import name_symbols
-from errtax.lm.temporary import leftovers, name_beside, temporary_beside
 from errtax.lm.text import Alphabet, Text, refuse_special_words
 
 SCHEMA = "errtax.kenlm/1"
@@ -220,7 +219,7 @@ def _require_order(tools: KenlmTools, order: int, folder: Path) -> None:
 
 @contextmanager
 def _replacing_folder(path: Path, force: bool) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; rename it to `path` on success, remove it on any failure."""
+    """`replacing_folder`, where nothing but KenLM models is replaced."""
     path = target_of(require_absent(path, force))
     if path.exists():
         if not (path / MANIFEST).is_file():
@@ -228,18 +227,5 @@ def _replacing_folder(path: Path, force: bool) -> Iterator[Path]:
         known = {MANIFEST, *read_manifest(path)["files"]}
         if others := sorted(file.name for file in path.iterdir() if file.name not in known):
             raise UsageError(f"{path} has other files than KenLM models ({others[0]}); give another name with -o.")
-    if not path.resolve().parent.is_dir():
-        raise UsageError(f"the folder {path.parent} does not exist; make it first, or give another name with -o.")
-    for left in leftovers(path, "old"):  # a run was killed between the two renamings below, or after them
-        shutil.rmtree(left, ignore_errors=True) if path.exists() else left.rename(path)
-    old = name_beside(path, "old")
-    with temporary_beside(path, folder=True) as temporary:
-        try:
-            yield temporary
-            if path.exists():
-                path.rename(old)
-            temporary.rename(path)
-        finally:
-            if old.exists() and not path.exists():
-                old.rename(path)
-            shutil.rmtree(old, ignore_errors=True)
+    with replacing_folder(path, force) as temporary:
+        yield temporary
