@@ -9,7 +9,7 @@ from errtax.cli.configuration import allow_config_code_option, require_own_code
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import force_option, jobs_option, slices_option
 from errtax.cli.paths import FILE, LOG, MODULE, OUTPUT
-from errtax.cli.peels import emit_peel, given_logs, identity_options, log_argument
+from errtax.cli.peels import PARTS, emit_dry_run, emit_peel, given_logs, identity_options, log_argument
 from errtax.cli.settings import layers_and_oracles, settings_of, settings_options
 from errtax.cli.types import ENGINE, Repeated
 
@@ -49,7 +49,10 @@ if TYPE_CHECKING:
 @allow_config_code_option
 @settings_options
 @identity_options
-@click.option("--parts", type=click.IntRange(1), default=1, help="Write a folder of so many files [default: one file].")
+@click.option("--parts", type=PARTS, default=1, help="Write a folder of so many files [default: one file].")
+@click.option(
+    "--dry-run", is_flag=True, help="Peel the first block only, write nothing, and say what the whole would take."
+)
 @jobs_option
 @slices_option
 @force_option
@@ -65,6 +68,7 @@ def command(
     words: str,
     identity: "Identity",
     parts: int,
+    dry_run: bool,
     slices: bool | None,
     force: bool,
     **given: Any,
@@ -73,12 +77,17 @@ def command(
 
     LOG is Parquet; - for stdin, a folder of its parts, or a pattern such as 'part-*'.
     """
-    from errtax.lm.files import require_absent
     from errtax.lm.log_files import log_stem
+    from errtax.taxonomy.peel_file import require_output
     from errtax.taxonomy.peel_inputs import PeelInputs, flow_of
 
     (log,) = given_logs(logs, preds)
-    output = require_absent(output or Path(log_stem(log) + (".peel" if parts > 1 else ".peel.parquet")), force)
+    output = output or Path(log_stem(log) + (".peel" if parts > 1 else ".peel.parquet"))
+    if not dry_run:
+        require_output(output, force, parts)
     settings = settings_of(given, custom=layers_and_oracles(given, oracles))
-    flow = flow_of(PeelInputs(log, ngram, train_text, text, engine, words, identity), settings)
-    emit_peel(flow, output, slices, force, parts)
+    inputs = PeelInputs(log, ngram, train_text, text, engine, words, identity)
+    if dry_run:
+        emit_dry_run(inputs, settings, output, force, parts)
+    else:
+        emit_peel(flow_of(inputs, settings), output, slices, force, parts)

@@ -14,6 +14,11 @@ from errtax.lm.errors import UsageError
 
 if TYPE_CHECKING:
     from errtax.taxonomy.peel import PeelSource
+    from errtax.taxonomy.peel_inputs import PeelInputs
+    from errtax.taxonomy.settings import Settings
+
+PARTS = click.IntRange(1, 256)
+"""All parts of a peel are open until its last row is written, and a process has 1,024 files or fewer."""
 
 
 def log_argument(many: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -59,6 +64,15 @@ def identity_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(options):
         collect = option(collect)
     return collect
+
+
+def emit_dry_run(inputs: "PeelInputs", settings: "Settings", output: Path, force: bool, parts: int) -> None:
+    """Say what a peel would take, and do nothing else."""
+    from errtax.reports.dry_run import dry_run_lines
+    from errtax.taxonomy.dry_run import dry_run
+
+    plan = dry_run(inputs, settings, output, force, parts)
+    emit(plan.to_json(), *dry_run_lines(plan))
 
 
 def emit_peel(

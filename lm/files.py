@@ -101,6 +101,11 @@ def require_folder(path: Path) -> None:
     """Raise `UsageError` unless a file can be written at `path`: not a folder, and the folder around it exists."""
     if path.is_dir():
         raise UsageError(f"{path} is a folder; give the name of a file with -o.")
+    require_parent(path)
+
+
+def require_parent(path: Path) -> None:
+    """Raise `UsageError` unless the folder around `path` exists."""
     if not path.parent.is_dir():
         raise UsageError(f"the folder {path.parent} does not exist; make it first, or give another name with -o.")
 
@@ -151,8 +156,7 @@ def replacing_folder(path: Path, force: bool = True) -> Iterator[Path]:
     """
     require_absent(path, force=True)
     target = target_of(path)
-    if not target.parent.is_dir():
-        raise UsageError(f"the folder {path.parent} does not exist; make it first, or give another name with -o.")
+    require_parent(target)
     _put_back(target)
     require_absent(path, force)
     old = name_beside(target, "old")

@@ -180,6 +180,15 @@ def open_parquet(path: Path, content: bytes | None = None) -> TableFile:
     return TableFile(str(path), path)
 
 
+def stated_schema(path: Path) -> str:
+    """What a Parquet file says it is, by its footer alone; empty where it does not, and for other files."""
+    try:
+        found = pq.read_metadata(path).metadata or {}
+    except (OSError, pa.ArrowException):
+        return ""
+    return bytes(found.get(b"errtax.schema", b"")).decode(errors="replace")
+
+
 def metadata_of(schema: Any) -> dict[str, str]:
     """The file's own metadata as strings, without what pandas and Arrow put there for themselves."""
     pairs = (schema.metadata or {}).items()
@@ -238,6 +247,19 @@ class TableWriter:
         self._file.add_key_value_metadata({**texts, "ARROW:schema": schema})
 
 
+def size_of_batch(batch: Any, **tuning: Any) -> int:
+    """The bytes that rows take in a table's file; `tuning` as in `table_writer`."""
+    sink = pa.BufferOutputStream()
+    with _parquet_writer(sink, batch.schema, tuning) as file:
+        file.write_batch(batch)
+    return int(sink.getvalue().size)
+
+
+def _parquet_writer(where: Any, schema: Any, tuning: Mapping[str, Any]) -> Any:
+    settings: Any = {"compression": "zstd", "write_page_checksum": True, "store_schema": False, **tuning}
+    return pq.ParquetWriter(where, schema.remove_metadata(), **settings)
+
+
 @contextmanager
 def table_writer(
     path: Path, schema: Any, metadata: Mapping[str, str], force: bool, **tuning: Any
@@ -246,9 +268,8 @@ def table_writer(
 
     `tuning`: how columns are encoded, as `pyarrow.parquet.ParquetWriter` has it.
     """
-    settings: Any = {"compression": "zstd", "write_page_checksum": True, "store_schema": False, **tuning}
     with replacing(path, force) as temporary:
-        with pq.ParquetWriter(temporary, schema.remove_metadata(), **settings) as file:
+        with _parquet_writer(temporary, schema, tuning) as file:
             writer = TableWriter(file, schema, metadata)
             yield writer
             writer.finish()

@@ -9,13 +9,23 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from errtax.lm.errors import BadInput
-from errtax.lm.files import replacing_folder
+from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.files import replacing_folder, require_absent, require_folder, require_parent
 from errtax.lm.kernels import ordered_map, read_ahead
 from errtax.lm.log_columns import decode_logprobs, decode_positions, decode_symbols, number_documents
 from errtax.lm.log_reader import LogTally
 from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog
-from errtax.lm.table import TableFile, TableWriter, blocks_of, metadata_of, numpy_of, open_parquet, table_writer
+from errtax.lm.table import (
+    TableFile,
+    TableWriter,
+    blocks_of,
+    metadata_of,
+    numpy_of,
+    open_parquet,
+    size_of_batch,
+    stated_schema,
+    table_writer,
+)
 from errtax.taxonomy.peel import Peel, PeelSource, peel_log
 from errtax.taxonomy.peel_columns import (
     PEEL,
@@ -58,12 +68,18 @@ def writing(path: Path, peel: PeelSource, force: bool = True, parts: int = 1) ->
 
     All blocks must be asked for, once.
     """
+    require_output(path, force, parts)
     if parts < 2:
         with ExitStack() as stack:
             yield _Written(peel, [path], force, stack)
         return
     with replacing_folder(path, force) as folder, ExitStack() as stack:
         yield _Written(peel, [folder / f"part-{k:05}.parquet" for k in range(1, parts + 1)], force, stack)
+
+
+def size_written(peel: Peel) -> int:
+    """The bytes that a block of a peel takes in its file."""
+    return size_of_batch(_batch_of(peel), **_TUNING)
 
 
 class _Written:
@@ -115,6 +131,21 @@ def _metadata_of(peel: Peel) -> dict[str, str]:
         "model": peel.log.model,
         **write_metadata(peel),
     }
+
+
+def require_output(path: Path, force: bool, parts: int = 1) -> Path:
+    """`path`, once it is known that a peel in so many parts can be written there.
+
+    A folder is replaced by parts only, and only where it holds nothing but a peel.  Raises `UsageError`.
+    """
+    require_absent(path, force=True)
+    if parts < 2:
+        require_folder(path)
+    require_parent(path)
+    others = sorted(each.name for each in path.iterdir() if stated_schema(each) != PEEL.name) if path.is_dir() else []
+    if others:
+        raise UsageError(f"{path} is a folder with other files than a peel's ({others[0]}); give another name with -o.")
+    return require_absent(path, force)
 
 
 class PeelFile:

@@ -85,6 +85,11 @@ class PeelFlow:
         return Reach(horizon, max([self.oracles.model.order if self.oracles.model else 0, *own]))
 
     @property
+    def in_one_block(self) -> bool:
+        """Whether an oracle looks at the whole text, so that it must be in memory."""
+        return any(rule.reach is None for rule in self._own_oracles)
+
+    @property
     def _own_oracles(self) -> list[OracleRule]:
         return [rule for rule in self.settings.custom if rule.name in self.settings.layers]
 
@@ -98,7 +103,7 @@ class PeelFlow:
         Raises `BadInput` for a log that is none, or in which nothing is predicted.
         """
         tally, reach, words = LogTally(), self.reach, self.oracles.words
-        if any(rule.reach is None for rule in self._own_oracles) and rows < len(self):
+        if self.in_one_block and rows < len(self):
             logger.warning("An oracle of yours needs the whole text in memory; say how far it looks: @oracle(reach=N).")
             rows = len(self)
         ngram, letters = NgramTotals(), np.zeros(2, np.int64)
