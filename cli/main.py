@@ -4,13 +4,15 @@ import errno
 import io
 import os
 import sys
+from contextlib import suppress
+from typing import NoReturn
 
 import click
 
 import errtax
 from errtax.cli.commands import COMMANDS, load_command
 from errtax.cli.frame import fail
-from errtax.cli.signals import ending_on_signals
+from errtax.cli.signals import ending_on_signals, was_ended
 from errtax.cli.streams import soften_streams
 from errtax.lm.errors import ErrtaxError
 from errtax.lm.visible import shown_message
@@ -66,6 +68,26 @@ def main() -> None:
 
     Exit codes: 0 ok, 1 a check failed, 2 usage, 3 bad input, 4 internal error, 130 interrupted.
     """
+    try:
+        _run()
+    except SystemExit as error:
+        if was_ended() and isinstance(error.code, int):
+            _leave(error.code)
+        raise
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process at once, where a signal has ended its command and all files are tidied up.
+
+    Threads may still be at work or be starting: Python waits for most of them, forgets others, and crashes with those.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def _run() -> None:
     debug = "--debug" in sys.argv or os.environ.get("ERRTAX_DEBUG", "0") not in ("", "0")
     soften_streams()
     try:

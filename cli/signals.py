@@ -4,9 +4,11 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event
 from types import FrameType
 
 _AGAIN = 0.1  # seconds
+_ended = Event()
 
 
 @contextmanager
@@ -28,7 +30,13 @@ def ending_on_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def was_ended() -> bool:
+    """Whether a signal has ended this process's command."""
+    return _ended.is_set()
+
+
 def _end(number: int, frame: FrameType | None) -> None:
+    _ended.set()
     error = KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, lambda number, frame: _raise_unless_handled(error))

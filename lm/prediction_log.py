@@ -24,7 +24,7 @@ from errtax.lm.table import Column, TableSchema, arrow_of, numpy_of
 from errtax.lm.text import Codes, Unit
 from errtax.lm.visible import shown_name
 
-BLOCK_ROWS = 1 << 19
+BLOCK_ROWS = 1 << 18
 """Rows that are in memory at a time, per thread: what a block takes, about 150 bytes per row, bounds all memory."""
 _FLOATS = (pa.float32(), pa.float64())
 _SYMBOLS = (pa.string(), pa.binary(), pa.large_string(), pa.large_binary())

@@ -111,7 +111,7 @@ def peel(  # noqa: PLR0913  # an argument for each option that the command has
 def read(path: StrPath) -> "PeelView":
     """The peel in a file, or in a folder of parts, that `errtax peel` or `PeelView.save` wrote.
 
-    One of more than half a million rows stays in its file.  Raises `BadInput` for what is not a peel.
+    One of more than a quarter of a million rows stays in its file.  Raises `BadInput` for what is not a peel.
     """
     file = PeelFile(Path(path))
     file.require_sound()

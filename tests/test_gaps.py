@@ -39,13 +39,16 @@ def gapped(errtax: Errtax) -> Errtax:
     return errtax
 
 
+FAR = "--memory-windows 100,4000000000000"
+
+
 def test_every_command_takes_them(gapped: Errtax) -> None:
     commands = [
-        *(f"peel --preds {name}.parquet --train-text train.txt --ngram-max 3" for name in "abc"),
+        *(f"peel --preds {name}.parquet --train-text train.txt --ngram-max 3 {FAR}" for name in "abc"),
         "validate a.parquet",
         "validate a.peel.parquet",
         "stats a.peel.parquet",
-        "repeel a.peel.parquet --memory-windows 100,4000000000000",
+        f"repeel a.peel.parquet {FAR}",
         "compare a.peel.parquet b.peel.parquet -o c.html",
         "check a.peel.parquet --baseline b.peel.parquet --max errors:+100pp",
         "trend a.peel.parquet b.peel.parquet c.peel.parquet",

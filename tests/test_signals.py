@@ -17,6 +17,7 @@ PROGRAM = """
 import os, signal, sys, time
 import click
 from errtax.cli.main import cli, main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs in the background has it ignored
 
 class Swallows:
     def __del__(self):  # an exception that is raised here is ignored
