@@ -2,8 +2,8 @@
 
 python bench/kills.py TEXT [--rows 20] [--kills 20] [--parts 1] [--seed 1] [--folder DIR]
 
-The log repeats TEXT (see scale.py).  A whole run is timed; then runs are killed at moments drawn evenly from that time,
-every other one while it replaces a whole peel (--force).  After each kill nothing, or a peel that validates, stands
+The log repeats TEXT (see scale.py).  A whole run is timed; then runs are killed at moments drawn evenly from that time
+(a run that was done before does not count), every other one while it replaces a whole peel (--force).  After each kill nothing, or a peel that validates, stands
 under the name.  In the end one run of the same output leaves that output alone in the folder.
 """
 
@@ -49,9 +49,9 @@ def kill_all(log: Path, output: Path, options: argparse.Namespace) -> None:
     print(f"a whole run of {options.rows:g} M rows, {options.parts} part(s): {whole:.1f} s", flush=True)
     kept = output.with_name("kept")
     output.rename(kept)
-    rng, done, found = random.Random(options.seed), 0, {"nothing": 0, "the old peel": 0, "a new peel": 0}
-    for k in range(options.kills):
-        moment, replaces = rng.uniform(0, whole), k % 2 == 1
+    rng, killed, done, found = random.Random(options.seed), 0, 0, {"nothing": 0, "the old peel": 0, "a new peel": 0}
+    while killed < options.kills:
+        moment, replaces = rng.uniform(0, whole), killed % 2 == 1
         if replaces:
             kept.rename(output)
         before = identity(output)
@@ -59,8 +59,9 @@ def kill_all(log: Path, output: Path, options: argparse.Namespace) -> None:
         stands = "nothing" if not output.exists() else "the old peel" if identity(output) == before else "a new peel"
         left = sorted(each.name for each in output.parent.iterdir() if each.name.startswith("."))
         late = " (was done)" if finished else ""
-        print(f"kill {k + 1:2} at {moment:5.1f} s{late}: {stands}; {len(left)} left", flush=True)
-        found[stands], done = found[stands] + 1, done + finished
+        print(f"kill {killed + 1:2} at {moment:5.1f} s{late}: {stands}; {len(left)} left", flush=True)
+        killed, done = killed + (not finished), done + finished
+        found[stands] += not finished
         if output.exists():
             subprocess.run(errtax("validate", output), check=True, stdout=subprocess.DEVNULL)
             remove(kept)

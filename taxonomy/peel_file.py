@@ -88,6 +88,7 @@ class _Written:
     def __init__(self, peel: PeelSource, paths: list[Path], force: bool, stack: ExitStack) -> None:
         self._peel, self._paths, self._force, self._stack = peel, paths, force, stack
         self._writers: list[TableWriter] = []
+        self._done = 0  # rows that are written
 
     @property
     def head(self) -> Peel:
@@ -103,17 +104,23 @@ class _Written:
 
     def map_blocks(self, function: Callable[[Peel], Result], rows: int = BLOCK_ROWS) -> Iterator[Result]:
         """What `function` makes of each block, once it is written."""
-        total, parts, done = len(self), len(self._paths), 0
-        both = self._peel.map_blocks(lambda peel: (_batch_of(peel), function(peel)), min(rows, -(-total // parts)))
-        for batch, result in both:
-            if done * parts >= total * len(self._writers):
-                self._open(batch.schema)
-            self._writers[-1].write_batch(batch)
-            done += len(batch)
+        parts = max(min(len(self._paths), len(self)), 1)
+        starts = [len(self) * k // parts for k in range(parts + 1)]
+        for batch, result in self._peel.map_blocks(lambda peel: (_batch_of(peel), function(peel)), rows):
+            self._write(batch, starts)
             yield result
         metadata = _metadata_of(self.head)  # with what only all rows tell: digest and signature
         for k, writer in enumerate(self._writers, 1):
-            writer.metadata |= metadata | ({"part": f"{k}/{len(self._writers)}"} if parts > 1 else {})
+            writer.metadata |= metadata | ({"part": f"{k}/{parts}"} if parts > 1 else {})
+
+    def _write(self, batch: Any, starts: list[int]) -> None:
+        """Write the next rows, each into its part; `starts[k]`: the first row of part k, and of all after the last."""
+        while len(batch):
+            if self._done == starts[len(self._writers)]:
+                self._open(batch.schema)
+            n = min(len(batch), starts[len(self._writers)] - self._done)
+            self._writers[-1].write_batch(batch[:n])
+            batch, self._done = batch[n:], self._done + n
 
     def _open(self, schema: Any) -> None:
         path = self._paths[len(self._writers)]

@@ -162,6 +162,22 @@ def columns(peel: Peel) -> pd.DataFrame:
     return frame
 
 
+def test_parts_are_equally_long_wherever_blocks_end(tmp_path: Path) -> None:
+    log = log_of(Unit.BYTE, b"the cat sat on the mat, and the dog too. " * 24)
+    for parts in (2, 3, 7, 8, 100):
+        write_peel(tmp_path / f"{parts}", flow_of(log), parts=parts)
+        rows = [pq.read_metadata(path).num_rows for path in sorted((tmp_path / f"{parts}").iterdir())]
+        assert len(rows) == parts and sum(rows) == len(log) and max(rows) - min(rows) <= 1
+        assert peel_problems(tmp_path / f"{parts}") == []
+
+
+def test_no_part_is_empty(tmp_path: Path) -> None:
+    for n in (1, 5):
+        write_peel(tmp_path / f"{n}", flow_of(log_of(Unit.BYTE, b"a b c"[:n], [-1.0] * n)), parts=8)
+        assert len(list((tmp_path / f"{n}").iterdir())) == n
+        assert len(read_peel(tmp_path / f"{n}")) == n
+
+
 @pytest.mark.parametrize("parts", [1, 2, 3, 8])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_parts_and_threads_give_the_same_peel(tmp_path: Path, parts: int, threads: int) -> None:
