@@ -2,9 +2,10 @@
 
 python bench/kills.py TEXT [--rows 20] [--kills 20] [--parts 1] [--seed 1] [--folder DIR]
 
-The log repeats TEXT (see scale.py).  A whole run is timed; then runs are killed at moments drawn evenly from that time
-(a run that was done before does not count), every other one while it replaces a whole peel (--force).  After each kill nothing, or a peel that validates, stands
-under the name.  In the end one run of the same output leaves that output alone in the folder.
+The log repeats TEXT (see scale.py).  A whole run is timed; then runs are killed at moments drawn evenly from that time,
+every other one while it replaces a whole peel (--force); a run that was done before its kill does not count.  After
+each kill nothing, or a peel that validates, stands under the name.  In the end one run of the same output leaves that
+output alone in the folder.
 """
 
 import argparse

@@ -11,7 +11,7 @@ import pytest
 
 from errtax.lm import temporary
 from errtax.lm.errors import UsageError
-from errtax.lm.files import locked, replacing, write_text
+from errtax.lm.files import locked, replacing, replacing_folder, write_text
 from errtax.lm.ngram import kenlm_tools
 from errtax.lm.temporary import leftovers, name_beside, temporary_beside
 
@@ -156,6 +156,49 @@ def test_what_killed_builds_by_kenlm_left(tmp_path: Path, replaced: bool) -> Non
     with pytest.raises(ValueError, match="stop"):
         fail()
     assert names(tmp_path) == ["K.kenlm"]
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_folder_that_was_put_away_is_put_back(tmp_path: Path, replaced: bool) -> None:
+    """A kill between the two renamings of `replacing_folder`, or after them; then a run that fails, and a whole one."""
+    path = tmp_path / "parts"
+    old, half = name_beside(path, "old"), name_beside(path, "tmp")
+    for folder in (old, half, *([path] if replaced else [])):
+        folder.mkdir()
+        (folder / "name").write_text(folder.name)
+    with pytest.raises(UsageError, match="exists already"), replacing_folder(path, force=False):
+        pass
+
+    def fail() -> None:
+        with replacing_folder(path) as made:
+            (made / "name").write_text("new")
+            raise ValueError("stop")
+
+    with pytest.raises(ValueError, match="stop"):
+        fail()
+    assert names(tmp_path) == ["parts"]
+    assert (path / "name").read_text() == ("parts" if replaced else old.name)
+    with replacing_folder(path) as made:
+        (made / "name").write_text("new")
+    assert names(tmp_path) == ["parts"]
+    assert (path / "name").read_text() == "new"
+
+
+def test_a_folder_stands_again_where_the_new_one_cannot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, replace = tmp_path / "parts", os.replace
+    path.mkdir()
+    (path / "name").write_text("old")
+
+    def fail_once(source: Path, target: Path) -> None:
+        if target == path and ".tmp" in source.name:
+            raise OSError("disk")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fail_once)
+    with pytest.raises(OSError, match="disk"), replacing_folder(path):
+        pass
+    assert names(tmp_path) == ["parts"]
+    assert (path / "name").read_text() == "old"
 
 
 def test_killed_writers_leave_nothing_after_the_next_run(tmp_path: Path) -> None:
