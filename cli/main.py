@@ -49,7 +49,7 @@ def cli() -> None:
     """Why is my language model wrong?
 
     \b
-    errtax demo                                  see everything in two minutes
+    errtax demo                                  see everything in a few minutes
     errtax build-ngram train.txt                 n-gram models of all orders
     errtax peel preds.parquet                    the breakdown of a prediction log
     """

@@ -80,7 +80,7 @@ def score_text(
 def scores_signature(text: Text, model: NgramModel) -> str:
     """How the scores were made, for example `errtax:0.1.0|unit:byte|n:330000|ngram:mkn,order=21,compat|...`."""
     made = f"errtax:{errtax.__version__}|unit:{text.unit}|n:{len(text)}|ngram:{model.description}"
-    return f"{made}|text:{text.sha256[:8]}|train:{model.text_sha256[:8]}"
+    return f"{made}|text:{text.sha256[:8]}|train:{model.text_sha256[:8] or 'none'}"
 
 
 def scores_problems(path: Path) -> list[str]:

@@ -113,6 +113,8 @@ def read(path: StrPath) -> "PeelView":
 
     One of more than a quarter of a million rows stays in its file.  Raises `BadInput` for what is not a peel.
     """
+    if not isinstance(path, str | PathLike):
+        raise UsageError(f"a peel is read from the name of a file or folder; got {type(path).__name__}.")
     file = PeelFile(Path(path))
     file.require_sound()
     return PeelView(file if len(file) > BLOCK_ROWS else whole_peel(file))
@@ -153,7 +155,10 @@ def _changed(base: Settings, given: dict[str, Any]) -> Settings:
     """Settings with other values; lists will do for tuples, and a string for a criterion."""
     changes, custom = dict(given), base.custom
     if "layers" in given:
-        asked = given["layers"].split(",") if isinstance(given["layers"], str) else list(map(str, given["layers"]))
+        layers = given["layers"]
+        if not isinstance(layers, str | Sequence):
+            raise UsageError(f"layers are a list of names, or names with commas between; got {layers!r}.")
+        asked = layers.split(",") if isinstance(layers, str) else list(map(str, layers))
         changes["layers"], custom = choose_layers(asked, custom=custom)
     if "criterion" in given and not isinstance(given["criterion"], Criterion):
         changes["criterion"] = Criterion.parse(str(given["criterion"]))
@@ -212,9 +217,9 @@ class PeelView:
         return frame_of(fair_table(self.statistics))
 
     @speaks_python
-    def compare(self, other: "PeelView", resampling: Resampling = STANDARD) -> "ComparisonView":
+    def compare(self, other: "PeelView | StrPath", resampling: Resampling = STANDARD) -> "ComparisonView":
         """What `other` saves against this one, the baseline, on the same positions; see `ComparisonView`."""
-        one, two = distinct_peels([self.source, other.source])
+        one, two = distinct_peels([self.source, (other if isinstance(other, PeelView) else read(other)).source])
         return ComparisonView(compare(one, two, resampling), one.head.settings)
 
     @speaks_python
@@ -241,6 +246,8 @@ class PeelView:
     @speaks_python
     def worst(self, n: int = 20, layer: str | None = None, slice: str | None = None) -> pd.DataFrame:
         """The n errors with the least probability, in their context, with the oracles' evidence in words."""
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise UsageError(f"worst shows a whole number of errors from 1; got {n!r}.")
         return pd.DataFrame([vars(each) for each in worst_errors(self.source, n, layer, slice)])
 
     def to_pandas(self) -> pd.DataFrame:

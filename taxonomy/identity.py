@@ -22,6 +22,8 @@ class Identity:
 
     def __post_init__(self) -> None:
         """Raises `UsageError` for an empty name, and for numbers that no model has."""
+        if self.model is not None and not isinstance(self.model, str):
+            raise UsageError(f"a model's name is a text; got {self.model!r}.")
         if self.model is not None and not self.model.strip():
             raise UsageError("a model's name is empty; give it one, or leave it out.")
         for name, value in (("parameters", self.parameters), ("step", self.step)):

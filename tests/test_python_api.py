@@ -197,3 +197,21 @@ def test_no_message_of_the_library_keeps_a_flag() -> None:
         assert not re.search(
             r"(?<!\S)--[a-z]", re.sub(r"errtax [a-z-]+[^;,()]*|pip .*|--(no-|text|arpa)\S*", "", in_python(string))
         )
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda view: view.worst(0),
+        lambda view: view.worst(-1),
+        lambda view: view.compare(None),
+        lambda view: view.repeel(layers=3),
+        lambda view: view.named(model=3),
+        lambda view: errtax.read(None),  # type: ignore[arg-type]
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_refused(ask: Callable[[Any], object]) -> None:
+    text = "the cat sat. " * 5
+    view = errtax.peel(np.full(len(text), -1.0), text=text, layers=["word", "boost"])
+    with pytest.raises(UsageError, match="got"):
+        ask(view)
