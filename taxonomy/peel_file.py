@@ -44,8 +44,9 @@ from errtax.taxonomy.settings import Settings
 Result = TypeVar("Result")
 
 _TUNING: dict[str, Any] = {
-    # half the time of pyarrow's defaults, and smaller: floats have no dictionary, positions are differences
-    "compression_level": 1,
+    # less than half the time of zstd and dictionaries throughout, for 28 % more bytes: floats have no dictionary,
+    # positions are differences
+    "compression": "lz4",
     "write_statistics": ["position"],
     "use_dictionary": [
         *("symbol", "argmax", "after", "layer", "slice", "claims"),
