@@ -17,7 +17,6 @@ from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog
 from errtax.lm.text import Text
 from errtax.lm.word_counts import WordCounts
 from errtax.oracle.characters import WORD
-from errtax.oracle.custom import OracleRule
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.ngram import NgramTally, NgramTotals
 from errtax.oracle.text_view import TextView
@@ -81,17 +80,13 @@ class PeelFlow:
         horizon = max(
             [HORIZON, *(find_layer(name, self.settings).reach(self.settings) for name in self.settings.layers)]
         )
-        own = [rule.reach for rule in self._own_oracles if rule.reach is not None]
+        own = [rule.reach for rule in self.settings.custom if rule.reach is not None]
         return Reach(horizon, max([self.oracles.model.order if self.oracles.model else 0, *own]))
 
     @property
     def in_one_block(self) -> bool:
         """Whether an oracle looks at the whole text, so that it must be in memory."""
-        return any(rule.reach is None for rule in self._own_oracles)
-
-    @property
-    def _own_oracles(self) -> list[OracleRule]:
-        return [rule for rule in self.settings.custom if rule.name in self.settings.layers]
+        return any(rule.reach is None for rule in self.settings.custom)  # asked whether or not they are layers
 
     def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[Peel]:
         """The peel in blocks of about so many rows: they end where no word is."""

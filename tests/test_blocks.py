@@ -137,6 +137,20 @@ def test_an_oracle_that_says_how_far_it_looks_is_asked_in_blocks() -> None:
         del REGISTRY["twice"]
 
 
+def test_an_oracle_that_needs_the_whole_text_gets_it_though_it_is_no_layer() -> None:
+    @oracle("late", rule="after the middle of the text")
+    def late(view: TextView) -> NDArray[np.bool_]:
+        return np.arange(len(view)) > len(view) / 2
+
+    try:
+        log = log_of(Unit.BYTE, b"the cat sat on the mat " * 30)
+        settings = Settings(("boost",), custom=find_oracles(["late"]), memory_windows=(3,))
+        due = rows_of(flow_of(log, settings=settings), len(log))[0]
+        assert rows_of(flow_of(log, settings=settings), 60)[0].equals(due)
+    finally:
+        del REGISTRY["late"]
+
+
 def test_joined_blocks_keep_their_documents() -> None:
     log = replace(parted(log_of(Unit.BYTE, b"abcdefgh"), [0, 1, -1], {2, 4, 6}), doc_ids=pa.array(["one", "two"]))
     again = join_logs(join_logs(log.part(0, 3), log.part(3, 5)), log.part(5, 8))
