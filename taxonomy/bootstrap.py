@@ -58,13 +58,6 @@ class Replicates:
         return joined(self.low[:, columns].sum(axis=1), self.high[:, columns].sum(axis=1))
 
 
-def draw_blocks(n_units: int, resampling: Resampling = STANDARD) -> Floats:
-    """How often each unit is drawn in each replicate; shape (replicates, n_units), each row sums to n_units."""
-    drawn = np.empty((resampling.replicates, n_units))
-    count_draws(0, resampling.key, drawn)
-    return drawn
-
-
 def draw_sums(sums: Halves, resampling: Resampling) -> Replicates:
     """The sums over the units drawn in each replicate; no replicates of fewer than two units.
 

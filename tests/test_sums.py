@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 import naive_sums as naive
 from cuts import Cut
@@ -16,14 +17,14 @@ from errtax.lm.errors import BadInput
 from errtax.lm.prediction_log import PredictionLog
 from errtax.taxonomy import units as units_module
 from errtax.taxonomy.block_sums import BlockSums, Quantity, block_sums
-from errtax.taxonomy.bootstrap import Resampling, draw_blocks, draw_sums, flip_sums
+from errtax.taxonomy.bootstrap import Resampling, draw_sums, flip_sums
 from errtax.taxonomy.calibration import calibration
 from errtax.taxonomy.check import check
 from errtax.taxonomy.comparison import compare
 from errtax.taxonomy.fixed_point import BIT, FAIR, carry, halves_of, joined, totals_of
 from errtax.taxonomy.limits import Limit
 from errtax.taxonomy.peel import Peel
-from errtax.taxonomy.philox import fill_words
+from errtax.taxonomy.philox import count_draws, fill_words
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.statistics import statistics
 from errtax.taxonomy.summary import summarise
@@ -51,6 +52,19 @@ def test_the_generator_is_philox(counter: str, key: str, due: str) -> None:
     words = np.zeros(4, np.uint64)
     fill_words(np.array(numbers[0], np.uint64), np.array(numbers[1], np.uint64), words)
     assert words.tolist() == numbers[2] == list(naive.philox(*numbers[:2]))
+
+
+def draw_blocks(n: int, resampling: Resampling) -> NDArray[np.float64]:
+    """How often each of n units is drawn in each replicate."""
+    counts = np.empty((resampling.replicates, n))
+    count_draws(0, resampling.key, counts)
+    return counts
+
+
+def test_blocks_are_drawn_as_many_as_there_are() -> None:
+    drawn = draw_blocks(7, Resampling(replicates=50))
+    assert (drawn.sum(axis=1) == 7).all()
+    assert np.array_equal(drawn, draw_blocks(7, Resampling(replicates=50)))
 
 
 @given(st.integers(1, 300), st.integers(0, 2**64 - 1))

@@ -27,7 +27,6 @@ from errtax.cli.main import cli  # noqa: E402
 from errtax.lm.neural.models import Shape  # noqa: E402
 from errtax.lm.neural.run import Epoch, Recipe, Run, checkpoints, read_run, write_run  # noqa: E402
 from errtax.reports.studies.sweep import agreement_figure, classes_figure, sweep_markdown  # noqa: E402
-from errtax.taxonomy.bootstrap import Resampling, draw_blocks  # noqa: E402
 from errtax.taxonomy.studies.sweep import SweepStatus, _status  # noqa: E402
 from errtax.taxonomy.studies.sweep_results import agreement_map, paper_loss, read_results  # noqa: E402
 from errtax.taxonomy.studies.sweep_spec import SweepSpec, read_spec  # noqa: E402
@@ -319,12 +318,3 @@ def test_paper_numbers() -> None:
     assert paper_loss("rnn-3-512") is None
     assert paper_loss("20-gram") == 1.195
     assert paper_loss("lstm-4-64") is None
-
-
-# --- the bootstrap ---------------------------------------------------------------------------------------------------
-
-
-def test_blocks_are_drawn_as_many_as_there_are() -> None:
-    drawn = draw_blocks(7, Resampling(replicates=50))
-    assert (drawn.sum(axis=1) == 7).all()
-    assert np.array_equal(drawn, draw_blocks(7, Resampling(replicates=50)))
