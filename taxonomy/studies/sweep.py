@@ -87,6 +87,8 @@ def run_sweep(
             pool.shutdown(wait=False, cancel_futures=True)
             for process in processes:
                 process.terminate()
+            for process in processes:  # whoever goes on at once finds their locks free
+                process.join(_PATIENCE)
             raise
 
 
