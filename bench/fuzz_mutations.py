@@ -199,7 +199,7 @@ def _other_tensor(tensor: Any, rng: Generator) -> Any:
     import torch  # noqa: PLC0415  # only here
 
     types = (torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.uint8, torch.bool, torch.complex64)
-    if tensor.is_meta or tensor.numel() > 10**6:  # it was made so by the change before
+    if tensor.is_meta or tensor.is_sparse or tensor.numel() > 10**6:  # made so by the change before
         return torch.empty(0)
     some = tensor.clone()
     if some.numel() and some.dtype.is_floating_point:
