@@ -5,6 +5,7 @@ might have made the other's errors, so the sign of each block's difference is as
 flipped, since errors come in clusters.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -58,7 +59,8 @@ class PairedBlocks:
         """The p-value of "the sum over some classes rises by no more than `limit`" against "by more", one-sided.
 
         The limit is spread over the blocks by their positions: d_b = rise_b - limit n_b / N.  Where the rise is just
-        the limit, their sum is 0 but for chance, and signs are as good as tossed.
+        the limit, their sum is 0 but for chance, and signs are as good as tossed.  The standard error of counting so
+        few flips is added: a gate must not close by the luck of a seed.
         """
         observed = -self._total(quantities) - limit
         if not np.isfinite(observed):
@@ -66,7 +68,8 @@ class PairedBlocks:
         per_position = limit / self._n_positions
         positions = self._of(self._flipped, [self._positions])
         flipped = -self._of(self._flipped, quantities) - per_position * positions
-        return float((1 + (flipped >= observed - 1e-9).sum()) / (1 + len(flipped)))
+        n, reached = len(flipped), int((flipped >= observed - 1e-9).sum())
+        return min((1 + reached + math.sqrt(reached * (1 - reached / n))) / (1 + n), 1.0)
 
     @property
     def _n_positions(self) -> float:
