@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
 from errtax.lm.prediction_log import PredictionLog, bytes_of
-from errtax.lm.table import arrow_of, numpy_of
+from errtax.lm.table import arrow_of, nulls_of, numpy_of
 from errtax.lm.text import Codes, Unit
 
 _LOG_HALF = np.log(0.5)
@@ -45,7 +45,7 @@ def decode_logprobs(
 
     `row`: the number of the first row in its file.
     """
-    valid = ~numpy_of(column.is_null())
+    valid = ~nulls_of(column)
     values = numpy_of(column, missing=-1.0).astype(np.float64)
     problems = []
     if np.isnan(values).any():
@@ -76,13 +76,20 @@ def decode_logprobs(
 
 def decode_best(column: Any, symbols: Any, logprobs: NDArray[np.float64], row: int = 0) -> Codes:
     """The best symbols; those of positions without a prediction, which may be null, are the correct ones."""
-    missing = numpy_of(column.is_null())
+    missing = nulls_of(column)
     if (missing & ~np.isnan(logprobs)).any():
         k = int(np.argmax(missing & ~np.isnan(logprobs)))
         raise BadInput(f"column 'argmax' is null in row {row + k}, which has a prediction")
     if column.type != symbols.type:
         raise BadInput(f"column 'argmax' has type {column.type}, column 'symbol' {symbols.type}; both hold symbols")
-    return decode_symbols(pc.coalesce(column, symbols), "argmax", row)[1]
+    if not column.null_count:
+        return decode_symbols(column, "argmax", row)[1]
+    plain = pc.coalesce(_plain(column), _plain(symbols))
+    return decode_symbols(plain, "argmax", row)[1]
+
+
+def _plain(column: Any) -> Any:
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 
 def number_documents(column: Any) -> tuple[NDArray[np.int64], Any]:
@@ -109,6 +116,8 @@ def decode_symbols(column: Any, name: str, row: int = 0) -> tuple[Unit, Codes]:
     """Unit and codes of a column of one-symbol strings or one-byte binaries; the first is that of row `row`."""
     if column.null_count:
         raise BadInput(f"column {name!r} has nulls; each row needs its symbol")
+    if pa.types.is_dictionary(column.type):
+        return _codes_by_dictionary(column, name, row)
     array = pa.concat_arrays(column.chunks) if column.num_chunks != 1 else column.chunk(0)
     binary = pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type)
     lengths = numpy_of(pc.binary_length(array) if binary else pc.utf8_length(array))
@@ -125,6 +134,18 @@ def decode_symbols(column: Any, name: str, row: int = 0) -> tuple[Unit, Codes]:
         return Unit.BYTE, data
     string = data.tobytes().decode("utf-8")
     return Unit.CHAR, np.frombuffer(string.encode("utf-32-le"), "<u4").astype(np.uint32, copy=False)
+
+
+def _codes_by_dictionary(column: Any, name: str, row: int) -> tuple[Unit, Codes]:
+    """The same of a column of dictionaries, each value of which is decoded once."""
+    lengths = pc.binary_length if pa.types.is_binary(column.type.value_type) else pc.utf8_length
+    if not len(column) or any((numpy_of(lengths(chunk.dictionary)) != 1).any() for chunk in column.chunks):
+        return decode_symbols(_plain(column), name, row)  # which says where
+    pieces = []
+    for chunk in column.chunks:
+        unit, codes = decode_symbols(pa.chunked_array([chunk.dictionary]), name)
+        pieces.append(codes[numpy_of(chunk.indices)])
+    return unit, np.concatenate(pieces)
 
 
 def encode_symbols(codes: Codes, unit: Unit) -> Any:

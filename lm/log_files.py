@@ -13,6 +13,7 @@ from typing import Any
 
 from errtax.lm.errors import BadInput
 from errtax.lm.files import sha256_of_file
+from errtax.lm.prediction_log import SYMBOL_COLUMNS
 from errtax.lm.table import TableFile, blocks_of, open_parquet
 
 _PATTERN = "*?["
@@ -35,7 +36,7 @@ class LogParts:
         return sum(file.num_rows for file in self.files)
 
     def blocks(self, columns: list[str], rows: int) -> Iterator[Any]:
-        """These columns in tables of so many rows, the last one shorter, whatever the parts and their row groups."""
+        """These columns in tables of about so many rows, whatever the parts and their row groups."""
         return blocks_of(self.files, columns, rows)
 
 
@@ -45,9 +46,9 @@ def open_log(path: Path) -> LogParts:
     Raises `BadInput` when there is none, when a part is not a Parquet file, or has other columns than the first.
     """
     if str(path) == "-":
-        return LogParts((open_parquet(Path("stdin"), sys.stdin.buffer.read()),))
+        return LogParts((open_parquet(Path("stdin"), sys.stdin.buffer.read(), SYMBOL_COLUMNS),))
     paths = log_paths(path)
-    files = tuple(open_parquet(part) for part in paths)
+    files = tuple(open_parquet(part, dictionaries=SYMBOL_COLUMNS) for part in paths)
     for part, file in zip(paths, files, strict=True):
         if not file.schema_arrow.equals(files[0].schema_arrow):
             raise BadInput(f"{part} has other columns than {paths[0]}; the parts of one log have the same.")

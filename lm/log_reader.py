@@ -32,7 +32,7 @@ class LogSource(Protocol):
         """The number of rows."""
 
     def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[PredictionLog]:
-        """Consecutive pieces of so many rows, the last one shorter."""
+        """Consecutive pieces of about so many rows."""
 
 
 @dataclass
@@ -103,7 +103,7 @@ class LogFile:
         return self._parts.num_rows
 
     def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[PredictionLog]:
-        """Consecutive pieces of so many rows.
+        """Consecutive pieces of about so many rows.
 
         Raises `BadInput`, with the first problem found, where a log-probability is above 0 or NaN, positions do not
         increase, a symbol is not one symbol, and at the end where nothing was predicted, or the symbols are not those

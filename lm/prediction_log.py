@@ -28,6 +28,8 @@ BLOCK_ROWS = 1 << 18
 """Rows that are in memory at a time, per thread: what a block takes, about 150 bytes per row, bounds all memory."""
 _FLOATS = (pa.float32(), pa.float64())
 _SYMBOLS = (pa.string(), pa.binary(), pa.large_string(), pa.large_binary())
+SYMBOL_COLUMNS = ("symbol", "argmax")
+"""Columns of few different strings."""
 
 LOG = TableSchema(
     "errtax.log/1",

@@ -47,8 +47,8 @@ def seal_zip(path: Path) -> None:
     seal(path, 0)
 
 
-def require_unbroken(file: BinaryIO, name: str) -> None:
-    """Raise `BadInput` unless the open file is the one that was sealed, or never was.
+def require_unbroken(file: BinaryIO, name: str) -> bool:
+    """Whether the open file is sealed.  Raises `BadInput` where it is not the one that was sealed.
 
     Time O(size) for a sealed file, 0.5 s per GB; memory 64 MiB.
     """
@@ -57,7 +57,7 @@ def require_unbroken(file: BinaryIO, name: str) -> None:
     tail = file.read()
     found = tail.rfind(_MARK)
     if found < 0:
-        return
+        return False
     start = size - len(tail) + found + len(_MARK) - SIZE
     file.seek(max(start, 0))
     stored = file.read(SIZE)
@@ -68,6 +68,7 @@ def require_unbroken(file: BinaryIO, name: str) -> None:
     file.seek(0)
     if stored != _MARK + struct.pack("<I", crc) + _MARK:
         raise BadInput(f"{name} is damaged: its bytes are not those that were written (checksum); make it again.")
+    return True
 
 
 def _crc_of(file: BinaryIO, stop: int, crc: int = 0) -> int:

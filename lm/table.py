@@ -2,7 +2,7 @@
 
 import base64
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -96,31 +96,34 @@ def table_problems(path: Path, schema: TableSchema) -> list[str]:
 _BUFFERED = 1 << 26
 
 
-def _row_group_bytes(path: Path) -> int:
+def _row_group_bytes(metadata: Any) -> int:
     """The size of the largest row group of a file."""
-    metadata = pq.ParquetFile(path).metadata
     return max((metadata.row_group(k).total_byte_size for k in range(metadata.num_row_groups)), default=0)
 
 
 class TableFile:
     """An open Parquet file: `pyarrow.parquet.ParquetFile` under its own names, but damage anywhere is `BadInput`.
 
-    Checksums of pages are compared, where the file has them, and what is read is valid Arrow: UTF-8 in strings, indices
-    inside dictionaries.
+    Checksums of pages are compared, where the file has them and no seal, and what is read is valid Arrow: UTF-8 in
+    strings, indices inside dictionaries.  `sealed`: it is known to be what errtax wrote.  Columns of `dictionaries` are
+    read as such, if they hold strings, in a tenth of the time; `schema_arrow` has the types that are stored.
     """
 
-    def __init__(self, name: str, source: Any) -> None:
+    def __init__(self, name: str, source: Any, sealed: bool = False, dictionaries: Sequence[str] = ()) -> None:
+        self.sealed = sealed
         self._complaint = f"{name} is not a readable Parquet file"
         with decoding(self._complaint):
+            metadata = pq.read_metadata(source)
+            self.schema_arrow = metadata.schema.to_arrow_schema()
+            names = self.schema_arrow.names
             # with `pre_buffer`, pyarrow's default, what was read of a file stays in memory until its last batch
-            settings: Any = {"page_checksum_verification": True, "pre_buffer": False}
-            if isinstance(source, Path) and _row_group_bytes(source) > _BUFFERED:
+            settings: Any = {"page_checksum_verification": not sealed, "pre_buffer": False}
+            settings["read_dictionary"] = [name for name in dictionaries if name in names]
+            if isinstance(source, Path) and _row_group_bytes(metadata) > _BUFFERED:
                 settings["buffer_size"] = 1 << 20  # else whole columns of a row group are in memory
-            self._file = pq.ParquetFile(source, **settings)
-            self.schema_arrow = self._file.schema_arrow
+            self._file = pq.ParquetFile(source, metadata=metadata, **settings)
             self.num_rows = int(self._file.metadata.num_rows)
             self.num_row_groups = int(self._file.num_row_groups)
-            names = self.schema_arrow.names
             metadata_of(self.schema_arrow)  # like the names, it need not be UTF-8
             if twice := [name for name, n in Counter(names).items() if n > 1]:
                 raise ValueError(f"there are several columns {twice[0]!r}")
@@ -136,13 +139,19 @@ class TableFile:
             return self._sound(self._file.read_row_group(group), self._file.metadata.row_group(group).num_rows)
 
     def iter_batches(self, columns: list[str] | None = None, rows: int = 1 << 16) -> Iterator[Any]:
-        """Some columns, or all, in pieces of at most so many rows: memory does not grow with the file."""
+        """Some columns, or all, in pieces of about so many rows: memory does not grow with the file.
+
+        A row group is one piece or several, so that nothing is joined or copied.
+        """
         read = 0
         with decoding(self._complaint):
-            for batch in self._file.iter_batches(rows, columns=columns):
-                batch.validate(full=True)
-                read += len(batch)
-                yield batch
+            for group in range(self.num_row_groups):
+                n = self._file.metadata.row_group(group).num_rows
+                size = max(-(-n // max(round(n / rows), 1)), 1)
+                for batch in self._file.iter_batches(size, row_groups=[group], columns=columns):
+                    batch.validate(full=True)
+                    read += len(batch)
+                    yield batch
             if read != self.num_rows:
                 raise ValueError(f"{read} rows where {self.num_rows} are declared")
 
@@ -154,30 +163,29 @@ class TableFile:
 
 
 def blocks_of(files: Sequence[TableFile], columns: list[str] | None, rows: int) -> Iterator[Any]:
-    """Rows of files one after the other, in tables of so many rows, the last one shorter; memory is that of one."""
+    """Rows of files one after the other, in tables of about so many rows: half of it to half more, but for the last."""
     waiting: list[Any] = []
     for file in files:
         for batch in file.iter_batches(columns, rows):
+            if waiting and 2 * sum(map(len, [*waiting, batch])) > 3 * rows:
+                yield pa.Table.from_batches(waiting)
+                waiting = []
             waiting.append(batch.replace_schema_metadata())
-            while sum(map(len, waiting)) >= rows:
-                table = pa.Table.from_batches(waiting)
-                yield table[:rows]
-                waiting = table[rows:].to_batches()
     if waiting:
         yield pa.Table.from_batches(waiting)
 
 
-def open_parquet(path: Path, content: bytes | None = None) -> TableFile:
-    """An open Parquet file, or its `content` from elsewhere.
+def open_parquet(path: Path, content: bytes | None = None, dictionaries: Sequence[str] = ()) -> TableFile:
+    """An open Parquet file, or its `content` from elsewhere; `dictionaries` as in `TableFile`.
 
     Raises `BadInput` when it is not one, or when it is one of ours and not what was written.
     """
     if content is not None:
-        require_unbroken(BytesIO(content), str(path))
-        return TableFile(str(path), pa.BufferReader(content))
+        sealed = require_unbroken(BytesIO(content), str(path))
+        return TableFile(str(path), pa.BufferReader(content), sealed, dictionaries)
     with require_input(path).open("rb") as file:
-        require_unbroken(file, str(path))
-    return TableFile(str(path), path)
+        sealed = require_unbroken(file, str(path))
+    return TableFile(str(path), path, sealed, dictionaries)
 
 
 def stated_schema(path: Path) -> str:
@@ -204,15 +212,51 @@ def numpy_of(column: Any, missing: float | None = None) -> NDArray[Any]:
     Arrow's own `to_numpy` and `fill_null` import pandas, 0.3 s of every command.
     """
     if missing is not None and column.null_count:
-        values = np.array(numpy_of(column))
-        values[numpy_of(column.is_null())] = missing
-        return values
+        return _filled(numpy_of(column), nulls_of(column), missing)
     if pa.types.is_boolean(column.type):
-        return numpy_of(column.cast(pa.uint8())).astype(bool)
+        return _joined(_chunks(column), lambda chunk: _bits(chunk, 1), bool)
     dtype = np.dtype(column.type.to_pandas_dtype())
-    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    pieces = [np.frombuffer(chunk.buffers()[1], dtype)[chunk.offset :][: len(chunk)] for chunk in chunks if len(chunk)]
+    return _joined(_chunks(column), lambda chunk: np.frombuffer(chunk.buffers()[1], dtype)[_span(chunk)], dtype)
+
+
+def _filled(values: NDArray[Any], null: NDArray[np.bool_], missing: float) -> NDArray[Any]:
+    """The values, `missing` where null; by bits, in a fifth of the time of `np.where`, which guesses at each row."""
+    bits = np.dtype(f"u{values.itemsize}")
+    there = null.astype(bits) - bits.type(1)  # all bits where there is a value, none where there is not
+    other = np.array(missing, values.dtype).view(bits)
+    filled: NDArray[Any] = (values.view(bits) ^ other) & there ^ other
+    return filled.view(values.dtype)
+
+
+def nulls_of(column: Any) -> NDArray[np.bool_]:
+    """Which values of a column are null."""
+    return ~_joined(_chunks(column), _valid, bool)
+
+
+def _chunks(column: Any) -> list[Any]:
+    return [chunk for chunk in (column.chunks if isinstance(column, pa.ChunkedArray) else [column]) if len(chunk)]
+
+
+def _joined(chunks: list[Any], values: Callable[[Any], NDArray[Any]], dtype: Any) -> NDArray[Any]:
+    pieces = [values(chunk) for chunk in chunks]
     return pieces[0] if len(pieces) == 1 else np.concatenate(pieces) if pieces else np.empty(0, dtype)
+
+
+def _span(chunk: Any) -> slice:
+    return slice(chunk.offset, chunk.offset + len(chunk))
+
+
+def _bits(chunk: Any, buffer: int) -> NDArray[np.bool_]:
+    """The bits of one of a chunk's buffers, one for each of its values."""
+    packed = np.frombuffer(chunk.buffers()[buffer], np.uint8)
+    return np.unpackbits(packed, count=chunk.offset + len(chunk), bitorder="little")[chunk.offset :].view(bool)
+
+
+def _valid(chunk: Any) -> NDArray[np.bool_]:
+    """Which values of a chunk are not null; a column of type null has no bits that say so."""
+    if pa.types.is_null(chunk.type):
+        return np.zeros(len(chunk), bool)
+    return _bits(chunk, 0) if chunk.null_count else np.ones(len(chunk), bool)
 
 
 def arrow_of(values: NDArray[Any], null: NDArray[np.bool_] | None = None) -> Any:

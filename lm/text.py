@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from errtax.lm.errors import BadInput
 from errtax.lm.files import files_below, map_bytes, require_input, sha256_of_file
 from errtax.lm.special import EOS_NAME, SPECIAL_NAMES, UNK_NAME
-from errtax.lm.table import arrow_of_names, numpy_of
+from errtax.lm.table import arrow_of_names, nulls_of, numpy_of
 from errtax.lm.tokens import SUFFIXES, parse_tokens, read_token_files
 from errtax.lm.visible import visible, visible_symbol
 from errtax.lm.words import decode_utf8, split_words
@@ -224,7 +224,7 @@ def recode(text: Text, words: Any) -> NDArray[np.uint32]:
     if text.unit is not Unit.WORD:
         raise BadInput(f"{text.name} is in units of {text.unit}; only words have another numbering in each text.")
     found = pc.index_in(text.words, value_set=words.cast(text.words.type))
-    unknown = numpy_of(found.is_null()) | _is_special(text.words)
+    unknown = nulls_of(found) | _is_special(text.words)
     other = np.where(unknown, UNKNOWN, numpy_of(found, missing=0).astype(np.int64))
     table = np.append(other, END_OF_LINE).astype(np.uint32)
     return table[np.minimum(text.codes, len(other))]

@@ -30,7 +30,7 @@ def aligned_blocks(sources: Sequence[PeelSource]) -> Iterator[Blocks]:
             raise _different_texts(first, head)
     documents: list[Any] = [None] * len(heads)  # of the latest row
     begun = False
-    for blocks in zip(*(source.blocks(rows) for source in sources), strict=True):
+    for blocks in _in_step([source.blocks(rows) for source in sources]):
         starts = [begun and document_of(block.log, 0) != name for block, name in zip(blocks, documents, strict=True)]
         for k, block in enumerate(blocks[1:], 1):
             _require_same_rows(blocks[0], block, starts[0] == starts[k])
@@ -38,6 +38,19 @@ def aligned_blocks(sources: Sequence[PeelSource]) -> Iterator[Blocks]:
                 _require_same_making(first, heads[k])
         documents, begun = [document_of(block.log, -1) for block in blocks], True
         yield blocks
+
+
+def _in_step(sources: Sequence[Iterator[Peel]]) -> Iterator[Blocks]:
+    """Pieces of several peels of the same length, cut wherever a block of any of them ends."""
+    waiting: list[Peel | None] = [None] * len(sources)
+    while True:
+        blocks = [next(source, None) if rest is None else rest for source, rest in zip(sources, waiting, strict=True)]
+        found = [block for block in blocks if block is not None]
+        if len(found) < len(sources):
+            return
+        n = min(map(len, found))
+        yield tuple(block if len(block) == n else block.part(0, n) for block in found)
+        waiting = [block.part(n, len(block)) if len(block) > n else None for block in found]
 
 
 def _require_same_rows(baseline: Peel, other: Peel, begins_alike: bool) -> None:

@@ -34,7 +34,7 @@ class PeelSource(Protocol):
         """The number of rows."""
 
     def map_blocks(self, function: Callable[["Peel"], Result], rows: int = BLOCK_ROWS) -> Iterator[Result]:
-        """What `function` makes of consecutive pieces of so many rows, the last one shorter."""
+        """What `function` makes of consecutive pieces of about so many rows."""
 
     def blocks(self, rows: int = BLOCK_ROWS) -> Iterator["Peel"]:
         """These pieces."""
@@ -136,14 +136,14 @@ def available_layers(settings: Settings, evidence: Evidence) -> Settings:
 
 def find_errors(log: PredictionLog, criterion: Criterion) -> NDArray[np.bool_]:
     """Where the model was wrong: p below the threshold (strict), or another symbol ranked first; never unpredicted."""
-    predicted = ~np.isnan(log.logprobs)
     if criterion.threshold is not None:
-        return predicted & (np.exp(log.logprobs, where=predicted, out=np.ones(len(log))) < criterion.threshold)
+        low: NDArray[np.bool_] = np.exp(log.logprobs) < criterion.threshold  # NaN, not predicted, is below nothing
+        return low
     if log.argmax_codes is None:
         raise BadInput(
             f"{log.name} has no column 'argmax'; the criterion argmax needs it (or use --criterion 'p<0.5')."
         )
-    wrong: NDArray[np.bool_] = predicted & (log.argmax_codes != log.codes)
+    wrong: NDArray[np.bool_] = ~np.isnan(log.logprobs) & (log.argmax_codes != log.codes)
     return wrong
 
 
@@ -151,11 +151,10 @@ def peel_log(log: PredictionLog, evidence: Evidence, settings: Settings) -> Peel
     """Give every error of a log to the first layer that claims it.  Time O(rows x slices)."""
     settings = available_layers(settings, evidence)
     error = find_errors(log, settings.criterion)
-    p = np.exp(log.logprobs, where=error, out=np.ones(len(log)))
-    known, n = claim_bits(settings), len(log)
-    claims, layer, part = np.zeros(n, np.uint32), np.full(n, -1, np.int8), np.full(n, -1, np.int8)
-    rest = np.int8(len(settings.layers))
-    layer[error], part[error] = rest, 0
+    p, known = np.exp(log.logprobs), claim_bits(settings)
+    claims, rest = np.zeros(len(log), np.uint32), np.int8(len(settings.layers))
+    part = error.astype(np.int8) - np.int8(1)  # the only slice of `rest`, -1 where correct
+    layer = (part + np.int8(1)) * (rest + np.int8(1)) - np.int8(1)
     for number, name in enumerate(settings.layers):
         claimed_by = find_layer(name, settings).slice_of(evidence, p, settings)
         _take(error, claimed_by, np.uint32(known[name]), np.int8(number), rest, claims, layer, part)

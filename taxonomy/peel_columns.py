@@ -17,6 +17,8 @@ from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.peel_metadata import PeelMetadata
 
 _NAME = pa.dictionary(pa.int16(), pa.string())
+VERDICTS = ("error", "claims", "layer", "slice")
+"""The columns that follow from the others."""
 
 PEEL = TableSchema(
     "errtax.peel/1",

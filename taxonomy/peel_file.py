@@ -14,7 +14,7 @@ from errtax.lm.files import replacing_folder, require_absent, require_folder, re
 from errtax.lm.kernels import ordered_map, read_ahead
 from errtax.lm.log_columns import decode_logprobs, decode_positions, decode_symbols, number_documents
 from errtax.lm.log_reader import LogTally
-from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog
+from errtax.lm.prediction_log import BLOCK_ROWS, SYMBOL_COLUMNS, PredictionLog
 from errtax.lm.table import (
     TableFile,
     TableWriter,
@@ -29,6 +29,7 @@ from errtax.lm.table import (
 from errtax.taxonomy.peel import Peel, PeelSource, peel_log
 from errtax.taxonomy.peel_columns import (
     PEEL,
+    VERDICTS,
     codes_of,
     column_of,
     evidence_of,
@@ -162,7 +163,7 @@ class PeelFile:
     def __init__(self, path: Path) -> None:
         """Raises `BadInput` for files that cannot be read, or do not say how they were made."""
         self.path = path
-        self._files = [open_parquet(each) for each in peel_paths(path)]
+        self._files = [open_parquet(each, dictionaries=SYMBOL_COLUMNS) for each in peel_paths(path)]
         self._metadata = metadata_of(self._files[0].schema_arrow)
         self.problems = _problems_of_parts(self._files) or self._problems_of_schema()
         """Why this cannot be a peel, one line per problem; rows can be read only where there are none."""
@@ -185,10 +186,11 @@ class PeelFile:
         return self.map_blocks(lambda peel: peel, rows)
 
     def map_blocks(self, function: Callable[[Peel], Result], rows: int = BLOCK_ROWS) -> Iterator[Result]:
-        """What `function` makes of each piece of so many rows, in order, computed on all cores.
+        """What `function` makes of each piece of about so many rows, in order, computed on all cores.
 
-        Raises `BadInput` when the verdicts are not those that evidence and settings give (a file edited by hand), when
-        rows do not follow each other, and at the end when they are not the text that the metadata name.
+        Verdicts are derived again.  Raises `BadInput` when those of a file without a seal (one that another program
+        wrote again) are not those that evidence and settings give, when rows do not follow each other, and at the end
+        when they are not the text that the metadata name.
         """
 
         def work(numbered: tuple[int, Any]) -> tuple[PredictionLog, Result]:
@@ -198,7 +200,7 @@ class PeelFile:
 
         self.require_sound()
         tally = LogTally()
-        for log, result in ordered_map(work, self._tables(rows)):
+        for log, result in ordered_map(work, self._tables(rows, None if self._foreign else self._evidence_names)):
             self._require(_out_of_order(tally, log))
             tally.add(log)
             yield result
@@ -216,7 +218,7 @@ class PeelFile:
         if self.problems:
             return self.problems
         tally = LogTally()
-        for peel, problems in ordered_map(lambda each: self._decoded(*each), self._tables(BLOCK_ROWS)):
+        for peel, problems in ordered_map(lambda each: self._decoded(*each), self._tables(BLOCK_ROWS, None)):
             if problems := problems or _out_of_order(tally, peel.log):
                 return problems
             tally.add(peel.log)
@@ -225,9 +227,22 @@ class PeelFile:
             tally.announce_unpredicted(str(self.path))
         return problems
 
-    def _tables(self, rows: int) -> Iterator[tuple[int, Any]]:
-        """The number of the first row of each piece, and the piece."""
-        return ((k * rows, table) for k, table in enumerate(read_ahead(blocks_of(self._files, None, rows))))
+    @property
+    def _foreign(self) -> bool:
+        """Whether any of its files may have been written by another program."""
+        return not all(file.sealed for file in self._files)
+
+    @property
+    def _evidence_names(self) -> list[str]:
+        """The columns without the verdicts."""
+        return [name for name in self._files[0].schema_arrow.names if name not in VERDICTS]
+
+    def _tables(self, rows: int, columns: list[str] | None) -> Iterator[tuple[int, Any]]:
+        """The number of the first row of each piece of about so many rows, and these columns of the piece, or all."""
+        row = 0
+        for table in read_ahead(blocks_of(self._files, columns, rows)):
+            yield row, table
+            row += len(table)
 
     def _require(self, problems: list[str]) -> None:
         if problems:
@@ -287,6 +302,8 @@ class PeelFile:
         return log
 
     def _differences(self, peel: Peel, table: Any, row: int) -> list[str]:
+        if VERDICTS[0] not in table.column_names:
+            return []
         names, slices = slice_dictionary(peel)
         stored = (
             ("error", peel.error, numpy_of(table["error"])),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.taxonomy.layers.layer import Layer, Parameter, Slices, Values
+from errtax.taxonomy.layers.layer import Layer, Parameter, Slices, Values, where
 
 if TYPE_CHECKING:
     from errtax.oracle.evidence import Evidence
@@ -16,7 +16,7 @@ def _slice_of(evidence: "Evidence", p: NDArray[np.float64], settings: Values) ->
     too_little = np.zeros(len(p), np.int8)  # of the boosts, which increase
     for boost in settings.boosts:
         too_little += p + boost < threshold
-    return np.where(too_little < len(settings.boosts), too_little, -1).astype(np.int8)
+    return where(too_little < len(settings.boosts), too_little)
 
 
 LAYER = Layer(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.taxonomy.layers.layer import NGRAM_MODEL, Layer, Parameter, Slices, Values, no_claims
+from errtax.taxonomy.layers.layer import NGRAM_MODEL, Layer, Parameter, Slices, Values, no_claims, where
 
 if TYPE_CHECKING:
     from errtax.oracle.evidence import Evidence
@@ -15,7 +15,7 @@ def _slice_of(evidence: "Evidence", p: NDArray[np.float64], settings: Values) ->
     n = evidence.ngram_context
     if n is None:
         return no_claims(p)
-    return np.where((n > 0) & (n <= settings.ngram_max), n.astype(np.int16) - 1, -1).astype(np.int8)
+    return where((n > 0) & (n <= settings.ngram_max), n.astype(np.int8) - np.int8(1))
 
 
 def _in_words(evidence: "Evidence", row: int) -> str:

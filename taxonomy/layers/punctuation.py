@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def _slice_of(evidence: "Evidence", p: NDArray[np.float64], settings: Values) -> Slices:
-    return np.where(evidence.punctuation, 0, -1).astype(np.int8)
+    return evidence.punctuation.astype(np.int8) - np.int8(1)
 
 
 LAYER = Layer(

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.oracle.before import AFTER_NAMES, QUOTE, SPACE
-from errtax.taxonomy.layers.layer import Layer, Parameter, Slices, Values
+from errtax.taxonomy.layers.layer import Layer, Parameter, Slices, Values, where
 
 if TYPE_CHECKING:
     from errtax.oracle.evidence import Evidence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def _slice_of(evidence: "Evidence", p: NDArray[np.float64], settings: Values) -> Slices:
     newline = (evidence.newline_distance > 0) & (evidence.newline_distance <= settings.newline_reach)
     space = (evidence.after == SPACE) | (evidence.after == QUOTE)
-    return np.where(space, 0, np.where(newline, 1, -1)).astype(np.int8)
+    return where(space | newline, (~space).astype(np.int8))
 
 
 def _in_words(evidence: "Evidence", row: int) -> str:

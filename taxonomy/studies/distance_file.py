@@ -15,6 +15,7 @@ from errtax.lm.table import (
     arrow_of,
     arrow_of_names,
     metadata_of,
+    nulls_of,
     numpy_of,
     open_parquet,
     table_writer,
@@ -87,7 +88,7 @@ def distance_problems(path: Path) -> list[str]:
         return problems
     table = file.read()
     n, mean, sem = (numpy_of(table[name], missing=0.0) for name in ("n", "mean", "sem"))
-    null_mean, null_sem = (numpy_of(table[name].is_null()) for name in ("mean", "sem"))
+    null_mean, null_sem = (nulls_of(table[name]) for name in ("mean", "sem"))
     checks = {
         "n is negative": n < 0,
         "mean is not a probability": ~((mean >= 0) & (mean <= 1)),
