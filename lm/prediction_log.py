@@ -28,6 +28,7 @@ BLOCK_ROWS = 1 << 18
 """Rows that are in memory at a time, per thread: what a block takes, about 150 bytes per row, bounds all memory."""
 _FLOATS = (pa.float32(), pa.float64())
 _SYMBOLS = (pa.string(), pa.binary(), pa.large_string(), pa.large_binary())
+_TOKENS = (pa.uint32(), pa.int32(), pa.int64(), pa.uint64(), pa.uint16(), pa.int16())
 SYMBOL_COLUMNS = ("symbol", "argmax")
 """Columns of few different strings."""
 
@@ -40,7 +41,7 @@ LOG = TableSchema(
             (pa.int64(), pa.int32(), pa.uint32(), pa.uint64()),
             "index of the symbol in the text, strictly increasing",
         ),
-        Column("symbol", _SYMBOLS, "the correct symbol: a character, or a byte"),
+        Column("symbol", _SYMBOLS, "the correct symbol: a character, a byte, or the bytes of a token or span"),
         Column(
             "logprob",
             _FLOATS,
@@ -64,6 +65,17 @@ LOG = TableSchema(
             required=False,
             nullable=True,
         ),
+        Column("token", _TOKENS, "id of the correct token", required=False),
+        Column("argmax_token", _TOKENS, "id of the token with the highest probability", required=False, nullable=True),
+        Column("start", (pa.int64(), pa.int32(), pa.uint32(), pa.uint64()), "first byte of it in the text", False),
+        Column(
+            "context",
+            (pa.int32(), pa.int64(), pa.uint32()),
+            "tokens of the text that the prediction saw, without a prefix",
+            required=False,
+            nullable=True,
+        ),
+        Column("special", _FLOATS, "probability that special tokens had, in all", required=False, nullable=True),
     ),
 )
 

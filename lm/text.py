@@ -45,6 +45,7 @@ class Unit(StrEnum):
     CHAR = "char"
     WORD = "word"
     TOKEN = "token"
+    SPAN = "span"  # one or more tokens, up to where the tokens of several models end together
 
 
 class Sentences(StrEnum):
