@@ -110,13 +110,19 @@ def _run() -> None:
         fail(*_explained(error))
 
 
+_NEEDED = dict.fromkeys(("torch", "sklearn"), "training and prediction need torch: pip install 'errtax[lm]'.")
+_NEEDED |= dict.fromkeys(
+    ("transformers", "tokenizers"), "models of transformers need more packages: pip install 'errtax[hf]'."
+)
+
+
 def _explained(error: Exception) -> tuple[str, int]:
     """One line on what went wrong, and the exit code."""
     match error:
         case ErrtaxError():
             return str(error), error.exit_code
-        case ModuleNotFoundError(name="torch" | "sklearn"):
-            return "training and prediction need torch: pip install 'errtax[lm]'.", 2
+        case ModuleNotFoundError(name=str(name)) if name in _NEEDED:
+            return _NEEDED[name], 2
         case OSError(errno=errno.ENOSPC):
             return "the disk is full; nothing was written under the final name. Free some space and run again.", 3
         case OSError():

@@ -10,7 +10,7 @@ import errtax
 
 SCHEMA = "errtax.info/1"
 _CORE = ("numpy", "numba", "pyarrow", "pandas", "click", "rich", "matplotlib")
-_EXTRAS = {"torch": "lm", "scikit-learn": "lm", "kenlm": "kenlm"}
+_EXTRAS = {"torch": "lm", "scikit-learn": "lm", "kenlm": "kenlm", "transformers": "hf"}
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from commands import errtax, errtax_alone  # noqa: F401  # fixtures: run a comma
 from errtax.lm.split import Scheme, SplitOptions, split_bytes
 from pages import driver, own_oracles, show  # noqa: F401  # fixtures: a browser, reports in it
 
+os.environ["HF_HUB_OFFLINE"] = "1"  # tests never look for a model elsewhere; read when transformers is imported
 _slow_is_fine = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much]
 _same_examples = "CI" in os.environ  # a check of one change must not fail by the luck of the draw
 settings.register_profile(

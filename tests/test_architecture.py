@@ -12,11 +12,11 @@ from errtax.cli.commands import COMMANDS
 ROOT = Path(__file__).parents[1]
 LAYERS = ("lm", "oracle", "taxonomy", "reports", "cli")
 """Each may import itself and what stands before it."""
-ROOMS = ("lm/neural", "lm/ngram", "reports/studies", "taxonomy/layers", "taxonomy/studies")
+ROOMS = ("lm/hf", "lm/neural", "lm/ngram", "reports/studies", "taxonomy/layers", "taxonomy/studies")
 """All folders below them.  What lies outside a room of `APART` does not import from it."""
-APART = ("lm/neural", "reports/studies", "taxonomy/studies")
-HEAVY = ("torch", "sklearn")
-"""Imported in those rooms alone."""
+APART = ("lm/hf", "lm/neural", "reports/studies", "taxonomy/studies")
+HEAVY = {"torch": APART, "sklearn": APART, "transformers": ("lm/hf",), "tokenizers": ("lm/hf",)}
+"""The rooms that alone import them."""
 FILES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
 
 
@@ -42,11 +42,13 @@ def wrong_imports(layer: str, source: str) -> list[str]:
 def imports_from_rooms(name: str, source: str) -> list[str]:
     """What a file imports of the rooms of its own part, or of heavy packages, that only these rooms may import."""
     part, room = name.split("/", maxsplit=1)[0], "/".join(name.split("/")[:2])
-    if part == "cli" or room in APART:
+    if part == "cli":
         return []
     found = list(imported_modules(ast.parse(source)))
-    closed = [f"errtax.{room.replace('/', '.')}." for room in APART if room.startswith(f"{part}/")]
-    return [each for each in found if each.split(".")[0] in HEAVY or f"{each}.".startswith(tuple(closed))]
+    apart = () if room in APART else APART
+    closed = [f"errtax.{room.replace('/', '.')}." for room in apart if room.startswith(f"{part}/")]
+    heavy = [package for package, rooms in HEAVY.items() if room not in rooms]
+    return [each for each in found if each.split(".")[0] in heavy or f"{each}.".startswith(tuple(closed))]
 
 
 def circles(sources: dict[str, str]) -> list[str]:
@@ -156,6 +158,7 @@ def test_these_tests_can_fail() -> None:
     assert imports_from_rooms("lm/text.py", "from errtax.lm.neural.run import Run") == ["errtax.lm.neural.run.Run"]
     assert imports_from_rooms("lm/text.py", "from errtax.lm import neural") == ["errtax.lm.neural"]
     assert imports_from_rooms("taxonomy/peel.py", "import torch.nn") == ["torch.nn"]
+    assert imports_from_rooms("lm/neural/run.py", "import torch, tokenizers") == ["tokenizers"]
     assert imports_from_rooms("taxonomy/studies/sweep.py", "from errtax.lm.neural.run import Run") == []
     assert body_lines('@a\n@b\ndef command(\n    x,\n):\n    """D.\n    """\n    y = (\n        1)\n    return y') == 3
     one, two = "from errtax.lm.b import x", "def f():\n    import errtax.lm.a"

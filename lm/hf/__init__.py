@@ -1,0 +1,1 @@
+"""Language models of transformers: their tokenizers as bytes, windows over a text, prediction logs."""
