@@ -68,7 +68,7 @@ def command_of(name: str, peels: list[Path], folder: Path) -> list[str]:
         "validate": errtax("validate", first),
         "stats": errtax("stats", first, "--json"),
         "compare": errtax("compare", first, second, "--json"),
-        "check": errtax("check", second, "--baseline", first, "--limit", "errors:+5pp", "--json"),
+        "check": errtax("check", second, "--baseline", first, "--max", "errors:+5pp", "--json"),
         "trend": errtax("trend", first, second, third, "--parameters", "1,2,3", "--json"),
         "calibration": errtax("calibration", first, "--json"),
         "show": errtax("show", first, "--json"),
