@@ -3,20 +3,22 @@
 import hashlib
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
 from errtax.lm.log_columns import decode_best, decode_logprobs, decode_positions, decode_symbols, number_documents
 from errtax.lm.log_files import LogParts, open_log
-from errtax.lm.prediction_log import BLOCK_ROWS, LOG, PROBABILITY, PredictionLog, bytes_of
+from errtax.lm.prediction_log import BLOCK_ROWS, LOG, PROBABILITY, PredictionLog
 from errtax.lm.table import TableFile, metadata_of, numpy_of
 from errtax.lm.text import Codes, Unit
+from errtax.lm.token_columns import COLUMNS, SURFACED, broken_starts, decode_tokens, unit_of_schema
 
 logger = logging.getLogger("errtax")
 
@@ -43,17 +45,28 @@ class LogTally:
     unpredicted: int = 0
     documents: int = 0
     last: int = -1  # position of the last row
+    end: int | None = None  # byte after it, where the log says where symbols begin
+    whole: bool = True  # from position 0 and byte 0, without gaps
     _document: Any = None
     _digest: Any = field(default_factory=hashlib.sha256)
 
     def add(self, log: PredictionLog) -> None:
         """Count the next rows of a log, at least one."""
         continues = self.rows > 0 and log.document_id(0) == self._document
+        self.whole &= log.positions[0] == self.last + 1 and log.positions[-1] == self.last + len(log)
+        if log.starts is not None and log.surface is not None:
+            ends = log.starts + log.surface.lengths
+            self.whole &= bool(log.starts[0] == (self.end or 0) and (log.starts[1:] == ends[:-1]).all())
+            self.end = int(ends[-1])
         self.rows += len(log)
         self.unpredicted += log.unpredicted
         self.documents += len(log.document_starts) - int(continues)
         self.last, self._document = int(log.positions[-1]), log.document_id(-1)
-        self._digest.update(bytes_of(log.codes, log.unit))
+        self._digest.update(log.content)
+
+    def end_before(self, log: PredictionLog) -> int | None:
+        """Where the last row ended, if the next rows continue its document."""
+        return self.end if self.rows and log.document_id(0) == self._document else None
 
     @property
     def text_sha256(self) -> str:
@@ -93,11 +106,16 @@ class LogFile:
     def head(self) -> PredictionLog:
         """Name, unit and metadata.  Raises `BadInput` where this cannot be a log."""
         self._require(self.problems)
-        symbols = self._parts.schema_arrow.field("symbol").type
-        binary = pa.types.is_binary(symbols) or pa.types.is_large_binary(symbols)
-        codes: Codes
-        unit, codes = (Unit.BYTE, np.empty(0, np.uint8)) if binary else (Unit.CHAR, np.empty(0, np.uint32))
-        return PredictionLog(self._name, unit, np.empty(0, np.int64), codes, np.empty(0), metadata=self._metadata)
+        codes: Codes = np.empty(0, np.uint8) if self._unit is Unit.BYTE else np.empty(0, np.uint32)
+        log = PredictionLog(self._name, self._unit, np.empty(0, np.int64), codes, np.empty(0), metadata=self._metadata)
+        if self._unit not in SURFACED:
+            return log
+        table = self._parts.schema_arrow.empty_table().select(self._columns())
+        return replace(log, **decode_tokens(table, self._unit, log.logprobs))
+
+    @property
+    def _unit(self) -> Unit:
+        return unit_of_schema(self._parts.schema_arrow, self._metadata)
 
     def __len__(self) -> int:
         return self._parts.num_rows
@@ -142,7 +160,8 @@ class LogFile:
         return problems
 
     def _columns(self) -> list[str]:
-        optional = [n for n in ("argmax", "argmax_logprob", "doc") if n in self._parts.schema_arrow.names]
+        asked = ("argmax", "argmax_logprob", "doc", *(COLUMNS if self._unit in SURFACED else ()))
+        optional = [name for name in dict.fromkeys(asked) if name in self._parts.schema_arrow.names]
         return ["position", "symbol", "prob" if self._as_probability else "logprob", *optional]
 
     def _problems_of_schema(self, schema: Any) -> list[str]:
@@ -164,10 +183,9 @@ class LogFile:
         values = table["prob" if self._as_probability else "logprob"]
         logprobs, more = decode_logprobs(values, positions, self._as_probability, row)
         problems += more
-        names = table.column_names
+        names, unit = table.column_names, self._unit
         try:
-            unit, codes = decode_symbols(table["symbol"], "symbol", row)
-            argmax = decode_best(table["argmax"], table["symbol"], logprobs, row) if "argmax" in names else None
+            symbols = decode_tokens(table, unit, logprobs, row) if unit in SURFACED else _symbols(table, logprobs, row)
         except BadInput as error:
             return None, [*problems, str(error)]
         if (stated := self._metadata.get("unit", unit)) != unit:
@@ -178,15 +196,33 @@ class LogFile:
             best = numpy_of(table["argmax_logprob"], missing=np.nan).astype(np.float64)
             if (best > 1e-6).any():
                 problems.append("column 'argmax_logprob' has values above 0; a log-probability is at most 0")
-        log = PredictionLog(self._name, unit, positions, codes, logprobs, argmax, self._metadata, docs, best, doc_ids)
-        return log, problems
+        log = PredictionLog(
+            name=self._name,
+            unit=unit,
+            positions=positions,
+            logprobs=logprobs,
+            metadata=self._metadata,
+            docs=docs,
+            argmax_logprobs=best,
+            doc_ids=doc_ids,
+            **symbols,
+        )
+        return log, problems or broken_starts(log, before.end_before(log), row)
 
     def _problems_of_rows(self, tally: LogTally) -> list[str]:
         """What is wrong with all rows together."""
-        whole = tally.last == tally.rows - 1  # from position 0, without gaps
-        if whole and self._metadata.get("text_sha256", tally.text_sha256) != tally.text_sha256:
+        if tally.whole and self._metadata.get("text_sha256", tally.text_sha256) != tally.text_sha256:
             return ["its symbols are not those of the text that its metadata names (text_sha256 differs)"]
         return tally.problems
+
+
+def _symbols(table: Any, logprobs: NDArray[np.float64], row: int) -> dict[str, Any]:
+    """The fields of a log that hold its symbols, each a byte or a character."""
+    best = None
+    codes = decode_symbols(table["symbol"], "symbol", row)[1]
+    if "argmax" in table.column_names:
+        best = decode_best(table["argmax"], table["symbol"], logprobs, row)
+    return {"codes": codes, "argmax_codes": best}
 
 
 def open_log_file(path: Path) -> LogFile:

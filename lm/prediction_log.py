@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from errtax.lm.surface import Surface, join_surfaces
 from errtax.lm.table import Column, TableSchema, arrow_of, numpy_of
 from errtax.lm.text import Codes, Unit
 from errtax.lm.visible import shown_name
@@ -90,6 +91,11 @@ class PredictionLog:
     NaN where nothing was predicted.  `argmax_codes[r]`, `argmax_logprobs[r]`: the model's best symbol and its natural
     log-probability, where the log has them.  `docs[r]`: the document's id, numbered by first appearance, -1 for null;
     None without such a column.  `doc_ids[k]`: the id that number k stands for, an Arrow array; None: the number itself.
+
+    Tokens and spans also have their `surface`, and where the log has them: `starts[r]`, int64, the first byte in the
+    text; `ranks[r]`, int32, that of the correct symbol, 0 for null; `contexts[r]`, int32, tokens that the prediction
+    saw, -1 for null; `argmax_surface`.  Codes of tokens are their ids; without `has_ids` – spans, and tokens whose log
+    has no ids – they number the distinct symbols of these rows by first appearance.
     """
 
     name: str
@@ -102,6 +108,12 @@ class PredictionLog:
     docs: NDArray[np.int64] | None = None
     argmax_logprobs: NDArray[np.float64] | None = None
     doc_ids: Any = None
+    surface: Surface | None = None
+    starts: NDArray[np.int64] | None = None
+    ranks: NDArray[np.int32] | None = None
+    contexts: NDArray[np.int32] | None = None
+    argmax_surface: Surface | None = None
+    has_ids: bool = True
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -113,10 +125,14 @@ class PredictionLog:
 
     def part(self, start: int, stop: int) -> "PredictionLog":
         """The rows start .. stop - 1, as views."""
-        columns = ("positions", "codes", "logprobs", "argmax_codes", "argmax_logprobs", "docs")
-        whole = {name: getattr(self, name) for name in columns}
+        whole = {name: getattr(self, name) for name in (*_COLUMNS, "docs", *_SURFACES)}
         cut: dict[str, Any] = {name: None if values is None else values[start:stop] for name, values in whole.items()}
         return replace(self, **cut)
+
+    @property
+    def content(self) -> bytes:
+        """The text of the rows as bytes, UTF-8 for characters."""
+        return bytes_of(self.codes, self.unit) if self.surface is None else self.surface.joined.tobytes()
 
     def blocks(self, rows: int = BLOCK_ROWS) -> Iterator["PredictionLog"]:
         """The log in pieces of so many rows, the last one shorter."""
@@ -157,18 +173,45 @@ class PredictionLog:
     @property
     def text_sha256(self) -> str:
         """SHA-256 of the symbols as bytes (UTF-8 for characters)."""
-        return hashlib.sha256(bytes_of(self.codes, self.unit)).hexdigest()
+        return hashlib.sha256(self.content).hexdigest()
+
+
+_COLUMNS = ("positions", "codes", "logprobs", "argmax_codes", "argmax_logprobs", "starts", "ranks", "contexts")
+_SURFACES = ("surface", "argmax_surface")
 
 
 def join_logs(first: PredictionLog, second: PredictionLog) -> PredictionLog:
     """The rows of a block and of the block after it, as one."""
-    names = ("positions", "codes", "logprobs", "argmax_codes", "argmax_logprobs")
-    pairs = {name: (getattr(first, name), getattr(second, name)) for name in names}
-    columns: dict[str, Any] = {name: None if a is None else np.concatenate([a, b]) for name, (a, b) in pairs.items()}
+    pairs = {name: (getattr(first, name), getattr(second, name)) for name in (*_COLUMNS, *_SURFACES)}
+    columns: dict[str, Any] = {
+        name: None if a is None else join_surfaces([a, b]) if name in _SURFACES else np.concatenate([a, b])
+        for name, (a, b) in pairs.items()
+    }
+    if not first.has_ids:
+        columns["codes"] = columns["surface"].numbers()
     if first.docs is None or second.docs is None:
         return replace(first, **columns)
     docs, ids = _join_documents(first, second)
     return replace(first, **columns, docs=docs, doc_ids=ids)
+
+
+def splits_character(log: PredictionLog, row: int) -> bool:
+    """Whether a row begins with a byte that is inside a UTF-8 character."""
+    if log.surface is not None:
+        return bool(log.surface.data[log.surface.ends[row]] & 0xC0 == 0x80)
+    return log.unit is Unit.BYTE and bool(log.codes[row] & 0xC0 == 0x80)
+
+
+def same_symbols(one: PredictionLog, other: PredictionLog) -> NDArray[np.bool_]:
+    """In which rows two logs of as many rows, in one unit, have the same symbol: its bytes, and its id if both have."""
+    same = np.ones(len(one), bool)
+    if one.has_ids and other.has_ids:
+        same &= one.codes == other.codes
+    if one.surface is not None and other.surface is not None:
+        same &= one.surface.same(other.surface)
+    if one.starts is not None and other.starts is not None:
+        same &= one.starts == other.starts
+    return same
 
 
 def _join_documents(first: PredictionLog, second: PredictionLog) -> tuple[NDArray[np.int64], Any]:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from errtax.lm.table import arrow_of
+from errtax.lm.table import arrow_of, numpy_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,9 +55,9 @@ class Surface:
         """The bytes of symbol i."""
         return self.data[self.ends[i] : self.ends[i + 1]].tobytes()
 
-    def part(self, start: int, stop: int) -> "Surface":
-        """The symbols start .. stop - 1, as views."""
-        start, stop, _ = slice(start, stop).indices(len(self))
+    def __getitem__(self, symbols: slice) -> "Surface":
+        """Consecutive symbols, as views."""
+        start, stop, _ = symbols.indices(len(self))
         return Surface(self.data, self.ends[start : max(start, stop) + 1])
 
     def take(self, symbols: NDArray[np.integer[Any]]) -> "Surface":
@@ -75,10 +75,16 @@ class Surface:
         made = pa.Array.from_buffers(kind, len(self), [None, arrow_of(offsets).buffers()[1], pa.py_buffer(data)])
         return made
 
-    def equals(self, other: "Surface") -> bool:
-        """Whether both hold the same symbols."""
-        same = len(self) == len(other) and np.array_equal(self.lengths, other.lengths)
-        return same and np.array_equal(self.joined, other.joined)
+    def numbers(self) -> NDArray[np.uint32]:
+        """Of each symbol the number of its bytes, by first appearance; shape (n,)."""
+        return numpy_of(self.column().dictionary_encode().indices).astype(np.uint32)
+
+    def same(self, other: "Surface") -> NDArray[np.bool_]:
+        """Which symbols have the bytes of those of another surface of as many; shape (n,)."""
+        if np.array_equal(self.lengths, other.lengths) and np.array_equal(self.joined, other.joined):
+            return np.ones(len(self), bool)
+        both = join_surfaces([self, other]).numbers()
+        return np.asarray(both[: len(self)] == both[len(self) :])
 
 
 def join_surfaces(parts: Sequence[Surface]) -> Surface:

@@ -47,6 +47,11 @@ class Unit(StrEnum):
     TOKEN = "token"
     SPAN = "span"  # one or more tokens, up to where the tokens of several models end together
 
+    @property
+    def of_text(self) -> "Unit":
+        """The unit in which a text is read to go with a log in this one: bytes, with tokens and spans."""
+        return Unit.BYTE if self in (Unit.TOKEN, Unit.SPAN) else self
+
 
 class Sentences(StrEnum):
     """What a sentence `<s> ... </s>` of an n-gram model is: the whole text, or each of its lines."""

@@ -190,7 +190,7 @@ def ask_oracle(rule: OracleRule, view: TextView) -> NDArray[Any]:
         raise UsageError(f"oracle {rule.name!r} has limits, so it must return finite numbers; got {found.dtype}.")
     if not rule.limits and found.dtype != bool:
         raise UsageError(f"oracle {rule.name!r} has no limits, so it must return booleans; got {found.dtype}.")
-    if len(found) == characters:
+    if len(found) != symbols:
         found = view.spread(found)
     if not rule.limits:
         return found

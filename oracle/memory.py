@@ -31,31 +31,33 @@ class _Inside(NamedTuple):
 
 
 def distances_to_earlier(view: TextView, own: slice = slice(None)) -> NDArray[np.int32]:
-    """Symbols from the start of each word back to the start of its latest earlier occurrence; 0 where there is none.
+    """Letters from the start of each word back to the start of its latest earlier occurrence; 0 where there is none.
 
     An occurrence is a substring (it may lie in a longer word), ends before the word starts, is in the same document
     (it may lie beyond a gap in the positions) and no farther back than the view's horizon.  `own`: the words that are
     asked about; shape (their number,).
     Karpathy et al. 2015, section 4.3: "dynamic n-long memory".
     """
-    words, positions = view.words, view.positions
-    starts, ends, types = words.start[own], words.end[own], words.type[own]
+    words, places = view.words, view.places
+    starts, ends, types = words.letter_start[own], words.letter_end[own], words.type[own]
     if not len(starts):
         return np.empty(0, np.int32)
     asked, which = _renumbered(types, len(words.first))
     first = words.first[asked]
-    automaton = automaton_of(view.symbols, words.start[first], words.end[first])
+    automaton = automaton_of(view.letters, words.letter_start[first], words.letter_end[first])
     latest, found = np.full(len(automaton.fail), -1), np.empty(len(starts), np.int64)
     asking = automaton.node_of[which]
-    if view.word_rule == PATTERN and (words.start[1:] > words.end[:-1]).all():  # they touch where the horizon cut them
+    apart = (words.letter_start[1:] > words.letter_end[:-1]).all()
+    if view.word_rule == PATTERN and apart:  # they touch where the horizon cut them
         inside = _words_inside(view, automaton)
-        _look_back_by_words(words.start, words.type, inside, asking, own.indices(len(words))[0], latest, found)
+        _look_back_by_words(words.letter_start, words.type, inside, asking, own.indices(len(words))[0], latest, found)
     else:
-        _look_back_by_symbols(view.symbols, view.gaps, automaton, starts, asking, latest, found)
+        _look_back_by_letters(view.letters, view.letters_at(view.gaps), automaton, starts, asking, latest, found)
     found -= np.where(found >= 0, ends - starts, 0)
-    document = view.documents[np.searchsorted(view.documents, starts, "right") - 1]
+    documents = view.letters_at(view.documents)
+    document = documents[np.searchsorted(documents, starts, "right") - 1]
     known = found >= document  # the latest is in another document: so are all others
-    distances = np.where(known, positions[starts] - positions[found], 0)  # across gaps of any length
+    distances = np.where(known, places[starts] - places[found], 0)  # across gaps of any length
     if view.horizon is not None:
         distances[distances > view.horizon] = 0
     return np.minimum(distances, np.iinfo(np.int32).max).astype(np.int32)
@@ -70,17 +72,17 @@ def _renumbered(types: NDArray[np.int64], n_types: int) -> tuple[NDArray[np.int6
 
 def _words_inside(view: TextView, automaton: Automaton) -> _Inside:
     words = view.words
-    starts, ends = words.start[words.first], words.end[words.first]
+    starts, ends = words.letter_start[words.first], words.letter_end[words.first]
     place = np.full(len(automaton.fail), -1)
     inside = _Inside(np.zeros(len(starts) + 1, np.int64), *(np.empty(4 * len(starts), np.int32) for _ in range(2)))
     t, n = 0, np.zeros(1, np.int64)
-    while (t := _read_words(view.symbols, starts, ends, t, automaton, place, inside, n)) != _DONE:
+    while (t := _read_words(view.letters, starts, ends, t, automaton, place, inside, n)) != _DONE:
         inside = _Inside(inside.begin, *(np.concatenate([column, column]) for column in inside[1:]))
     return inside
 
 
 @tight
-def _read_words(symbols, starts, ends, first, automaton, place, inside, n):
+def _read_words(letters, starts, ends, first, automaton, place, inside, n):
     """List the automaton's words inside the words from `first` on; returns where there was no room, or `_DONE`.
 
     n[0]: the words in the list so far.  place[node]: where a word stands in the list, if from begin[t] on; what was
@@ -91,7 +93,7 @@ def _read_words(symbols, starts, ends, first, automaton, place, inside, n):
         node = np.int64(ROOT)
         begin = inside.begin[t]
         for i in range(starts[t], ends[t]):
-            node = next_node(automaton, node, np.int64(symbols[i]))
+            node = next_node(automaton, node, np.int64(letters[i]))
             seen = report[node]
             while seen:
                 if place[seen] < begin:
@@ -119,7 +121,7 @@ def _look_back_by_words(starts, types, inside, asking, begin, latest, found):
 
 
 @tight
-def _look_back_by_symbols(symbols, gaps, automaton, starts, asking, latest, found):
+def _look_back_by_letters(letters, gaps, automaton, starts, asking, latest, found):
     """found[w]: where the latest occurrence of word w that ends at or before starts[w] ends, or -1.
 
     asking[w]: the node of word w.  No occurrence has a gap.
@@ -134,7 +136,7 @@ def _look_back_by_symbols(symbols, gaps, automaton, starts, asking, latest, foun
             node = np.int64(ROOT)
             gap += 1
             continue
-        node = next_node(automaton, node, np.int64(symbols[i]))
+        node = next_node(automaton, node, np.int64(letters[i]))
         seen = report[node]
         while seen:
             latest[seen] = i + 1

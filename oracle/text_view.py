@@ -1,7 +1,8 @@
 """A text under test as the oracles see it: symbols, their characters, and the words among them.
 
 Rules about words, spaces, quotes and punctuation are rules about characters.  A byte log is decoded as UTF-8; each
-byte belongs to its character, an invalid byte is a character of its own that belongs to no word.
+byte belongs to its character, an invalid byte is a character of its own that belongs to no word.  So are the bytes of
+tokens and spans, which hold several characters, or a part of one.
 """
 
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.kernels import kernel
+from errtax.lm.kernels import kernel, tight
 from errtax.lm.prediction_log import PredictionLog, bytes_of
-from errtax.lm.text import Codes, Unit
+from errtax.lm.surface import Surface
+from errtax.lm.text import UNKNOWN, Codes, Unit
 from errtax.oracle.characters import (
     APOSTROPHE,
     CARRIAGE_RETURN,
@@ -34,6 +36,8 @@ NEWLINE = LINE_FEED
 _GAP = {
     Unit.BYTE: 0xFF,
     Unit.CHAR: 0xFFFF,
+    Unit.TOKEN: UNKNOWN,
+    Unit.SPAN: UNKNOWN,
 }  # never in UTF-8, never a character: stands where a log skips positions or another document begins
 
 
@@ -41,11 +45,17 @@ _GAP = {
 class Words:
     """The words of a text, in order.  `start`, `length`, `end` count symbols, `characters` characters.
 
+    `letters`: what words are spelt in, one code each: bytes with a log of bytes, characters with any other; word w is
+    letters[letter_start[w] : letter_end[w]].  With tokens, word w is the place of the symbols from `start` on that are
+    judged by one of its characters, maybe of none.
+
     `type[w]`: number of what word w spells, by first appearance; `first[t]`: the first word of type t.
     """
 
     unit: Unit
-    symbols: NDArray[Any]
+    letters: NDArray[Any]
+    letter_start: NDArray[np.int64]
+    letter_end: NDArray[np.int64]  # the letter after each word
     start: NDArray[np.int64]
     end: NDArray[np.int64]  # the symbol after each word
     characters: NDArray[np.int64]
@@ -69,13 +79,13 @@ class Words:
 
     def bytes_of(self, types: NDArray[np.int64]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
         """The distinct words of some types in UTF-8, end to end, and where each ends."""
-        start, end = self.start[self.first[types]], self.end[self.first[types]]
+        start, end = self.letter_start[self.first[types]], self.letter_end[self.first[types]]
         ends = np.cumsum(end - start)
-        symbols = self.symbols[np.arange(ends[-1] if len(ends) else 0) + np.repeat(end - ends, end - start)]
+        letters = self.letters[np.arange(ends[-1] if len(ends) else 0) + np.repeat(end - ends, end - start)]
         if self.unit is Unit.BYTE:
-            return symbols, ends
-        string = symbols.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
-        widths = 1 + (symbols >= 0x80).astype(np.int64) + (symbols >= 0x800) + (symbols >= 0x10000)
+            return letters, ends
+        string = letters.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+        widths = 1 + (letters >= 0x80).astype(np.int64) + (letters >= 0x800) + (letters >= 0x10000)
         bytes_before = np.concatenate([np.zeros(1, np.int64), np.cumsum(widths)])
         return np.frombuffer(string.encode("utf-8", "surrogatepass"), np.uint8), bytes_before[ends]
 
@@ -92,13 +102,13 @@ class CharacterClasses(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class TextView:
-    """A text by symbols (n) and by characters (m <= n; m = n for a character log).
+    """A text by symbols (n) and by characters (m: n for a character log, at most n for bytes, any for tokens).
 
     `codes[i]`: symbol i.  `positions[i]`: its index in the evaluated text.  `rows`: the symbols that are rows of the
     log; the others (`gaps`) are placeholders, one for each gap in the positions and each start of another document, so
     that no context and no word reaches across; a placeholder's position is that before the next row's.  `documents`:
     where documents begin, 0 first: the first symbol, or the placeholder before it.  `word_rule`: what a word is
-    (`word_rule`).  `horizon`: how many positions back memory and newlines are looked for, and how many symbols a word
+    (`word_rule`).  `horizon`: how many letters back memory and newlines are looked for, and how many a word
     may have, before the next one begins; None: any number.  `border`: a symbol at which a word begins, even where the
     horizon has cut it from the one before.
     """
@@ -112,6 +122,8 @@ class TextView:
     word_rule: str = PATTERN
     horizon: int | None = None
     border: int = 0
+    surface: Surface | None = None  # of tokens and spans, a byte 0xFF for each placeholder
+    skipped: NDArray[np.int64] | None = None  # of these, the letters that each placeholder stands for
 
     @classmethod
     def of_log(
@@ -123,14 +135,18 @@ class TextView:
         is_break[starts[1:]] = True  # the first document begins the text, or follows a gap in the positions
         breaks = np.flatnonzero(is_break)
         if not len(breaks):
-            return cls(log.unit, log.codes, log.positions, slice(None), breaks, starts, word_rule, horizon, border)
+            plain = (log.unit, log.codes, log.positions, slice(None), breaks, starts, word_rule, horizon, border)
+            return cls(*plain, log.surface, breaks)
         codes: NDArray[Any] = np.insert(log.codes, breaks, _GAP[log.unit])
         positions = np.insert(log.positions, breaks, log.positions[breaks] - 1)
         gaps = breaks + np.arange(len(breaks))
         documents = starts + np.searchsorted(breaks, starts)  # as many placeholders stand before it
         rows = np.delete(np.arange(len(codes)), gaps)
         border += int(np.searchsorted(breaks, border, "right"))
-        return cls(log.unit, codes, positions, rows, gaps, documents, word_rule, horizon, border)
+        common = (log.unit, codes, positions, rows, gaps, documents, word_rule, horizon, border)
+        if log.surface is None:
+            return cls(*common)
+        return cls(*common, _with_placeholders(log.surface, breaks), _skipped(log, breaks))
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -138,20 +154,42 @@ class TextView:
     @cached_property
     def string(self) -> str:
         """The characters; an invalid byte is a lone surrogate."""
-        data = bytes_of(self.codes, self.unit)
+        data = bytes_of(self.codes, self.unit) if self.surface is None else self.surface.joined.tobytes()
         return data.decode("utf-8", "surrogateescape")
 
     @cached_property
-    def symbols(self) -> NDArray[Any]:
-        """The codes as kernels take them: of one of two types, and writable, so that each is compiled twice at most."""
+    def letters(self) -> NDArray[Any]:
+        """What words are spelt in and distances counted in: bytes with a log of bytes, characters with any other.
+
+        Of one of two types, and writable, so that each kernel is compiled twice at most.
+        """
+        if self.surface is not None:
+            return self.points
         dtype: Any = np.uint8 if self.unit is Unit.BYTE else np.uint32
         return np.array(self.codes, dtype)
 
+    @property
+    def first_letter(self) -> NDArray[np.int64]:
+        """The first letter of each character, and their number at the end; shape (m + 1,)."""
+        return self.first_symbol if self.surface is None else np.arange(len(self.points) + 1)
+
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """Where each letter stands: the difference of two is their distance, across gaps of any length."""
+        if self.surface is None or self.skipped is None:
+            return self.positions
+        steps = np.ones(len(self.points), np.int64)
+        steps[self.gap_characters] = self.skipped
+        return np.cumsum(steps)
+
     @cached_property
     def _characters(self) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        """Code point of each character, and where each begins: its first symbol, or with a surface its first byte."""
+        if self.surface is not None:
+            return decode(np.array(self.surface.joined))
         if self.unit is Unit.BYTE:
-            return decode(self.symbols.astype(np.uint8, copy=False))
-        return self.symbols.astype(np.uint32, copy=False), np.arange(len(self) + 1)
+            return decode(self.letters.astype(np.uint8, copy=False))
+        return self.letters.astype(np.uint32, copy=False), np.arange(len(self) + 1)
 
     @property
     def points(self) -> NDArray[np.uint32]:
@@ -167,16 +205,36 @@ class TextView:
         not white space.  So character m judges the symbols first_symbol[m] .. first_symbol[m + 1] - 1, maybe none, and
         words and classes of symbols follow from those of characters.
         """
-        return self._characters[1]
+        return self._characters[1] if self.surface is None else self._first_judged
+
+    @cached_property
+    def _first_judged(self) -> NDArray[np.int64]:
+        """`first_symbol` of tokens and spans; of white space alone, the first character judges."""
+        found = np.empty(len(self.points) + 1, np.int64)
+        ends = np.asarray(self.surface.ends if self.surface else self.gaps)
+        white = SPACE | LINE_FEED | CARRIAGE_RETURN
+        _judge(self._characters[1], ends - ends[:1], self._kinds, white, found)
+        return found
+
+    def characters_at(self, symbols: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The character with which each of some symbols begins, or that begins first after it began."""
+        begins: NDArray[np.int64] = (
+            symbols if self.surface is None else (self.surface.ends - self.surface.ends[0])[symbols]
+        )
+        return np.searchsorted(self._characters[1], begins)
 
     @property
     def gap_characters(self) -> NDArray[np.int64]:
         """The characters that are placeholders."""
-        return np.searchsorted(self.first_symbol, self.gaps)
+        return self.characters_at(self.gaps)
+
+    def letters_at(self, symbols: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The letter with which each of some symbols begins; they begin with a character."""
+        return symbols if self.surface is None else self.characters_at(symbols)
 
     def spread(self, per_character: NDArray[Any]) -> NDArray[Any]:
         """Values of characters as values of their symbols; shape (m,) -> (n,)."""
-        if len(per_character) == len(self):
+        if self.surface is None and len(per_character) == len(self):
             return per_character
         return np.repeat(per_character, np.diff(self.first_symbol))
 
@@ -192,12 +250,12 @@ class TextView:
         else:
             spans = word_spans(self.string, self.word_rule, self.gap_characters)
         if self.horizon is not None:
-            spans = cut_spans(self._parted(spans), self.first_symbol, self.horizon)
+            spans = cut_spans(self._parted(spans), self.first_letter, self.horizon)
         return spans
 
     def _parted(self, spans: NDArray[np.int64]) -> NDArray[np.int64]:
         """The spans, the one around the border as two."""
-        character = int(np.searchsorted(self.first_symbol, self.border))
+        character = int(self.characters_at(np.array([self.border]))[0])
         k = int(np.searchsorted(spans[:, 1], character, "right"))  # the first that ends after it
         if k == len(spans) or spans[k, 0] >= character:
             return spans
@@ -207,9 +265,11 @@ class TextView:
     def words(self) -> Words:
         """The words, with their places in symbols."""
         spans = self.word_spans
-        start, end = self.first_symbol[spans[:, 0]], self.first_symbol[spans[:, 1]]
-        numbered = number_words(self.symbols, start, end)
-        return Words(self.unit, self.symbols, start, end, spans[:, 1] - spans[:, 0], *numbered)
+        place = start, end = self.first_letter[spans[:, 0]], self.first_letter[spans[:, 1]]
+        if self.surface is not None:
+            place = self.first_symbol[spans[:, 0]], self.first_symbol[spans[:, 1]]
+        numbered = number_words(self.letters, start, end)
+        return Words(self.unit, self.letters, start, end, *place, spans[:, 1] - spans[:, 0], *numbered)
 
     @cached_property
     def word_of(self) -> NDArray[np.int64]:
@@ -234,6 +294,50 @@ class TextView:
         """The classes of each character, one array each."""
         bits = (WORD, SPACE, QUOTE, NEWLINE, PUNCTUATION)
         return CharacterClasses(*((self.marks & bit) != 0 for bit in bits))
+
+
+def _with_placeholders(surface: Surface, breaks: NDArray[np.int64]) -> Surface:
+    """The symbols, before each of some a byte 0xFF."""
+    ends = surface.ends - surface.ends[0]
+    lengths = np.insert(surface.lengths, breaks, 1)
+    data = np.insert(surface.joined, ends[breaks], _GAP[Unit.BYTE])
+    return Surface(data, np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]))
+
+
+def _skipped(log: PredictionLog, breaks: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many letters are missing before each of some rows: the bytes if the log says where symbols begin.
+
+    Else as many as symbols; 0 before the first row, of which nothing stands here, and where only documents meet.
+    """
+    before = np.maximum(breaks - 1, 0)
+    missing = log.positions[breaks] - log.positions[before] - 1
+    if log.starts is not None and log.surface is not None:
+        missing = np.where(missing > 0, log.starts[breaks] - log.starts[before] - log.surface.lengths[before], 0)
+    return np.maximum(np.where(breaks > 0, missing, 0), 0)
+
+
+@tight
+def _judge(first: Any, ends: Any, kinds: Any, white: int, found: Any) -> None:
+    """found[m]: the first symbol that is judged by character m or a later one.
+
+    first[m]: the first byte of character m; ends[i]: that of symbol i; both with the number of bytes at the end.  A
+    symbol's judge is never before that of the symbol before it.
+    """
+    held, done = 0, 0  # the character that holds the symbol's first byte; characters of which `found` is known
+    for i in range(len(ends) - 1):
+        while first[held + 1] <= ends[i]:
+            held += 1
+        judge = held
+        while kinds[judge] & white and judge + 1 < len(kinds) and first[judge + 1] < ends[i + 1]:
+            judge += 1
+        if kinds[judge] & white:
+            judge = held
+        while done <= judge:
+            found[done] = i
+            done += 1
+    while done < len(found):
+        found[done] = len(ends) - 1
+        done += 1
 
 
 @kernel

@@ -11,7 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.prediction_log import PredictionLog, join_logs
+from errtax.lm.surface import Surface
 from errtax.lm.text import Unit
+from errtax.oracle.characters import WORD, decode, kinds_of
+from errtax.oracle.word_kernels import cut_spans, find_runs
 from errtax.oracle.word_rule import ICU, PATTERN
 
 HORIZON = 100_000
@@ -21,7 +24,7 @@ _PIECE = 256  # rows among which a cut is looked for first
 
 
 class Reach(NamedTuple):
-    """How far oracles look: `horizon` positions back, `own` rows back and ahead."""
+    """How far oracles look: `horizon` positions back, characters with tokens and spans; `own` rows back and ahead."""
 
     horizon: int = HORIZON
     own: int = 0
@@ -60,7 +63,16 @@ def windows(blocks: Iterable[PredictionLog], words: str, reach: Reach) -> Iterat
 def _first_needed(log: PredictionLog, row: int, reach: Reach) -> int:
     """The first row that oracles look at from a row on."""
     in_reach = int(np.searchsorted(log.positions, log.positions[row] - reach.horizon - _CHARACTER))
+    if log.surface is not None:
+        in_reach = _row_before_letters(log.surface, row, reach.horizon + _CHARACTER)
     return max(min(in_reach, row - max(_CHARACTER, reach.own)), 0)
+
+
+def _row_before_letters(surface: Surface, row: int, n: int) -> int:
+    """The first row from which at least n characters lead up to a row: as many bytes begin one; 0 if there is none."""
+    ends = surface.ends[: row + 1] - surface.ends[0]
+    begins = np.flatnonzero(surface.joined[: ends[-1]] & 0xC0 != 0x80)
+    return 0 if len(begins) <= n else int(np.searchsorted(ends, begins[-n], "right")) - 1
 
 
 def last_cut(log: PredictionLog, start: int, stop: int, words: str, horizon: int) -> int:
@@ -80,6 +92,8 @@ def last_cut(log: PredictionLog, start: int, stop: int, words: str, horizon: int
 
 def _cut_of_long_word(log: PredictionLog, start: int, stop: int, horizon: int) -> int:
     """Where all rows from `start` to beyond `stop` are one word: the last row up to `stop` at which it is cut."""
+    if log.surface is not None:
+        return _cut_of_surface(log.surface[start : stop + _CHARACTER], stop - start, horizon) + start
     while start + horizon <= stop:
         end = start + horizon
         while end > start and _continues(log, slice(end, end + 1))[0]:
@@ -90,10 +104,19 @@ def _cut_of_long_word(log: PredictionLog, start: int, stop: int, horizon: int) -
     return start
 
 
+def _cut_of_surface(surface: Surface, stop: int, horizon: int) -> int:
+    """The same of tokens from 0 on, in whose middle words may end: the last up to `stop` that begins a piece, or 0."""
+    points, first = decode(np.array(surface.joined))
+    pieces = cut_spans(find_runs(kinds_of(points), WORD), np.arange(len(first)), horizon)
+    begins = first[pieces[:, 0]]
+    cuts = np.flatnonzero(np.isin(surface.ends[: stop + 1] - surface.ends[0], begins))
+    return int(cuts.max(initial=0))
+
+
 def _is_cut(log: PredictionLog, begin: int, end: int, words: str) -> NDArray[np.bool_]:
     """Of the rows begin + 1 .. end: whether a block may end before them."""
-    kinds = _kinds(log, begin, end + 1)
-    before, after = kinds[:-1], kinds[1:]
+    first, last = _kinds(log, begin, end + 1)
+    before, after = last[:-1], first[1:]
     if words == PATTERN:
         between_words = (before != _LETTER) | (after != _LETTER)
     elif words == ICU:  # its rules join nothing that is no space to a space before it, but for combining marks
@@ -116,21 +139,25 @@ def _breaks(log: PredictionLog, rows: slice) -> NDArray[np.bool_]:
     return breaks if log.docs is None else breaks | (log.docs[rows] != log.docs[before])
 
 
-def _kinds(log: PredictionLog, begin: int, end: int) -> NDArray[np.uint8]:
-    """The kind of the character that each of the rows begin .. end - 1 belongs to."""
+def _kinds(log: PredictionLog, begin: int, end: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """The kinds of the first and of the last character that each of the rows begin .. end - 1 holds or belongs to."""
     first, last = begin, end
     while first > 0 and _continues(log, slice(first, first + 1))[0]:
         first -= 1
     while last < len(log) and _continues(log, slice(last, last + 1))[0]:
         last += 1
-    codes = log.codes[first:last]
     if log.unit is Unit.CHAR:
-        return np.array([_kind(chr(code)) for code in codes[begin - first : end - first].tolist()], np.uint8)
-    inner = np.flatnonzero(_breaks(log, slice(first + 1, last))) + 1
+        of_rows = np.array([_kind(chr(code)) for code in log.codes[begin:end].tolist()], np.uint8)
+        return of_rows, of_rows
+    surface = None if log.surface is None else log.surface[first:last]
+    codes = log.codes[first:last] if surface is None else surface.joined
+    ends = np.arange(len(codes) + 1) if surface is None else surface.ends - surface.ends[0]
+    inner = ends[np.flatnonzero(_breaks(log, slice(first + 1, last))) + 1]
     string = np.insert(codes, inner, _INVALID).tobytes().decode("utf-8", "surrogateescape")
     kinds = np.array([_kind(character) for character in string], np.uint8)
     kinds = np.repeat(kinds, [1 if "\udc80" <= c <= "\udcff" else len(c.encode()) for c in string])
-    return np.delete(kinds, inner + np.arange(len(inner)))[begin - first : end - first]
+    kinds = np.delete(kinds, inner + np.arange(len(inner)))
+    return kinds[ends[begin - first : end - first]], kinds[ends[begin - first + 1 : end - first + 1] - 1]
 
 
 def _kind(character: str) -> int:
@@ -140,8 +167,10 @@ def _kind(character: str) -> int:
 
 
 def _continues(log: PredictionLog, rows: slice) -> NDArray[np.bool_]:
-    """Which rows are bytes that may belong to the character of the byte before: all others begin a character."""
+    """Which rows begin with a byte that may belong to the character of the byte before: all others begin one."""
     if log.unit is Unit.CHAR:
         return np.zeros(len(log.codes[rows]), bool)
-    continues: NDArray[np.bool_] = log.codes[rows] & 0xC0 == 0x80
+    surface = log.surface
+    begins = log.codes[rows] if surface is None else surface.data[surface.ends[:-1][rows]]
+    continues: NDArray[np.bool_] = begins & 0xC0 == 0x80
     return continues

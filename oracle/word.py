@@ -29,11 +29,11 @@ def newline_distances(view: TextView) -> NDArray[np.int32]:
     """1 for the first character after a newline, 2 for the second, ...; shape (len(view),).
 
     0 before the first newline, from a gap in the log's positions to the next newline, and where the newline is more
-    positions back than the view's horizon.
+    letters back than the view's horizon.
     """
     distances = np.empty(len(view), np.int32)
     horizon = _FAR if view.horizon is None else view.horizon
-    _newline_distances(view.marks, view.first_symbol, view.gaps, horizon, distances)
+    _newline_distances(view.marks, view.first_symbol, view.first_letter, view.letters_at(view.gaps), horizon, distances)
     return distances
 
 
@@ -50,15 +50,18 @@ def _kinds_before(marks: Any, first: Any, kinds: Any) -> None:
 
 
 @tight
-def _newline_distances(marks: Any, first: Any, gaps: Any, horizon: int, distances: Any) -> None:
-    """Between two gaps positions are as far apart as symbols."""
+def _newline_distances(marks: Any, first: Any, letter: Any, gaps: Any, horizon: int, distances: Any) -> None:
+    """first[m], letter[m]: the first symbol and letter of character m; gaps: letters.
+
+    Between two gaps positions are as far apart as symbols.
+    """
     latest, gap = -1, 0
     for m in range(len(marks)):
-        distance = m - latest if latest >= 0 and first[m] - first[latest] <= horizon else 0
+        distance = m - latest if latest >= 0 and letter[m] - letter[latest] <= horizon else 0
         for i in range(first[m], first[m + 1]):
             distances[i] = distance
         if marks[m] & NEWLINE_BIT:
             latest = m
-        if gap < len(gaps) and gaps[gap] == first[m]:
+        if gap < len(gaps) and gaps[gap] == letter[m]:
             latest = -1
             gap += 1

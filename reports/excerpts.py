@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.prediction_log import bytes_of
-from errtax.lm.text import Unit
+from errtax.lm.prediction_log import splits_character
 from errtax.lm.visible import visible
 from errtax.taxonomy.layers.registry import REST, all_layers
 from errtax.taxonomy.naming import layer_in, slice_in
@@ -120,11 +119,10 @@ def excerpt(peel: Peel, row: int, width: int = WIDTH) -> Excerpt:
     begin, end = peel.log.document_around(row)
     start, stop = max(row - width, begin), min(row + 1 + width // 2, end)
     first, end = row, row + 1
-    if peel.log.unit is Unit.BYTE:  # show whole characters
-        while first > start and peel.log.codes[first] & 0xC0 == 0x80:
-            first -= 1
-        while end < stop and peel.log.codes[end] & 0xC0 == 0x80:
-            end += 1
+    while first > start and splits_character(peel.log, first):
+        first -= 1
+    while end < stop and splits_character(peel.log, end):
+        end += 1
     name = peel.layer_names[peel.layer[row]]
     return Excerpt(
         position=int(peel.log.positions[row]),
@@ -139,7 +137,7 @@ def excerpt(peel: Peel, row: int, width: int = WIDTH) -> Excerpt:
 
 
 def _text(peel: Peel, start: int, stop: int) -> str:
-    return visible(bytes_of(peel.log.codes[start:stop], peel.log.unit).decode("utf-8", "surrogateescape"))
+    return visible(peel.log.part(start, stop).content.decode("utf-8", "surrogateescape"))
 
 
 def evidence_in_words(peel: Peel, row: int) -> str:

@@ -6,8 +6,7 @@ from itertools import groupby
 
 import numpy as np
 
-from errtax.lm.prediction_log import BLOCK_ROWS, bytes_of
-from errtax.lm.text import Unit
+from errtax.lm.prediction_log import BLOCK_ROWS, splits_character
 from errtax.lm.visible import visible
 from errtax.taxonomy.peel import Peel, PeelSource
 from errtax.taxonomy.surroundings import Surrounded, read_through
@@ -87,13 +86,11 @@ def _runs(peel: Peel, start: int, stop: int) -> Iterator[str]:
             yield DOCUMENT_MARK
             document = now
         rows = list(run)
-        data = bytes_of(peel.log.codes[rows[0] : rows[-1] + 1], peel.log.unit)
+        data = peel.log.part(rows[0], rows[-1] + 1).content
         text = escape(visible(data.decode("utf-8", "surrogateescape")))
         yield text if layer < 0 else f'<u class="e l-{peel.layer_names[layer]}">{text}</u>'
 
 
 def _continues(peel: Peel, row: int) -> bool:
-    """Whether this row is a byte inside a UTF-8 character."""
-    if peel.log.document_around(row)[0] == row:
-        return False
-    return peel.log.unit is Unit.BYTE and bool(peel.log.codes[row] & 0xC0 == 0x80)
+    """Whether this row begins inside a UTF-8 character."""
+    return peel.log.document_around(row)[0] != row and splits_character(peel.log, row)

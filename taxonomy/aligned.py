@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from errtax.lm.errors import BadInput
-from errtax.lm.prediction_log import BLOCK_ROWS
+from errtax.lm.prediction_log import BLOCK_ROWS, same_symbols
 from errtax.taxonomy.peel import Peel, PeelSource
 from errtax.taxonomy.units import document_of
 
@@ -56,7 +56,7 @@ def _in_step(sources: Sequence[Iterator[Peel]]) -> Iterator[Blocks]:
 def _require_same_rows(baseline: Peel, other: Peel, begins_alike: bool) -> None:
     """`begins_alike`: whether both begin a document with this block, or neither."""
     a, b = baseline.log, other.log
-    if not np.array_equal(a.codes, b.codes):
+    if not same_symbols(a, b).all():
         raise _different_texts(baseline, other)
     if not np.array_equal(a.positions, b.positions) or not np.array_equal(baseline.predicted, other.predicted):
         raise BadInput(f"{a.name} and {b.name} predict different positions of the text; predict the same ones.")

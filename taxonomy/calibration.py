@@ -17,7 +17,7 @@ from errtax.taxonomy.attribution import players_of
 from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_sums
 from errtax.taxonomy.fixed_point import BIT, Halves, joined, totals_of
 from errtax.taxonomy.layers.registry import REST, find_layer
-from errtax.taxonomy.peel import Peel, PeelSource
+from errtax.taxonomy.peel import Peel, PeelSource, right_first
 from errtax.taxonomy.statistics import Interval, interval_of
 from errtax.taxonomy.sum_kernels import sum_bins
 from errtax.taxonomy.units import Units, UnitTables, even_units
@@ -125,14 +125,15 @@ def _sum_cells(columns: Columns, shape: tuple[int, ...], bounds: NDArray[np.int6
 def _columns(peel: Peel) -> Columns:
     """The class of each position, -1 where nothing was predicted; confidence; whether the first-ranked was right."""
     log = peel.log
-    if log.argmax_codes is None or log.argmax_logprobs is None:
+    judged = log.argmax_codes is not None or log.ranks is not None
+    if not judged or log.argmax_logprobs is None:
         raise BadInput(
             f"{log.name} has no columns 'argmax' and 'argmax_logprob', which calibration needs; "
             "errtax predict writes them, and errtax peel keeps them."
         )
     known = peel.predicted & ~np.isnan(log.argmax_logprobs)
     confidence = np.exp(np.minimum(log.argmax_logprobs, 0), where=known, out=np.zeros(len(log)))
-    return np.where(known, _kinds(peel), -1), confidence, log.argmax_codes == log.codes
+    return np.where(known, _kinds(peel), -1), confidence, right_first(log)
 
 
 def _kinds(peel: Peel) -> NDArray[np.int64]:

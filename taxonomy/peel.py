@@ -139,12 +139,24 @@ def find_errors(log: PredictionLog, criterion: Criterion) -> NDArray[np.bool_]:
     if criterion.threshold is not None:
         low: NDArray[np.bool_] = np.exp(log.logprobs) < criterion.threshold  # NaN, not predicted, is below nothing
         return low
-    if log.argmax_codes is None:
-        raise BadInput(
-            f"{log.name} has no column 'argmax'; the criterion argmax needs it (or use --criterion 'p<0.5')."
-        )
-    wrong: NDArray[np.bool_] = ~np.isnan(log.logprobs) & (log.argmax_codes != log.codes)
+    wrong: NDArray[np.bool_] = ~np.isnan(log.logprobs) & ~right_first(log)
     return wrong
+
+
+def right_first(log: PredictionLog) -> NDArray[np.bool_]:
+    """Where the model ranked the correct symbol first: by the best symbol, else by the rank of the correct one."""
+    if log.argmax_codes is not None:
+        return np.asarray(log.argmax_codes == log.codes)
+    if log.ranks is None:
+        wanted = "'argmax'" if log.surface is None else "'argmax_token' or 'rank'"
+        raise BadInput(
+            f"{log.name} has no column {wanted}; the criterion argmax needs it (or use --criterion 'p<0.5')."
+        )
+    unknown = (log.ranks == 0) & ~np.isnan(log.logprobs)
+    if unknown.any():
+        position = int(log.positions[np.argmax(unknown)])
+        raise BadInput(f"{log.name} has a null in column 'rank' at position {position}, which has a prediction.")
+    return np.asarray(log.ranks == 1)
 
 
 def peel_log(log: PredictionLog, evidence: Evidence, settings: Settings) -> Peel:

@@ -10,6 +10,7 @@ from errtax.lm.errors import one_line
 from errtax.lm.log_columns import document_column, encode_symbols
 from errtax.lm.table import Column, TableSchema, arrow_of, arrow_of_names, numpy_of
 from errtax.lm.text import Unit
+from errtax.lm.token_columns import encode_tokens
 from errtax.oracle.before import AFTER_NAMES
 from errtax.oracle.custom import OracleRule
 from errtax.oracle.evidence import NONE, Evidence
@@ -25,11 +26,16 @@ PEEL = TableSchema(
     "a peel table",
     (
         Column("position", (pa.int64(),), "index of the symbol in the text"),
-        Column("symbol", (pa.string(), pa.binary()), "the correct symbol"),
+        Column("symbol", (pa.string(), pa.binary(), pa.large_binary()), "the correct symbol"),
         Column("logprob", (pa.float64(), pa.float32()), "natural log; null = not predicted", nullable=True),
         Column("argmax", (pa.string(), pa.binary()), "the model's best symbol", required=False),
         Column("argmax_logprob", (pa.float32(), pa.float64()), "its natural log-probability", False, nullable=True),
         Column("doc", (pa.int64(), pa.string()), "id of the document", False, nullable=True),
+        Column("token", (pa.uint32(),), "id of the correct token", False),
+        Column("argmax_token", (pa.uint32(),), "id of the model's best token", False),
+        Column("start", (pa.int64(),), "first byte of the token or span in the text", False),
+        Column("rank", (pa.int32(),), "of the correct token, from 1", False, nullable=True),
+        Column("context", (pa.int32(),), "tokens of the text that the prediction saw", False, nullable=True),
         Column("error", (pa.bool_(),), "whether the model was wrong"),
         Column(
             "ngram_context",
@@ -41,7 +47,7 @@ PEEL = TableSchema(
         Column(
             "memory_distance",
             (pa.int32(),),
-            "symbols back to the word's latest earlier occurrence",
+            "symbols (characters, with tokens and spans) back to the word's latest earlier occurrence",
             nullable=True,
         ),
         Column("word_length", (pa.int32(),), "characters of the word", nullable=True),
@@ -59,11 +65,13 @@ PEEL = TableSchema(
 
 def peel_schema(peel: Peel) -> Any:
     """The Arrow schema of a peel's table."""
-    symbol = pa.binary() if peel.log.unit is Unit.BYTE else pa.string()
-    optional = {"argmax": symbol} if peel.log.argmax_codes is not None else {}
+    symbol = pa.string() if peel.log.unit is Unit.CHAR else pa.binary()
+    optional: dict[str, Any] = {name: column.type for name, column in encode_tokens(peel.log.head).items()}
+    if peel.log.argmax_codes is not None and peel.log.surface is None:
+        optional["argmax"] = symbol
     optional |= {"argmax_logprob": pa.float32()} if peel.log.argmax_logprobs is not None else {}
     optional |= {"doc": document_column(peel.log, slice(0)).type} if peel.log.docs is not None else {}
-    schema = PEEL.arrow(symbol=symbol, **optional)
+    schema = PEEL.arrow(**{"symbol": symbol, **optional})
     for rule in peel.settings.custom:
         schema = schema.append(pa.field(column_of(rule), type_of(rule), nullable=True))
     return schema
@@ -88,7 +96,7 @@ def _arrow_columns(peel: Peel) -> dict[str, Any]:
     slice_names, slice_codes = slice_dictionary(peel)
     columns = {
         "position": arrow_of(log.positions),
-        "symbol": encode_symbols(log.codes, log.unit),
+        "symbol": encode_symbols(log.codes, log.unit) if log.surface is None else None,
         "logprob": arrow_of(log.logprobs, null=np.isnan(log.logprobs)),
         "error": arrow_of(peel.error),
         "ngram_context": arrow_of(contexts, null=contexts == 0),
@@ -107,7 +115,8 @@ def _arrow_columns(peel: Peel) -> dict[str, Any]:
     for rule in peel.settings.custom:
         values = evidence.custom[rule.name]
         columns[column_of(rule)] = _nullable(values) if rule.limits else arrow_of(values)
-    if log.argmax_codes is not None:
+    columns |= encode_tokens(log)
+    if log.argmax_codes is not None and log.surface is None:
         columns["argmax"] = encode_symbols(log.argmax_codes, log.unit)
     if log.argmax_logprobs is not None:
         best = log.argmax_logprobs.astype(np.float32)

@@ -26,6 +26,7 @@ from errtax.lm.table import (
     stated_schema,
     table_writer,
 )
+from errtax.lm.token_columns import SURFACED, decode_tokens, unit_of_schema
 from errtax.taxonomy.peel import Peel, PeelSource, peel_log
 from errtax.taxonomy.peel_columns import (
     PEEL,
@@ -51,7 +52,7 @@ _TUNING: dict[str, Any] = {
     "write_statistics": ["position"],
     "use_dictionary": [
         *("symbol", "argmax", "after", "layer", "slice", "claims"),
-        *("ngram_context", "word_length", "word_offset", "newline_distance"),
+        *("token", "argmax_token", "rank", "ngram_context", "word_length", "word_offset", "newline_distance"),
     ],
     "column_encoding": {"position": "DELTA_BINARY_PACKED"},
 }
@@ -291,9 +292,15 @@ class PeelFile:
 
     def _log_of(self, table: Any, positions: Any, logprobs: Any, row: int) -> PredictionLog:
         names = table.column_names
-        unit, codes = decode_symbols(table["symbol"], "symbol", row)
-        argmax = decode_symbols(table["argmax"], "argmax", row)[1] if "argmax" in names else None
-        log = PredictionLog(str(self.path), unit, positions, codes, logprobs, argmax, self._metadata)
+        unit = unit_of_schema(self._files[0].schema_arrow, self._metadata)
+        if unit in SURFACED:
+            symbols = decode_tokens(table, unit, logprobs, row)
+        else:
+            best = decode_symbols(table["argmax"], "argmax", row)[1] if "argmax" in names else None
+            symbols = {"codes": decode_symbols(table["symbol"], "symbol", row)[1], "argmax_codes": best}
+        log = PredictionLog(
+            str(self.path), unit, positions=positions, logprobs=logprobs, metadata=self._metadata, **symbols
+        )
         if "argmax_logprob" in names:
             log = replace(log, argmax_logprobs=numpy_of(table["argmax_logprob"], missing=np.nan).astype(np.float64))
         if "doc" in names:

@@ -164,12 +164,29 @@ def _announce_words(letters: NDArray[np.int64]) -> None:
 
 def _require_text(log: PredictionLog, text: Text) -> None:
     """Raise `BadInput` unless the rows are symbols of the text."""
+    if log.surface is not None:
+        return _require_bytes(log, text)
     if log.positions[-1] >= len(text):
         found = f"{log.name} has position {log.positions[-1]}, {text.name} has {len(text)} symbols"
         raise BadInput(f"{found}; give the text that the log was made on.")
     differs = text.codes[log.positions] != log.codes
     if differs.any():
-        position = int(log.positions[differs.argmax()])
-        raise BadInput(
-            f"{log.name} is a log of another text than {text.name}: they differ first at position {position}."
-        )
+        raise _another_text(log, text, int(differs.argmax()))
+
+
+def _require_bytes(log: PredictionLog, text: Text) -> None:
+    """The same of tokens or spans, of which each has its place in the bytes of the text."""
+    if log.starts is None or log.surface is None:
+        raise BadInput(f"{log.name} has no column 'start', without which it cannot be compared with {text.name}.")
+    lengths = log.surface.lengths
+    ends = np.cumsum(lengths)
+    places = np.arange(ends[-1]) + np.repeat(log.starts - (ends - lengths), lengths)
+    inside = places < len(text)
+    same = inside & (text.codes[np.where(inside, places, 0)] == log.surface.joined)
+    if not same.all():
+        raise _another_text(log, text, int(np.searchsorted(ends, same.argmin(), "right")))
+
+
+def _another_text(log: PredictionLog, text: Text, row: int) -> BadInput:
+    position = int(log.positions[row])
+    return BadInput(f"{log.name} is a log of another text than {text.name}: they differ first at position {position}.")

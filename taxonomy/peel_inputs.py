@@ -28,6 +28,10 @@ from errtax.taxonomy.settings import Settings
 logger = logging.getLogger("errtax")
 
 
+_KEPT = ("parameters", "step", "streams", "symbols", "tokenizer_sha256", "partners")
+"""What a peel's file says of its log in the log's own words."""
+
+
 @dataclass(frozen=True)
 class PeelInputs:
     """The files of one peel, or a log and a model in memory.  Without an index one is built from the training text."""
@@ -58,13 +62,13 @@ def flow_of(inputs: PeelInputs, settings: Settings) -> PeelFlow:
     """
     log: LogSource = open_log_file(inputs.preds) if isinstance(inputs.preds, Path) else inputs.preds
     head = log.head
-    text = None if inputs.text is None else read_text(inputs.text, head.unit)
-    train = None if inputs.train_text is None else read_text(inputs.train_text, head.unit)
+    text = None if inputs.text is None else read_text(inputs.text, head.unit.of_text)
+    train = None if inputs.train_text is None else read_text(inputs.train_text, head.unit.of_text)
     opened = _model(inputs, train, head, settings)
-    model = opened if _needs(settings, NGRAM_MODEL) else None
+    model = opened if _needs(settings, NGRAM_MODEL) and head.has_ids else None
     words = training_words(train, opened, inputs.words) if _needs(settings, TRAINING_WORDS) else None
-    _announce_missing(settings, {NGRAM_MODEL: model, TRAINING_WORDS: words}, opened)
-    split = {} if text is None or inputs.text is None else _streams_of(inputs.text, text)
+    _announce_missing(settings, {NGRAM_MODEL: model, TRAINING_WORDS: words}, opened, head)
+    split = {} if text is None or inputs.text is None or head.surface is not None else _streams_of(inputs.text, text)
     metadata = {**split, **head.metadata, **inputs.identity.metadata}
     return PeelFlow(
         log=log,
@@ -94,7 +98,7 @@ def _sources_of(
         "ngram_model": model.description if model else None,
         "ngram_order": str(model.order) if model else None,
         "ngram_sha256": _sha256_of_model(inputs.ngram) if opened and isinstance(inputs.ngram, Path) else None,
-        **{key: metadata.get(key) for key in ("parameters", "step", "streams", "symbols")},
+        **{key: metadata.get(key) for key in _KEPT},
     }
     return {key: value for key, value in found.items() if value}
 
@@ -120,9 +124,10 @@ def _model(inputs: PeelInputs, train: Text | None, log: PredictionLog, settings:
         if isinstance(model, Path):
             name = str(model)
             model = open_model_for_log(model, log.unit, inputs.engine)
-        require_unit(model, log.unit, log.name)
+        if log.has_ids:
+            require_unit(model, log.unit, log.name)
         require_tokenizer(model, log.metadata.get("tokenizer_sha256", ""), log.name)
-        if asked and model.order <= settings.ngram_max:
+        if asked and log.has_ids and model.order <= settings.ngram_max:
             found = f"{name} has order {model.order}, so contexts of up to {model.order - 1} symbols"
             raise BadInput(
                 f"{found}; the n-gram layer asks for {settings.ngram_max}. "
@@ -131,7 +136,7 @@ def _model(inputs: PeelInputs, train: Text | None, log: PredictionLog, settings:
         if train is not None and model.text_sha256 and model.text_sha256 != train.sha256:
             logger.warning("%s was built from another text than %s.", name, inputs.train_text)
         return model
-    if train is None:
+    if train is None or train.unit is not log.unit:  # of tokens, only errtax build-ngram --tokenizer makes one
         return None
     logger.info("No --ngram: building an index of order %d in memory.", settings.ngram_max + 1)
     return NgramIndex.build(train, settings.ngram_max + 1)
@@ -141,10 +146,12 @@ def _sha256_of_model(path: Path) -> str:
     return sha256_of_file(path / MANIFEST if path.is_dir() else path)
 
 
-def _announce_missing(settings: Settings, found: Mapping[Source, object], opened: NgramModel | None) -> None:
+def _announce_missing(
+    settings: Settings, found: Mapping[Source, object], opened: NgramModel | None, log: PredictionLog
+) -> None:
     chosen = [find_layer(name, settings) for name in settings.layers]
     missing = [
-        f"{layer.name} (needs {_what_helps(layer.source, opened)})"
+        f"{layer.name} ({_what_helps(layer.source, opened, log)})"
         for layer in chosen
         if layer.source and found[layer.source] is None
     ]
@@ -152,10 +159,15 @@ def _announce_missing(settings: Settings, found: Mapping[Source, object], opened
         logger.warning("Layers left out: %s.", "; ".join(missing))
 
 
-def _what_helps(source: Source, opened: NgramModel | None) -> str:
+def _what_helps(source: Source, opened: NgramModel | None, log: PredictionLog) -> str:
+    if source == NGRAM_MODEL and not log.has_ids:
+        whose = "spans have" if log.unit is Unit.SPAN else "this log has"
+        return f"{whose} no ids of tokens, which an n-gram model needs"
+    if source == NGRAM_MODEL and log.unit is Unit.TOKEN:
+        return "needs --ngram X.ngram: errtax build-ngram train.txt --tokenizer T"
     if opened is None or source != TRAINING_WORDS:
-        return source.flags
+        return f"needs {source.flags}"
     counts = opened.word_counts if isinstance(opened, NgramIndex) else None
     if counts is None:
-        return "--train-text train.txt: the model has no counts of words"
-    return f"--train-text train.txt: the index counts other words, those of {counts.rule!r}"
+        return "needs --train-text train.txt: the model has no counts of words"
+    return f"needs --train-text train.txt: the index counts other words, those of {counts.rule!r}"

@@ -1,5 +1,6 @@
 """One string that says how the numbers of a peel were made: for people.  Nothing reads it; settings travel as data."""
 
+import json
 from collections.abc import Iterable, Mapping
 
 import errtax
@@ -13,12 +14,13 @@ def make_signature(unit: str, rows: int, settings: Settings, sources: Mapping[st
     """For example `errtax:0.1.0|unit:byte|n:330000|err:p<0.5|layers:ngram(1-9),...|ngram:...|text:...|train:...`.
 
     `sources`: what a peel was made from, by the keys of its file's metadata.  Of more than one document it says how
-    many, `docs:40`, and of words that are not the default's what they are, `words:icu 78.1`.
+    many, `docs:40`, and of words that are not the default's what they are, `words:icu 78.1`.  With spans, `unit` names
+    the models that share them: `unit:span(gpt2,llama)`.
     """
-    words = sources.get("words", "")
+    words, partners = sources.get("words", ""), sources.get("partners", "")
     fields = {
         "errtax": errtax.__version__,
-        "unit": unit,
+        "unit": f"{unit}({listed(json.loads(partners))})" if partners else unit,
         "n": str(rows),
         **({"docs": str(documents)} if documents > 1 else {}),
         **({"words": listed([words])} if words else {}),

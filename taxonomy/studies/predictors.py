@@ -13,7 +13,7 @@ from errtax.lm.log_files import log_sha256
 from errtax.lm.log_reader import read_log
 from errtax.lm.ngram.model import NgramModel, require_unit
 from errtax.lm.ngram.open_model import open_model_for_log
-from errtax.lm.prediction_log import PredictionLog
+from errtax.lm.prediction_log import PredictionLog, same_symbols
 from errtax.oracle.text_view import TextView
 from errtax.taxonomy.identity import distinct_names
 
@@ -96,8 +96,9 @@ def require_same_text(one: PredictionLog, other: PredictionLog) -> None:
         found = f"{len(one):,} rows from {one.positions[0]:,} to {one.positions[-1]:,}"
         found += f", and {len(other):,} from {other.positions[0]:,} to {other.positions[-1]:,}"
         raise BadInput(f"{what} positions ({found}); predict the same ones with all models.")
-    if not np.array_equal(one.codes, other.codes):
-        position = int(one.positions[np.argmax(one.codes != other.codes)])
+    same = same_symbols(one, other)
+    if not same.all():
+        position = int(one.positions[np.argmin(same)])
         raise BadInput(f"{what} texts: they differ first at position {position:,}; predict the same text.")
 
 
