@@ -64,8 +64,7 @@ class Vocabulary:
         return np.diff(self.ends)
 
     def piece(self, token: int) -> bytes:
-        """The bytes of one token, by its id."""
-        _require_range(np.array([token]), len(self), BadInput)
+        """The bytes of one token, by its id, which must be in the vocabulary."""
         return bytes(self.data[self.ends[token] : self.ends[token + 1]])
 
     def bytes_of(self, ids: ArrayLike) -> bytes:
@@ -74,8 +73,12 @@ class Vocabulary:
         Raises `BadInput` for ids that are not in the vocabulary.
         """
         tokens = np.asarray(ids, np.int64)
-        _require_range(tokens, len(self), BadInput)
+        self.require(tokens)
         return bytes(self.data[_spans(self.ends[tokens], self.lengths[tokens])])
+
+    def require(self, ids: NDArray[np.int64]) -> None:
+        """Raises `BadInput` for ids that are not in the vocabulary."""
+        _require_range(ids, len(self), BadInput)
 
 
 def _require_range(ids: NDArray[np.int64], size: int, error: type[UsageError] | type[BadInput]) -> None:
