@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.surface import Surface
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +75,7 @@ class Vocabulary:
         """
         tokens = np.asarray(ids, np.int64)
         self.require(tokens)
-        return bytes(self.data[_spans(self.ends[tokens], self.lengths[tokens])])
+        return Surface(self.data, self.ends).take(tokens).data.tobytes()
 
     def require(self, ids: NDArray[np.int64]) -> None:
         """Raises `BadInput` for ids that are not in the vocabulary."""
@@ -86,10 +87,3 @@ def _require_range(ids: NDArray[np.int64], size: int, error: type[UsageError] | 
     if outside.any():
         found = int(ids[np.argmax(outside)])
         raise error(f"there is no token {found:,}: the ids of the vocabulary are 0 to {size - 1:,}.")
-
-
-def _spans(starts: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The indices starts[k] .. starts[k] + lengths[k] - 1 of all k, in order."""
-    before = np.cumsum(lengths) - lengths
-    indices: NDArray[np.int64] = np.arange(lengths.sum()) + np.repeat(starts - before, lengths)
-    return indices
