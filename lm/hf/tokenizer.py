@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from errtax.lm.byte_characters import BYTE_OF_CHARACTER
 from errtax.lm.errors import BadInput, UsageError, decoding
 from errtax.lm.hf.sources import Source, loading
 from errtax.lm.visible import shown_name, visible
@@ -185,23 +186,9 @@ def _kinds(part: Any) -> Iterator[str]:
             yield from _kinds(value)
 
 
-def _byte_of_character() -> dict[str, int]:
-    """The byte that each of byte-level BPE's 256 characters stands for.
-
-    Bytes that Latin-1 shows, other than space and soft hyphen, are themselves; the others are the characters from
-    U+0100 on (GPT-2, `bytes_to_unicode`).
-    """
-    shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(0x100) if byte not in shown]
-    return {chr(byte): byte for byte in shown} | {chr(0x100 + k): byte for k, byte in enumerate(others)}
-
-
-_BYTES = _byte_of_character()
-
-
 def _bytes_of_level(token: str) -> bytes:
     """A token of byte-level BPE; one with other characters is plain text, as the tokenizer's own decoder has it."""
-    return bytes(_BYTES[c] for c in token) if all(c in _BYTES for c in token) else token.encode()
+    return bytes(BYTE_OF_CHARACTER[c] for c in token) if all(c in BYTE_OF_CHARACTER for c in token) else token.encode()
 
 
 def _bytes_of_piece(token: str, fallback: bool) -> bytes:
