@@ -20,7 +20,7 @@ NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 THEIRS = {"my_oracles.py", "lm/builder/adjust_counts.cc", "lm/builder/interpolate.cc"}
 """Paths of the reader's own files and of KenLM's."""
-OTHER_PROGRAMS = {"--no-binary", "--discount_fallback"}
+OTHER_PROGRAMS = {"--no-binary", "--discount_fallback", "--kl-divergence-base"}
 NO_MODULES = {"errtax.toml", "errtax.schema", "errtax.oracles", "errtax.features"}
 """A file, a key of metadata, two groups of entry points."""
 

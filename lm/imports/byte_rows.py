@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from errtax.lm.byte_log import ByteProjector, ByteRows
 
+from errtax.lm.byte_log import ByteProjector, ByteRows
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.imports.placement import Placed, Placement
 from errtax.lm.imports.records import Block, Distributions

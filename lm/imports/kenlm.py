@@ -4,6 +4,7 @@ Words may hold `=`: a field is split from the right.  The words are those betwee
 before a word count to it, and `</s>` is the line end.
 """
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import numpy as np
 from errtax.lm.errors import BadInput
 from errtax.lm.files import require_input
 from errtax.lm.imports.records import Block, Reading, ReadOptions, Source, TokenScores
-from errtax.lm.imports.values import natural
+from errtax.lm.imports.values import natural, number_of
 
 _TOTAL, _SUMMARY = "Total:", "Perplexity including OOVs:"
 _END = "</s>"
@@ -79,9 +80,10 @@ def _word(place: str, field: str) -> tuple[str, int, float]:
         word, equals, number = named.rpartition("=")
         if not equals or not word or int(length) < 0 or int(number) < 0:
             raise ValueError
-        return word, int(number), float(log10)
+        value = float(log10)
     except ValueError:
         raise BadInput(f"{place}: {field[:60]!r} is not `word=id length log10p` as KenLM's query prints it.") from None
+    return word, int(number), number_of(value, f"{place}, {word[:60]!r}")
 
 
 def _require_total(place: str, field: str, total: float) -> None:
@@ -96,7 +98,7 @@ def _require_total(place: str, field: str, total: float) -> None:
         stated = float(parts[1])
     except ValueError:
         raise BadInput(f"{place}: the total {parts[1]!r} is not a number.") from None
-    if not abs(stated - total) <= _CLOSE + 1e-5 * abs(total):
+    if math.isfinite(total) and not abs(stated - total) <= _CLOSE + 1e-5 * abs(total):
         raise BadInput(f"{place}: its words sum to {total:g}, its total is {stated:g}; is a field missing?")
 
 
