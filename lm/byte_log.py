@@ -33,11 +33,11 @@ from errtax.lm.projection_kernels import (
     ByteColumns,
     Tokens,
     Trie,
-    empty_masses,
     grow_trie,
     join_tokens,
     project_tokens,
 )
+from errtax.lm.token_masses import empty_masses
 from errtax.lm.vocabulary import Vocabulary
 
 

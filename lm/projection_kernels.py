@@ -1,25 +1,20 @@
 """Kernels of the byte log: from distributions over tokens to those over bytes.
 
 The tokens stand sorted by their bytes, so those that begin with u are a range, a node of the trie of all prefixes.
-Masses of ranges are added from blocks of 64 tokens, blocks of 64 blocks, and single tokens at the edges, all in
-float64, never subtracted from cumulative sums: near p = 1e-11 the difference would be wrong by 5e-5 in log p.
 """
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.kernels import inlined, kernel, tight
+from errtax.lm.token_masses import mass_of, weigh
 
 N_BYTES = 256
-_BLOCK = 64
-_SUPER = _BLOCK * _BLOCK
 _TIE = 1e-12
 """Sums that differ by less, relative to the larger, are equal: in which order they were added must decide nothing."""
-_LEAST = -745.2
-"""exp of anything below is 0 in float64."""
 
 
 class Trie(NamedTuple):
@@ -46,14 +41,6 @@ class Tokens(NamedTuple):
     ids: NDArray[np.int64]
     predicted: NDArray[np.bool_]
     offsets: NDArray[np.int64]
-
-
-class Masses(NamedTuple):
-    """Unnormalised probabilities of the tokens in the trie's order, and their sums by 64 and by 4,096; scratch."""
-
-    single: NDArray[np.float64]
-    blocks: NDArray[np.float64]
-    supers: NDArray[np.float64]
 
 
 class Borders(NamedTuple):
@@ -109,53 +96,6 @@ def grow_trie(data, starts, lengths):
 
 
 @tight
-def _weigh(scores, row, order, masses):
-    """Fill `masses` with exp(score - best score) of a row; returns their sum, NaN where a score is NaN or infinite."""
-    n = len(order)
-    best = -math.inf
-    for i in range(n):
-        masses.single[i] = scores[row, order[i]]
-        if not masses.single[i] <= best:  # NaN too
-            best = masses.single[i]
-    if not math.isfinite(best):
-        return math.nan
-    total = 0.0
-    for s in range(len(masses.supers)):
-        of_super = 0.0
-        for j in range(s * _BLOCK, min((s + 1) * _BLOCK, len(masses.blocks))):
-            of_block = 0.0
-            for i in range(j * _BLOCK, min((j + 1) * _BLOCK, n)):
-                difference = masses.single[i] - best
-                masses.single[i] = 0.0 if difference < _LEAST else math.exp(difference)
-                of_block += masses.single[i]
-            masses.blocks[j] = of_block
-            of_super += of_block
-        masses.supers[s] = of_super
-        total += of_super
-    return total
-
-
-@tight
-def mass_of(masses, low, high):
-    """The sum of the masses low .. high - 1."""
-    total = 0.0
-    i = low
-    while i < high:
-        if i % _SUPER == 0 and i + _SUPER <= high:
-            total += masses.supers[i // _SUPER]
-            i += _SUPER
-        elif i % _BLOCK == 0 and i + _BLOCK <= high:
-            total += masses.blocks[i // _BLOCK]
-            i += _BLOCK
-        else:
-            stop = min(high, (i // _BLOCK + 1) * _BLOCK)
-            while i < stop:
-                total += masses.single[i]
-                i += 1
-    return total
-
-
-@tight
 def _split(trie, masses, node, by_byte):
     """Put the masses of a node's children into `by_byte`; returns the node's own, that of tokens ending there too."""
     by_byte[:] = 0.0
@@ -175,8 +115,8 @@ def _log(probability):
 
 
 @tight
-def _write(columns, row, correct, probability, by_byte, total):
-    """One row of the log: `probability` of the correct byte; best byte and rank by `by_byte`, masses of a `total`."""
+def _write(columns, row, correct, logprob, by_byte, total):
+    """One row of the log: `logprob` of the correct byte; best byte and rank by `by_byte`, masses of a `total`."""
     best = 0
     for b in range(1, N_BYTES):
         if by_byte[b] > by_byte[best] * (1 + _TIE):
@@ -185,7 +125,7 @@ def _write(columns, row, correct, probability, by_byte, total):
     for b in range(N_BYTES):
         if by_byte[b] > own * (1 + _TIE) or (b < correct and by_byte[b] * (1 + _TIE) >= own):
             rank += 1
-    columns.logprob[row] = _log(probability)
+    columns.logprob[row] = logprob
     columns.argmax[row] = best
     columns.argmax_logprob[row] = _log(by_byte[best] / total)
     columns.rank[row] = rank
@@ -209,7 +149,7 @@ def project_tokens(scores, tokens, trie, masses, borders, columns, first, stop):
         borders.shares[k] = math.nan
         if not tokens.predicted[k]:
             continue
-        whole = _weigh(scores, k, trie.order, masses)
+        whole = weigh(scores, k, trie.order, masses)
         if not whole > 0:
             return k
         # The token's path of prefixes, from its last byte to its first; by_byte: a row that is filled last.
@@ -220,7 +160,7 @@ def project_tokens(scores, tokens, trie, masses, borders, columns, first, stop):
             total = _split(trie, masses, above, by_byte)
             if total > 0:  # else it follows a byte of probability 0, and there is nothing to say
                 correct = trie.labels[node]
-                _write(columns, row, correct, by_byte[correct] / total, by_byte, total)
+                _write(columns, row, correct, _log(by_byte[correct] / total), by_byte, total)
             node, row = above, row - 1
         total = _split(trie, masses, 0, borders.starts[k])
         _scale(borders.starts[k], total)
@@ -242,17 +182,10 @@ def join_tokens(share, continuation, firsts, tokens, borders, columns):
         if not math.isnan(borders.shares[k]):
             by_byte = borders.starts[k]
             if math.isnan(share):
-                probability = by_byte[firsts[k]]
+                logprob = _log(by_byte[firsts[k]])
             else:
-                probability = share * by_byte[firsts[k]]  # without the continuations
+                logprob = _log(share) + _log(by_byte[firsts[k]])  # without the continuations; their product might be 0
                 for b in range(N_BYTES):
                     by_byte[b] = share * by_byte[b] + continuation[b]
-            _write(columns, tokens.offsets[k], firsts[k], probability, by_byte, 1.0)
+            _write(columns, tokens.offsets[k], firsts[k], logprob, by_byte, 1.0)
         share, continuation = borders.shares[k], borders.continuations[k]
-
-
-def empty_masses(n: int) -> Masses:
-    """Scratch for the masses of n tokens."""
-    sizes = (n, -(-n // _BLOCK), -(-n // _SUPER))
-    arrays: list[Any] = [np.empty(size) for size in sizes]
-    return Masses(*arrays)

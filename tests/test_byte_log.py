@@ -13,7 +13,7 @@ import naive_bytes as naive
 from errtax.lm.byte_log import ByteProjector, ByteRows
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.kernels import limit_threads
-from errtax.lm.projection_kernels import empty_masses, mass_of
+from errtax.lm.token_masses import empty_masses, mass_of, weigh
 from errtax.lm.vocabulary import Vocabulary
 
 BYTES = [b"a", b"b", b"\x00", b"\xff", *(bytes([byte]) for byte in "é猫".encode())]
@@ -132,16 +132,31 @@ def test_a_vocabulary_of_bytes_gives_its_own_distribution(text: list[int], seed:
     assert projector.log_share == 0.0
 
 
-@given(st.integers(1, 9000), st.integers(0, 2**32 - 1))
-def test_masses_of_ranges_are_sums_of_blocks(n: int, seed: int) -> None:
+@given(st.integers(1, 9000), st.floats(0, 100), st.integers(0, 2**32 - 1))
+@example(9000, 20.0, 0)
+def test_masses_of_ranges_are_exponentials_added(n: int, spread: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
+    scores, order = rng.normal(0, spread, (2, n)), rng.permutation(n)
+    scores[1, rng.integers(n)] = -math.inf
     masses = empty_masses(n)
-    masses.single[:] = np.exp(-rng.exponential(20, n))
-    padded = np.concatenate([masses.single, np.zeros(-n % 4096)])
-    masses.blocks[:] = padded.reshape(-1, 64).sum(1)[: len(masses.blocks)]
-    masses.supers[:] = padded.reshape(-1, 4096).sum(1)
-    for low, high in np.sort(rng.integers(0, n + 1, (20, 2)), axis=1).tolist():
-        assert mass_of(masses, low, high) == pytest.approx(math.fsum(masses.single[low:high]), rel=1e-13)
+    weigh(scores, 0, order, masses)  # what is left of another row
+    total = weigh(scores, 1, order, masses)
+    if n == 1:
+        assert math.isnan(total)
+        return
+    expected = [math.exp(score - scores[1].max()) for score in scores[1, order]]
+    np.testing.assert_allclose(masses.single[:n], expected, rtol=4e-16)
+    assert total == pytest.approx(math.fsum(expected), rel=1e-14)
+    for low, high in [(0, n), (1, n), *np.sort(rng.integers(0, n + 1, (20, 2)), axis=1).tolist()]:
+        assert mass_of(masses, low, high) == pytest.approx(math.fsum(expected[low:high]), rel=1e-14)
+
+
+@pytest.mark.parametrize("difference", [0.0, -1e-300, -0.34657, -0.34658, -37.5, -700.0, -707.9])
+def test_exponentials_are_exact_to_the_last_digit_but_one(difference: float) -> None:
+    masses = empty_masses(3)
+    weigh(np.array([[difference, 0.0, -709.0]]), 0, np.arange(3), masses)
+    assert masses.single[0] == pytest.approx(math.exp(difference), rel=4e-16)
+    assert masses.single[2:].tolist() == [0.0] * 62
 
 
 def words(rng: np.random.Generator, n: int) -> list[bytes]:
