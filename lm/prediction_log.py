@@ -125,8 +125,12 @@ class PredictionLog:
 
     def part(self, start: int, stop: int) -> "PredictionLog":
         """The rows start .. stop - 1, as views."""
+        return self.at(slice(start, stop))
+
+    def at(self, rows: Any) -> "PredictionLog":
+        """Some rows only: a slice of them, or their numbers in ascending order."""
         whole = {name: getattr(self, name) for name in (*_COLUMNS, "docs", *_SURFACES)}
-        cut: dict[str, Any] = {name: None if values is None else values[start:stop] for name, values in whole.items()}
+        cut: dict[str, Any] = {name: None if values is None else values[rows] for name, values in whole.items()}
         return replace(self, **cut)
 
     @property

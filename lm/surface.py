@@ -55,8 +55,10 @@ class Surface:
         """The bytes of symbol i."""
         return self.data[self.ends[i] : self.ends[i + 1]].tobytes()
 
-    def __getitem__(self, symbols: slice) -> "Surface":
-        """Consecutive symbols, as views."""
+    def __getitem__(self, symbols: "slice | NDArray[np.integer[Any]]") -> "Surface":
+        """Consecutive symbols, as views, or those of some numbers, copied."""
+        if not isinstance(symbols, slice):
+            return self.take(symbols)
         start, stop, _ = symbols.indices(len(self))
         return Surface(self.data, self.ends[start : max(start, stop) + 1])
 

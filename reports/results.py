@@ -10,6 +10,7 @@ from errtax.lm.visible import whole_number
 from errtax.reports.bars import bars_figure, difference_figure
 from errtax.reports.pie import pie_figure
 from errtax.reports.trend import trend_figure
+from errtax.taxonomy.aligned import CommonPeel
 from errtax.taxonomy.block_sums import PeelSums
 from errtax.taxonomy.comparison import Comparison, compare_all
 from errtax.taxonomy.identity import distinct_peels
@@ -53,12 +54,15 @@ class Results:
 def results_of(peels: Sequence[PeelSource]) -> Results:
     """The results of some peels.
 
-    Raises `BadInput` unless all are peels of the same positions of the same text, made in the same way.
+    On the positions that all predict.  Raises `BadInput` unless all are peels of the same text, made in the same way.
     """
     named = distinct_peels(peels)
     sums, comparisons = compare_all(named[0], named[1:])
+    shown: Sequence[PeelSource] = named
+    if any(each.left_out for each in sums):
+        shown = [CommonPeel(named, k, each.rows, each.head) for k, each in enumerate(sums)]
     return Results(
-        named,
+        shown,
         [summary_of(each) for each in sums],
         [statistics_of(each) for each in sums],
         comparisons,

@@ -6,7 +6,7 @@ and recoverable bits by layer and slice, fair, unique and solo counts by layer, 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
-from errtax.taxonomy.aligned import Blocks, aligned_blocks
+from errtax.taxonomy.aligned import Aligned, Blocks
 from errtax.taxonomy.attribution import players_of
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
 from errtax.taxonomy.fixed_point import BIT, FAIR, Halves, joined, totals_of
@@ -116,13 +116,15 @@ class BlockSums:
 class PeelSums:
     """All that is summed of a peel.  `rows`: how many it has; `head`: the peel without them.
 
-    `claimed[bits]`: how many errors exactly these layers claim, of those that share errors.
+    `claimed[bits]`: how many errors exactly these layers claim, of those that share errors.  `left_out`: predicted
+    positions of the peel that are not summed, since another peel beside it does not predict them.
     """
 
     head: Peel
     rows: int
     blocks: BlockSums
     claimed: Mapping[int, int]
+    left_out: int = 0
 
 
 def block_sums(source: PeelSource, resampling: Resampling) -> BlockSums:
@@ -130,23 +132,26 @@ def block_sums(source: PeelSource, resampling: Resampling) -> BlockSums:
     return sum_peels([source], resampling)[0].blocks
 
 
-def sum_peels(sources: Sequence[PeelSource], resampling: Resampling = STANDARD) -> list[PeelSums]:
-    """The sums of peels of one text, by the same units.
+def sum_peels(
+    sources: Sequence[PeelSource],
+    resampling: Resampling = STANDARD,
+    watch: Callable[[Blocks], None] = lambda blocks: None,
+) -> list[PeelSums]:
+    """The sums of peels of one text on their common positions, by the same units; `watch` sees each block, too.
 
-    Time O(rows x layers), memory of a block of each and of the units.  Raises `BadInput` where they cannot be compared.
+    What any of them knows of the text's streams holds for all.  Time O(rows x layers), memory of a block of each and of
+    the units.  Raises `BadInput` where they cannot be compared (`Aligned.blocks`).
     """
-    return sum_blocks(sources, aligned_blocks(sources), resampling)
-
-
-def sum_blocks(sources: Sequence[PeelSource], blocks: Iterable[Blocks], resampling: Resampling) -> list[PeelSums]:
-    """The sums of peels from the blocks of each; what any of them knows of the text's streams holds for all."""
     running: list[_Running] = []
-    for pieces in blocks:
-        running = running or _begin(pieces, resampling)
-        for each, piece in zip(running, pieces, strict=True):
-            each.add(piece)
-    heads = [source.head for source in sources]
-    return [each.result(head) for each, head in zip(running or _begin(heads, resampling), heads, strict=True)]
+    aligned = Aligned(sources, aloud=True)
+    for blocks in aligned.blocks():
+        running = running or _begin(blocks, resampling)
+        watch(blocks)
+        for each, block in zip(running, blocks, strict=True):
+            each.add(block)
+    heads = aligned.heads
+    rows = zip(running or _begin(heads, resampling), heads, aligned.left_out, strict=True)
+    return [each.result(head, left_out) for each, head, left_out in rows]
 
 
 def _begin(peels: Sequence[Peel], resampling: Resampling) -> "list[_Running]":
@@ -178,11 +183,11 @@ class _Running:
         bits, counts = np.unique(peel.claims[peel.error] & self._mask, return_counts=True)
         self._claimed.update(dict(zip(bits.tolist(), counts.tolist(), strict=True)))
 
-    def result(self, head: Peel) -> PeelSums:
+    def result(self, head: Peel, left_out: int) -> PeelSums:
         """`head`: of the whole peel."""
         units, sums = self._tables.result()
         table = sums.reshape(-1, len(self._quantities), 2)
-        return PeelSums(head, self._rows, BlockSums(self._quantities, table, units), dict(self._claimed))
+        return PeelSums(head, self._rows, BlockSums(self._quantities, table, units), dict(self._claimed), left_out)
 
 
 def _columns(head: Peel) -> tuple[tuple[Quantity, ...], Plan]:

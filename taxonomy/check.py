@@ -16,6 +16,7 @@ from errtax.taxonomy.peel import Peel, PeelSource
 from errtax.taxonomy.statistics import Interval, finite
 
 SCHEMA = "errtax.check/1"
+_SIDES = ("baseline", "model")
 _ALL = ("errors", "bits")
 """Limits on all errors, or on the bits of all symbols."""
 
@@ -26,7 +27,8 @@ class Verdict:
 
     `p`: of the test that the rise is no more than the limit, adjusted by Holm; None where no test is asked, since the
     limit is absolute, or a fall, or the numbers have no end.
-    `resampling`: how interval and p were made, as a signature says it; None without a baseline.
+    `resampling`: how interval and p were made, as a signature says it; None without a baseline.  `left_out`: predicted
+    positions of the baseline, and of the model, that the other lacks; what is measured is without them.
     """
 
     limit: Limit
@@ -37,6 +39,7 @@ class Verdict:
     exceeded: bool
     broken: bool
     resampling: str | None = None
+    left_out: tuple[int, int] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """One object, intervals as [value, low, high]; a number without end is null."""
@@ -48,6 +51,7 @@ class Verdict:
             "exceeded": self.exceeded,
             "broken": self.broken,
             "resampling": self.resampling,
+            "left_out": None if self.left_out is None else dict(zip(_SIDES, self.left_out, strict=True)),
         }
 
     @property
@@ -89,7 +93,7 @@ def check(
     for limit in limits:
         _quantities(peel.head, limit)  # names that there are not, before all rows are read
     sums = sum_peels([peel] if baseline is None else [baseline, peel], resampling)
-    measured = _Measured(sums[-1], None if baseline is None else sums[0].blocks, resampling)
+    measured = _Measured(sums[-1], None if baseline is None else sums[0], resampling)
     verdicts = [measured.verdict(limit) for limit in limits]
     p_values = [verdict.p for verdict in verdicts if verdict.p is not None]
     adjusted = iter(holm(p_values))
@@ -115,10 +119,14 @@ def _tested(verdict: Verdict, p: float, require_significant: bool) -> Verdict:
 class _Measured:
     """A peel, and perhaps its baseline, to be held against limits."""
 
-    def __init__(self, peel: PeelSums, baseline: BlockSums | None, resampling: Resampling) -> None:
-        self._peel, self._after, self._before = peel.head, peel.blocks, baseline
-        self._resampling = None if baseline is None else self._after.units.describe(resampling)
-        self._pair = None if baseline is None else PairedBlocks(baseline, self._after, resampling)
+    def __init__(self, peel: PeelSums, baseline: PeelSums | None, resampling: Resampling) -> None:
+        self._peel, self._after = peel.head, peel.blocks
+        self._before: BlockSums | None = None
+        self._resampling = self._pair = self._left_out = None
+        if baseline is not None:
+            self._before, self._left_out = baseline.blocks, (baseline.left_out, peel.left_out)
+            self._resampling = self._after.units.describe(resampling)
+            self._pair = PairedBlocks(self._before, self._after, resampling)
 
     def verdict(self, limit: Limit) -> Verdict:
         """What a limit finds, with the p of its own test; exceeded is broken."""
@@ -135,7 +143,7 @@ class _Measured:
         if finite and limit.may_be_chance and self._pair is not None:
             p = self._pair.p_above(quantities, limit.value * size)
         exceeded = not finite or relevant > limit.value + 1e-12
-        return Verdict(limit, value, old, change, p, exceeded, exceeded, self._resampling)
+        return Verdict(limit, value, old, change, p, exceeded, exceeded, self._resampling, self._left_out)
 
 
 def _risen(saved: Interval, size: float) -> Interval:

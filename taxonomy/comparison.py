@@ -1,15 +1,15 @@
 """Two or more peels of the same text, layer by layer: which class of errors did the better model buy off?"""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.taxonomy.aligned import Blocks, aligned_blocks
-from errtax.taxonomy.block_sums import PeelSums, Quantity, sum_blocks
+from errtax.taxonomy.aligned import Blocks
+from errtax.taxonomy.block_sums import PeelSums, Quantity, sum_peels
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
 from errtax.taxonomy.difference import BitsDifference, Difference
 from errtax.taxonomy.paired import PairedBlocks, holm
@@ -27,6 +27,7 @@ class Comparison:
 
     `total`: all errors.  `correct`: bits of the symbols that are not errors; with those of the layers they sum to the
     bits of `total`, which are those of all symbols.  `unit`: what was drawn and flipped, `doc`, `stream` or `block`.
+    `left_out`: predicted positions of the baseline, and of the other, that not all peels compared have.
     """
 
     baseline: Summary
@@ -36,6 +37,7 @@ class Comparison:
     correct: BitsDifference
     unit: str
     signature: str
+    left_out: tuple[int, int] = (0, 0)
 
     @property
     def saved(self) -> int:
@@ -91,6 +93,7 @@ class Comparison:
             "other": self.other.to_json(),
             "signature": self.signature,
             "unit": self.unit,
+            "left_out": dict(zip(("baseline", "other"), self.left_out, strict=True)),
             "finding": self.finding(),
             "total": self.total.to_json(),
             "layers": [
@@ -103,7 +106,7 @@ class Comparison:
 def compare(baseline: PeelSource, other: PeelSource, resampling: Resampling = STANDARD) -> Comparison:
     """The comparison of two peels.
 
-    Raises `BadInput` unless both are peels of the same symbols at the same positions, by the same layers.
+    On the positions that both predict.  Raises `BadInput` unless both are of the same symbols, by the same layers.
     """
     return compare_all(baseline, [other], resampling)[1][0]
 
@@ -115,13 +118,11 @@ def compare_all(
     sources = [baseline, *others]
     pairs = [_PairCounts(baseline.head) for _ in others]
 
-    def counted() -> Iterator[Blocks]:
-        for first, *rest in aligned_blocks(sources):
-            for pair, block in zip(pairs, rest, strict=True):
-                pair.add(first, block)
-            yield (first, *rest)
+    def count(blocks: Blocks) -> None:
+        for pair, block in zip(pairs, blocks[1:], strict=True):
+            pair.add(blocks[0], block)
 
-    first, *rest = sums = sum_blocks(sources, counted(), resampling)
+    first, *rest = sums = sum_peels(sources, resampling, count)
     compared = zip(rest, pairs, strict=True)
     return sums, [_comparison(_Pair(first, each, counts, resampling), resampling) for each, counts in compared]
 
@@ -142,6 +143,7 @@ def _comparison(pair: "_Pair", resampling: Resampling) -> Comparison:
         correct[0],
         units.kind,
         f"{head.signature}|bootstrap:{units.describe(resampling)}",
+        (pair.before.left_out, pair.after.left_out),
     )
 
 

@@ -68,9 +68,12 @@ class Peel:
 
     def part(self, start: int, stop: int) -> "Peel":
         """The rows start .. stop - 1, as views."""
-        rows = slice(start, stop)
+        return self.at(slice(start, stop))
+
+    def at(self, rows: Any) -> "Peel":
+        """Some rows only: a slice of them, or their numbers in ascending order."""
         verdicts: dict[str, Any] = {name: getattr(self, name)[rows] for name in ("error", "claims", "layer", "slice")}
-        return replace(self, log=self.log.part(start, stop), evidence=self.evidence.at(rows), **verdicts)
+        return replace(self, log=self.log.at(rows), evidence=self.evidence.at(rows), **verdicts)
 
     def map_blocks(self, function: Callable[["Peel"], Result], rows: int = BLOCK_ROWS) -> Iterator[Result]:
         """What `function` makes of each piece of so many rows, in order, computed on all cores."""

@@ -18,6 +18,7 @@ from errtax.lm.split import streams_of_part
 from errtax.lm.text import Text, Unit, read_text
 from errtax.oracle.rare import training_words
 from errtax.oracle.word_rule import PATTERN, describe_words, require_words
+from errtax.taxonomy.aligned import WHOLE_TEXT
 from errtax.taxonomy.identity import AS_LOGGED, Identity
 from errtax.taxonomy.layers.layer import NGRAM_MODEL, TRAINING_WORDS, Source
 from errtax.taxonomy.layers.registry import find_layer
@@ -99,6 +100,7 @@ def _sources_of(
         "ngram_order": str(model.order) if model else None,
         "ngram_sha256": _sha256_of_model(inputs.ngram) if opened and isinstance(inputs.ngram, Path) else None,
         **{key: metadata.get(key) for key in _KEPT},
+        WHOLE_TEXT: metadata.get("text_sha256"),
     }
     return {key: value for key, value in found.items() if value}
 

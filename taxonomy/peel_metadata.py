@@ -17,16 +17,8 @@ from errtax.taxonomy.settings import Settings
 
 _SOURCES = (
     *("parameters", "step", "streams", "symbols", "words", "text_sha256", "train_sha256", "preds_sha256"),
-    *(
-        "tokenizer_sha256",
-        "partners",
-        "ngram_sha256",
-        "ngram_model",
-        "ngram_order",
-        "ngram_alone",
-        "horizon",
-        "documents",
-    ),
+    *("tokenizer_sha256", "partners", "whole_text_sha256", "ngram_sha256", "ngram_model", "ngram_order"),
+    *("ngram_alone", "horizon", "documents"),
 )
 _AGAIN = "peel the log again with errtax peel"
 

@@ -46,6 +46,7 @@ class Trend:
     classes: tuple[ClassTrend, ...]
     unit: str
     signature: str
+    left_out: tuple[int, ...] = ()  # predicted positions of each model that not all have
 
     def to_json(self) -> dict[str, Any]:
         """One document; intervals are [value, low, high]."""
@@ -55,7 +56,10 @@ class Trend:
             "by": self.by,
             "unit": self.unit,
             "positions": self.positions,
-            "models": [{"model": model, self.by: x} for model, x in zip(self.models, self.scale, strict=True)],
+            "models": [
+                {"model": model, self.by: x, "left_out": n}
+                for model, x, n in zip(self.models, self.scale, self.left_out, strict=True)
+            ],
             "classes": [
                 {
                     "name": each.name,
@@ -100,6 +104,7 @@ def trend_of(sums: Sequence[PeelSums], by: str = "parameters", resampling: Resam
         tuple(classes),
         units.kind,
         f"{head.signature}|trend:by={by}|bootstrap:{units.describe(resampling)}",
+        tuple(each.left_out for each in sums),
     )
 
 

@@ -141,8 +141,11 @@ def test_only_like_is_compared_with_like() -> None:
         compare(peel, peel_of(log_of(Unit.CHAR, b"abd", [-1.0, -1.0, -1.0])))
     with pytest.raises(BadInput, match="different texts"):
         compare(peel, peel_of(log_of(Unit.BYTE, b"abc", [-1.0, -1.0, -1.0])))
-    with pytest.raises(BadInput, match="different positions"):
-        compare(peel, peel_of(log_of(Unit.CHAR, b"abc", [math.nan, -1.0, -1.0])))
+    with pytest.raises(BadInput, match="only 0 positions are predicted by all"):
+        compare(
+            peel_of(log_of(Unit.CHAR, b"abc", [math.nan, -1.0, math.nan])),
+            peel_of(log_of(Unit.CHAR, b"abc", [-1.0, math.nan, -1.0])),
+        )
     with pytest.raises(BadInput, match="peeled differently"):
         compare(peel, peel_of(log, PRESETS["text"]))
     assert compare(peel, peel).saved == 0

@@ -256,7 +256,6 @@ def test_documents_are_read_from_the_log(errtax: Errtax) -> None:
     ("arguments", "code", "words"),
     [
         (["--preds", "a.parquet", "--preds", "c.parquet"], 3, ["a.parquet and c.parquet", "texts", "position 3"]),
-        (["--preds", "a.parquet", "--preds", "short.parquet"], 3, ["a.parquet and short.parquet", "positions"]),
         (["--preds", "a.parquet", "--pair", "{"], 2, ["'{' is not a pair", "two characters"]),
         (["--preds", "a.parquet", "--edges", "5,5"], 2, ["increasing"]),
         (["--preds", "a.parquet", "--orders", "5"], 2, ["--ngram"]),
@@ -271,7 +270,6 @@ def test_documents_are_read_from_the_log(errtax: Errtax) -> None:
 def test_what_is_refused(errtax: Errtax, arguments: list[str], code: int, words: list[str]) -> None:
     errtax("build-ngram", "train.txt", "--order", 5)
     write_log(Path("c.parquet"), CODE[:3] + b"X" + CODE[4:], 3)
-    write_log(Path("short.parquet"), CODE[:9], 3)
     before = Path("a.parquet").read_bytes()
     found, out, err = errtax("distance", *arguments)
     assert (found, out) == (code, "") and "Traceback" not in err

@@ -241,13 +241,11 @@ def test_results_do_not_depend_on_blocks(
 def test_what_cannot_be_compared_is_refused_in_whatever_block_it_is(log: PredictionLog, size: int, row: int) -> None:
     peel = peel_of(log)
     row %= len(log)
-    codes, logprobs = log.codes.copy(), log.logprobs.copy()
+    codes = log.codes.copy()
     codes[row] ^= 1
-    logprobs[row] = -1.0 if math.isnan(logprobs[row]) else math.nan
     docs = np.arange(len(log)) if log.docs is None else np.where(np.arange(len(log)) < row, log.docs, 7)
     for changed, words in (
         (replace(peel, log=replace(log, codes=codes)), "different texts"),
-        (replace(peel, log=replace(log, logprobs=logprobs)), "different positions"),
         (replace(peel, log=replace(log, docs=docs)), "different documents"),
     ):
         starts = [each.log.document_starts.tolist() for each in (peel, changed)]

@@ -68,12 +68,14 @@ class Curve:
     """One model on one kind of pair.
 
     `order`: of an n-gram model.  `unpredicted`: pairs inside the bins to whose closing symbol it gave no probability.
+    `left_out`: predicted positions of its log that the log of another model does not have.
     """
 
     name: str
     order: int | None
     unpredicted: int
     bins: tuple[DistanceBin, ...]
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -166,11 +168,12 @@ def _pair_distances(pair: Pair, matches: Matches, predictors: Predictors, edges:
     below, beyond = distance < edges[0], distance >= edges[-1]
     inside = ~(below | beyond)
     curves = []
-    for name, order, log in zip(predictors.names, predictors.orders, predictors.logs, strict=True):
+    left_out = predictors.left_out or (0,) * len(predictors.logs)
+    for name, order, log, cut in zip(predictors.names, predictors.orders, predictors.logs, left_out, strict=True):
         p = closer_probabilities(log, predictors.view, matches)
         known = inside & ~np.isnan(p)
         bins = bin_probabilities(distance[known], p[known], edges)
-        curves.append(Curve(name, order, int(inside.sum() - known.sum()), bins))
+        curves.append(Curve(name, order, int(inside.sum() - known.sum()), bins, cut))
     left = matches.unmatched_openers, matches.unmatched_closers
     return PairDistances(str(pair), len(distance), *left, int(below.sum()), int(beyond.sum()), tuple(curves))
 

@@ -79,6 +79,7 @@ class Overlap:
     min_count: int
     signature: str
     sources: dict[str, str] = field(default_factory=dict)
+    left_out_of: tuple[int, ...] = ()  # predicted positions of each member that are not counted
 
     def errors(self, member: int) -> int:
         """How many positions a member has wrong."""
@@ -86,8 +87,11 @@ class Overlap:
 
     def to_json(self) -> dict[str, Any]:
         """One document: regions, members' errors, and the largest advantages of the first two members."""
-        pairs = zip(self.members, self.orders, strict=True)
-        members = [{"name": name, "order": order, "errors": self.errors(k)} for k, (name, order) in enumerate(pairs)]
+        rows = zip(self.members, self.orders, self.left_out_of or (0,) * len(self.members), strict=True)
+        members = [
+            {"name": name, "order": order, "errors": self.errors(k), "left_out": left_out}
+            for k, (name, order, left_out) in enumerate(rows)
+        ]
         return {
             "schema": SCHEMA,
             "signature": self.signature,
@@ -141,6 +145,10 @@ def overlap(predictors: Predictors, criterion: Criterion = Criterion.PROBABILITY
         min_count=min_count,
         signature=_sign(predictors, criterion, int(counted.sum()), min_count),
         sources={key: value for key, value in sources.items() if value},
+        left_out_of=tuple(
+            cut + len(log) - log.unpredicted - int(counted.sum())
+            for cut, log in zip(predictors.left_out or (0,) * len(logs), logs, strict=True)
+        ),
     )
 
 

@@ -1,7 +1,9 @@
 """Several models on one text: prediction logs, and orders of an n-gram model that become logs of the same rows."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +17,12 @@ from errtax.lm.ngram.model import NgramModel, require_unit
 from errtax.lm.ngram.open_model import open_model_for_log
 from errtax.lm.prediction_log import PredictionLog, same_symbols
 from errtax.oracle.text_view import TextView
+from errtax.taxonomy.aligned import LEAST_COMMON, intersection, left_out_line
 from errtax.taxonomy.identity import distinct_names
 
+logger = logging.getLogger("errtax")
 _LOG_HALF = np.log(0.5)
+_SAME_TEXT = "predict the same text with all models"
 
 
 @dataclass(frozen=True)
@@ -54,21 +59,27 @@ class Predictors:
     ngram: str = ""
     train_sha256: str = ""
     sources: dict[str, str] = field(default_factory=dict)  # SHA-256 of each input, for a file's metadata
+    left_out: tuple[int, ...] = ()  # predicted positions of each log that another log does not have
 
 
 def read_predictors(sources: Sources) -> Predictors:
     """The logs of all models.
 
-    Raises `BadInput` when a file cannot be read, or when two logs are not of the same symbols at the same positions.
+    On the positions that all of them have.  Raises `BadInput` when a file cannot be read, or when two logs are not of
+    the same text.
     """
-    logs = [read_log(path) for path in sources.preds]
-    for other in logs[1:]:
-        require_same_text(logs[0], other)
+    logs, left_out = on_common_positions([read_log(path) for path in sources.preds])
     view = TextView.of_log(next((log for log in logs if log.docs is not None), logs[0]))
     digests = {"preds_sha256": ",".join(log_sha256(path) or "" for path in sources.preds)}
     train_sha256 = logs[0].metadata.get("train_sha256", "")
     read = Predictors(
-        tuple(logs), tuple(distinct_names(logs)), (None,) * len(logs), view, train_sha256=train_sha256, sources=digests
+        tuple(logs),
+        tuple(distinct_names(logs)),
+        (None,) * len(logs),
+        view,
+        train_sha256=train_sha256,
+        sources=digests,
+        left_out=left_out,
     )
     if sources.ngram is None:
         return read
@@ -84,22 +95,44 @@ def read_predictors(sources: Sources) -> Predictors:
         orders=(*read.orders, *sources.orders),
         ngram=model.description,
         train_sha256=model.text_sha256,
+        left_out=(*left_out, *(0 for _ in grams)),
     )
 
 
-def require_same_text(one: PredictionLog, other: PredictionLog) -> None:
-    """Raise `BadInput`, naming both files, unless two logs have the same symbols at the same positions."""
+def on_common_positions(logs: Sequence[PredictionLog]) -> tuple[list[PredictionLog], tuple[int, ...]]:
+    """The rows of some logs at the positions that all of them have, and how many predicted rows of each are left out.
+
+    Raises `BadInput`, naming two files, unless they have the same symbols there, and enough of them.
+    """
+    first, *others = logs
+    for other in others:
+        _require_alike(first, other)
+    if all(np.array_equal(first.positions, other.positions) for other in others):
+        common, cut, left_out = first.positions, list(logs), (0,) * len(logs)
+    else:
+        common = reduce(intersection, (log.positions for log in logs))
+        cut = [log.at(np.searchsorted(log.positions, common)) for log in logs]
+        whole, kept = ([len(log) - log.unpredicted for log in each] for each in (logs, cut))
+        left_out = tuple(a - b for a, b in zip(whole, kept, strict=True))
+        if not len(common) or min(kept) < LEAST_COMMON * min(whole):
+            raise BadInput(f"{first.name} and {others[0].name} have {len(common):,} positions in common; {_SAME_TEXT}.")
+        logger.info("%s", left_out_line([log.name for log in logs], len(common), left_out))
+    for other in cut[1:]:
+        same = same_symbols(cut[0], other)
+        if not same.all():
+            position = int(common[np.argmin(same)])
+            what = f"{first.name} and {other.name} are logs of different texts"
+            raise BadInput(f"{what}: they differ first at position {position:,}; {_SAME_TEXT}.")
+    return cut, left_out
+
+
+def _require_alike(one: PredictionLog, other: PredictionLog) -> None:
     what = f"{one.name} and {other.name} are logs of different"
     if one.unit != other.unit:
         raise BadInput(f"{what} units, {one.unit} and {other.unit}; predict one text in one unit.")
-    if not np.array_equal(one.positions, other.positions):
-        found = f"{len(one):,} rows from {one.positions[0]:,} to {one.positions[-1]:,}"
-        found += f", and {len(other):,} from {other.positions[0]:,} to {other.positions[-1]:,}"
-        raise BadInput(f"{what} positions ({found}); predict the same ones with all models.")
-    same = same_symbols(one, other)
-    if not same.all():
-        position = int(one.positions[np.argmin(same)])
-        raise BadInput(f"{what} texts: they differ first at position {position:,}; predict the same text.")
+    whole = [log.metadata.get("text_sha256") for log in (one, other)]
+    if None not in whole and whole[0] != whole[1] and not np.array_equal(one.positions, other.positions):
+        raise BadInput(f"{what} texts (text_sha256); {_SAME_TEXT}.")
 
 
 def ngram_logs(
