@@ -97,7 +97,7 @@ def test_common_positions_are_those_cut_by_hand(peels: list[Peel], size: int) ->
         ]
         assert verdicts[0]["left_out"] == dict(zip(("baseline", "model"), pair_left_out, strict=True))
         backwards = compare(peels[1], peels[0])
-        assert (backwards.left_out, -backwards.saved) == (tuple(pair_left_out[::-1]), compare(*peels[:2]).saved)
+        assert (backwards.left_out, -backwards.saved) == (tuple(pair_left_out[::-1]), compare(peels[0], peels[1]).saved)
 
 
 def test_no_row_in_common_is_refused_and_so_are_few() -> None:
