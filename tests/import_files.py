@@ -1,12 +1,10 @@
 """Files of other tools, as true to their schemas as real ones, from a tiny model whose distributions are known."""
 
 import json
-import struct
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 import hf_models
@@ -107,29 +105,6 @@ def _openai_piece(piece: bytes) -> str:
         return "bytes:" + "".join(f"\\x{byte:02x}" for byte in piece)
 
 
-def llama_file(of: Scored, n_ctx: int, n_vocab: int | None = None) -> bytes:
-    """The file of `llama-perplexity --kl-divergence-base`, by the formulas of `log_softmax` in its perplexity.cpp."""
-    n_vocab = n_vocab or of.logprobs.shape[1]
-    n_chunk = len(of.ids) // n_ctx
-    used = of.ids[: n_chunk * n_ctx].astype("<i4")
-    parts = [b"_logits_", struct.pack("<3i", n_ctx, n_vocab, n_chunk), used.tobytes()]
-    for chunk in range(n_chunk):
-        for k in range(chunk * n_ctx + n_ctx // 2 + 1, (chunk + 1) * n_ctx):
-            logits = of.logprobs[k, :n_vocab].astype(np.float32)
-            best = logits.max()
-            least = np.float32(max(logits.min(), best - 16))
-            scale = np.float32((best - least) / np.float32(65535))
-            total = np.log(np.exp(logits - best).sum(dtype=np.float32))
-            parts.append(struct.pack("<2f", scale, least - best - total))
-            q = np.where(logits > least, np.rint((logits - least) / scale), 0).astype("<u2")
-            parts.append(q.tobytes() + b"\xab\xcd" * (n_vocab % 2))
-    return b"".join(parts)
-
-
 def write_json(path: Path, value: Any) -> Path:
     path.write_text(json.dumps(value))
     return path
-
-
-def token_log(path: Path) -> pd.DataFrame:
-    return pd.read_parquet(path)
