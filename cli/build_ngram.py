@@ -39,6 +39,11 @@ def _fallback(ctx: click.Context, param: click.Parameter, value: str) -> tuple[f
 )
 @click.option("--unit", type=ANY_UNIT, default="byte", show_default=True, help="What one symbol is.")
 @click.option(
+    "--tokenizer",
+    metavar="T",
+    help="Make the text into tokens, for peels of a model's tokens: a folder, a hub name or a tokenizer.json.",
+)
+@click.option(
     "--sentences",
     type=SENTENCES,
     help="The whole text as one sentence, or one per line [default: lines for words and tokens, else stream].",
@@ -74,6 +79,7 @@ def command(
     texts: tuple[Path, ...],
     output: Path | None,
     unit: str,
+    tokenizer: str | None,
     sentences: str | None,
     engine: str,
     arpa: Path | None,
@@ -89,10 +95,13 @@ def command(
     output = output or Path(f"{name}{'.kenlm' if engine == 'kenlm' else '.ngram'}")
     outputs = _require_outputs(output, arpa, force)
     _require_arpa(engine, arpa, arpa_order, options["order"])
+    _require_tokenized(tokenizer, unit, sentences, engine)
     for text in texts:
         if text.suffix in (".npy", ".parquet") and unit != "token":
             notice(f"{text} is read as plain bytes; --unit token reads its token ids.")
     read = partial(read_texts, texts, Unit(unit), Sentences(sentences) if sentences else None)
+    if tokenizer is not None:
+        read = partial(_tokens_of, texts, tokenizer)
     if engine == "kenlm":
         _build_kenlm(read, output, force, **options)
     else:
@@ -106,6 +115,22 @@ def _require_outputs(output: Path, arpa: Path | None, force: bool) -> Outputs:
     if arpa is not None and arpa.absolute() == output.absolute():
         raise click.UsageError("--arpa and -o name the same file.")
     return Outputs(force, texts=[(arpa, "")])
+
+
+def _require_tokenized(tokenizer: str | None, unit: str, sentences: str | None, engine: str) -> None:
+    """Raise `UsageError` where options contradict a tokenizer: its index is native, of tokens, and one stream."""
+    if tokenizer is None:
+        return
+    if unit not in ("byte", "token") or sentences == "lines" or engine != "native":
+        raise click.UsageError("--tokenizer makes one stream of tokens, by --engine native; leave the others out.")
+
+
+def _tokens_of(texts: tuple[Path, ...], tokenizer: str) -> "Text":
+    from errtax.lm.hf.tokenizer import load_tokenizer
+    from errtax.lm.text import Unit, read_texts, text_of_tokens
+
+    text, made = read_texts(texts, Unit.BYTE), load_tokenizer(tokenizer)
+    return text_of_tokens(text, made.encode(text.codes.tobytes(), text.name).ids, made.sha256)
 
 
 def _require_arpa(engine: str, arpa: Path | None, arpa_order: int | None, order: int) -> None:

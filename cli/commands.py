@@ -12,6 +12,7 @@ COMMANDS = {
     "train": "Train an LSTM, GRU, RNN or n-NN language model.",
     "predict": "Write the prediction log of a trained model on a text.",
     "import": "Write the prediction log of another tool's file: vLLM, llama.cpp, KenLM, …",
+    "align": "Sum the tokens of several models' logs to spans that all share.",
     "sweep": "Train, run and peel a grid of models, such as the paper's Table 1.",
     "peel": "Break down a model's errors by what could have explained them.",
     "repeel": "Peel again from the same evidence: other layers, orders, thresholds.",

@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from errtax.lm.errors import BadInput
 from errtax.lm.surface import Surface, join_surfaces
 from errtax.lm.table import Column, TableSchema, arrow_of, numpy_of
 from errtax.lm.text import Codes, Unit
@@ -233,6 +234,22 @@ def _join_documents(first: PredictionLog, second: PredictionLog) -> tuple[NDArra
         for numbers, known, place in zip(docs, used, places, strict=True)
     ]
     return np.concatenate(joined), encoded.dictionary
+
+
+def right_first(log: PredictionLog) -> NDArray[np.bool_]:
+    """Where the model ranked the correct symbol first: by the best symbol, else by the rank of the correct one."""
+    if log.argmax_codes is not None:
+        return np.asarray(log.argmax_codes == log.codes)
+    if log.ranks is None:
+        wanted = "'argmax'" if log.surface is None else "'argmax_token' or 'rank'"
+        raise BadInput(
+            f"{log.name} has no column {wanted}; the criterion argmax needs it (or use --criterion 'p<0.5')."
+        )
+    unknown = (log.ranks == 0) & ~np.isnan(log.logprobs)
+    if unknown.any():
+        position = int(log.positions[np.argmax(unknown)])
+        raise BadInput(f"{log.name} has a null in column 'rank' at position {position}, which has a prediction.")
+    return np.asarray(log.ranks == 1)
 
 
 def bytes_of(codes: Codes, unit: Unit) -> bytes:

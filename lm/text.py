@@ -65,7 +65,8 @@ class Text:
     """A text and where it came from.
 
     `codes[i]`: byte value (uint8), code point, number of a word, or token id (uint32) of symbol i.  `sha256` is that
-    of the bytes.  `words[code]`: the words of a text of words by first appearance, a `pa.StringArray`.
+    of the bytes.  `words[code]`: the words of a text of words by first appearance, a `pa.StringArray`.  Of a text that
+    was made into tokens here, `surface` is its bytes, uint8, and `tokenizer_sha256` names the tokenizer.
     """
 
     name: str
@@ -74,6 +75,15 @@ class Text:
     sha256: str
     sentences: Sentences = Sentences.STREAM
     words: Any = None
+    surface: NDArray[np.uint8] | None = None
+    tokenizer_sha256: str = ""
+
+    @property
+    def spelt(self) -> "Text | None":
+        """The text in bytes or characters, whose words can be counted; None where they are not kept."""
+        if self.unit in (Unit.BYTE, Unit.CHAR):
+            return self
+        return None if self.surface is None else Text(self.name, Unit.BYTE, self.surface, self.sha256)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -198,6 +208,18 @@ def text_of_bytes(data: bytes, unit: Unit, name: str = "text", sentences: Senten
     else:
         codes = parse_tokens(data, name, end_of_line)
     return Text(name, unit, codes, hashlib.sha256(data).hexdigest(), sentences, words)
+
+
+def text_of_tokens(text: Text, ids: Ids, tokenizer_sha256: str) -> Text:
+    """A text of bytes in the tokens that a tokenizer makes of it, one stream; the bytes are kept as its surface."""
+    return Text(
+        text.name,
+        Unit.TOKEN,
+        ids.astype(np.uint32),
+        text.sha256,
+        surface=np.asarray(text.codes, np.uint8),
+        tokenizer_sha256=tokenizer_sha256,
+    )
 
 
 def refuse_special_words(text: Text) -> None:

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
+from errtax.lm.prediction_log import right_first
 from errtax.taxonomy.attribution import players_of
 from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_sums
 from errtax.taxonomy.fixed_point import BIT, Halves, joined, totals_of
 from errtax.taxonomy.layers.registry import REST, find_layer
-from errtax.taxonomy.peel import Peel, PeelSource, right_first
+from errtax.taxonomy.peel import Peel, PeelSource
 from errtax.taxonomy.statistics import Interval, interval_of
 from errtax.taxonomy.sum_kernels import sum_bins
 from errtax.taxonomy.units import Units, UnitTables, even_units

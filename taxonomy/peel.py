@@ -12,9 +12,9 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.errors import UsageError
 from errtax.lm.kernels import kernel, ordered_map
-from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog, join_logs
+from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog, join_logs, right_first
 from errtax.oracle.evidence import Evidence, join_evidence
 from errtax.taxonomy.layers.layer import Layer
 from errtax.taxonomy.layers.registry import REST, all_layers, claim_bits, find_layer
@@ -144,22 +144,6 @@ def find_errors(log: PredictionLog, criterion: Criterion) -> NDArray[np.bool_]:
         return low
     wrong: NDArray[np.bool_] = ~np.isnan(log.logprobs) & ~right_first(log)
     return wrong
-
-
-def right_first(log: PredictionLog) -> NDArray[np.bool_]:
-    """Where the model ranked the correct symbol first: by the best symbol, else by the rank of the correct one."""
-    if log.argmax_codes is not None:
-        return np.asarray(log.argmax_codes == log.codes)
-    if log.ranks is None:
-        wanted = "'argmax'" if log.surface is None else "'argmax_token' or 'rank'"
-        raise BadInput(
-            f"{log.name} has no column {wanted}; the criterion argmax needs it (or use --criterion 'p<0.5')."
-        )
-    unknown = (log.ranks == 0) & ~np.isnan(log.logprobs)
-    if unknown.any():
-        position = int(log.positions[np.argmax(unknown)])
-        raise BadInput(f"{log.name} has a null in column 'rank' at position {position}, which has a prediction.")
-    return np.asarray(log.ranks == 1)
 
 
 def peel_log(log: PredictionLog, evidence: Evidence, settings: Settings) -> Peel:

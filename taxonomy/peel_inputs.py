@@ -128,7 +128,7 @@ def _model(inputs: PeelInputs, train: Text | None, log: PredictionLog, settings:
             model = open_model_for_log(model, log.unit, inputs.engine)
         if log.has_ids:
             require_unit(model, log.unit, log.name)
-        require_tokenizer(model, log.metadata.get("tokenizer_sha256", ""), log.name)
+            require_tokenizer(model, log.metadata.get("tokenizer_sha256", ""), log.name)
         if asked and log.has_ids and model.order <= settings.ngram_max:
             found = f"{name} has order {model.order}, so contexts of up to {model.order - 1} symbols"
             raise BadInput(

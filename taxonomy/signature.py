@@ -1,9 +1,9 @@
 """One string that says how the numbers of a peel were made: for people.  Nothing reads it; settings travel as data."""
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import errtax
+from errtax.lm.visible import listed, shown_name
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.settings import Settings
 
@@ -20,7 +20,7 @@ def make_signature(unit: str, rows: int, settings: Settings, sources: Mapping[st
     words, partners = sources.get("words", ""), sources.get("partners", "")
     fields = {
         "errtax": errtax.__version__,
-        "unit": f"{unit}({listed(json.loads(partners))})" if partners else unit,
+        "unit": f"{unit}({_safe(partners)})" if partners else unit,
         "n": str(rows),
         **({"docs": str(documents)} if documents > 1 else {}),
         **({"words": listed([words])} if words else {}),
@@ -40,11 +40,6 @@ def sign(peel: Peel) -> str:
     return make_signature(str(peel.log.unit), len(peel.log), peel.settings, sources, len(peel.log.document_starts))
 
 
-def listed(names: Iterable[str]) -> str:
-    """Names within a field, parted by commas; `%`, `|`, `:` and `,` are written as in a URL.
-
-    >>> listed(["{}", "a|b"])
-    '{},a%7Cb'
-    """
-    escapes = str.maketrans({sign: f"%{ord(sign):02X}" for sign in "%|:,"})
-    return ",".join(name.translate(escapes) for name in names)
+def _safe(partners: str) -> str:
+    """Names from a file's metadata, which are listed already, in one field."""
+    return shown_name(partners).replace("|", "%7C")

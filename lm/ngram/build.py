@@ -20,7 +20,7 @@ from errtax.lm.ngram.sequence import occurrences, repeat_final_flush, tail_strin
 from errtax.lm.ngram.smoothing import Discounts, estimate_discounts
 from errtax.lm.ngram.suffix_tree import Counts, Tree
 from errtax.lm.special import SPECIAL
-from errtax.lm.text import Alphabet, Text, Unit, refuse_special_words
+from errtax.lm.text import Alphabet, Text, refuse_special_words
 from errtax.lm.word_counting import DEFAULT, MEMORY, WordRule, count_words
 
 logger = logging.getLogger("errtax")
@@ -42,7 +42,7 @@ class _Source:
     @property
     def has_surface(self) -> bool:
         """Whether the text has its characters, so that words can be counted by a rule about them."""
-        return self.text.unit in (Unit.BYTE, Unit.CHAR)
+        return self.text.spelt is not None
 
 
 def _prepare(text: Text, order: int, fallback: Fallback, on_suffixes: OnSuffixes, rule: WordRule) -> _Source:
@@ -68,7 +68,7 @@ def build(
     source = _prepare(text, order, fallback, tell_nobody, rule)
     tree = source.tree
     with ThreadPoolExecutor(1) as pool:  # beside the build, which leaves a core idle now and then
-        counted = pool.submit(count_words, text, rule) if source.has_surface else None
+        counted = pool.submit(count_words, text.spelt, rule) if text.spelt is not None else None
         parts = [tree.grow(*ends) for ends in tree.even_ranges(n_partitions)]
         top, discounts = _finish(source, fallback, kenlm_compat)
     surface = None if counted is None else counted.result()
@@ -110,6 +110,7 @@ def _info(source: _Source, kenlm_compat: bool, discounts: Discounts) -> IndexInf
         discounts.fallback_adjusted,
         discounts.fallback_raw,
         surface_words=source.rule.name if source.has_surface else "",
+        tokenizer_sha256=text.tokenizer_sha256,
     )
 
 
@@ -165,7 +166,7 @@ class Journal:
         self.source = source
         text = source.text
         self.key = [SCHEMA, text.sha256, str(text.unit), str(text.sentences), source.order, text.name]
-        self.key += [source.rule.name]
+        self.key += [source.rule.name, text.tokenizer_sha256]
 
     def begin(self, memory: int | None) -> ContainerWriter:
         """Start clean.  The words are counted now, in half of what is left of `memory`, and never again."""
@@ -175,9 +176,9 @@ class Journal:
         source = self.source
         tree = source.tree
         surface = None
-        if source.has_surface:
+        if source.text.spelt is not None:
             left = MEMORY if memory is None else (memory - memory_in_use() - RESERVE) // 2
-            surface = count_words(source.text, source.rule, min(max(left, 1 << 22), MEMORY), self.path.parent)
+            surface = count_words(source.text.spelt, source.rule, min(max(left, 1 << 22), MEMORY), self.path.parent)
         given = source.alphabet, source.text.words, surface, tree.symbols
         return begin_index(self.file, *given, source.order, tree.node)
 

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 import errtax
 from errtax.lm.errors import UsageError
 from errtax.lm.prediction_log import PredictionLog
-from errtax.lm.visible import whole_number
+from errtax.lm.visible import listed, whole_number
 from errtax.oracle.pairs import Matches, Pair, Skip, breaks_of, match_pair, roles_of
 from errtax.oracle.text_kind import CODE_SHARE, share_of_code_lines
 from errtax.oracle.text_view import TextView
-from errtax.taxonomy.signature import listed
 from errtax.taxonomy.studies.predictors import Predictors
 
 SCHEMA = "errtax.distance/1"

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 import errtax
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.text import Codes, Unit
+from errtax.lm.visible import listed
 from errtax.taxonomy.peel import find_errors
 from errtax.taxonomy.settings import Criterion
-from errtax.taxonomy.signature import listed
 from errtax.taxonomy.studies.predictors import Predictors
 
 SCHEMA = "errtax.overlap/1"
