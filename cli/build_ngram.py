@@ -89,19 +89,14 @@ def command(
     **options: Any,
 ) -> None:
     """Build modified Kneser-Ney models of all orders 1..N from TEXT: one file, equal to KenLM's models."""
-    from errtax.lm.text import Sentences, Unit, read_texts
-
     name = "stdin" if str(texts[0]) == "-" else texts[0].stem
     output = output or Path(f"{name}{'.kenlm' if engine == 'kenlm' else '.ngram'}")
     outputs = _require_outputs(output, arpa, force)
     _require_arpa(engine, arpa, arpa_order, options["order"])
-    _require_tokenized(tokenizer, unit, sentences, engine)
     for text in texts:
         if text.suffix in (".npy", ".parquet") and unit != "token":
             notice(f"{text} is read as plain bytes; --unit token reads its token ids.")
-    read = partial(read_texts, texts, Unit(unit), Sentences(sentences) if sentences else None)
-    if tokenizer is not None:
-        read = partial(_tokens_of, texts, tokenizer)
+    read = _reader(texts, tokenizer, unit, sentences, engine)
     if engine == "kenlm":
         _build_kenlm(read, output, force, **options)
     else:
@@ -117,12 +112,17 @@ def _require_outputs(output: Path, arpa: Path | None, force: bool) -> Outputs:
     return Outputs(force, texts=[(arpa, "")])
 
 
-def _require_tokenized(tokenizer: str | None, unit: str, sentences: str | None, engine: str) -> None:
-    """Raise `UsageError` where options contradict a tokenizer: its index is native, of tokens, and one stream."""
+def _reader(
+    texts: tuple[Path, ...], tokenizer: str | None, unit: str, sentences: str | None, engine: str
+) -> "Callable[[], Text]":
+    """What reads the text; with a tokenizer one stream of tokens, for a native index.  Raises `UsageError`."""
+    from errtax.lm.text import Sentences, Unit, read_texts
+
     if tokenizer is None:
-        return
+        return partial(read_texts, texts, Unit(unit), Sentences(sentences) if sentences else None)
     if unit not in ("byte", "token") or sentences == "lines" or engine != "native":
         raise click.UsageError("--tokenizer makes one stream of tokens, by --engine native; leave the others out.")
+    return partial(_tokens_of, texts, tokenizer)
 
 
 def _tokens_of(texts: tuple[Path, ...], tokenizer: str) -> "Text":
