@@ -132,6 +132,8 @@ class ByteProjector:
             raise BadInput(
                 f"token {tokens[np.argmax(special)]} is special or has no bytes, so it is no part of a text."
             )
+        if not known.any():
+            values = values[:0]
         if values.dtype not in (np.float32, np.float64):
             values = values.astype(np.float32 if values.dtype.itemsize < 4 else np.float64)
         offsets = np.concatenate([[0], np.cumsum(self.vocabulary.lengths[tokens])])

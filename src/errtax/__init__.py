@@ -10,18 +10,24 @@ In a notebook: `errtax.peel(log, train_text="train.txt")`, or `errtax.read("pred
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from errtax.lm.projected_log import byte_log
     from errtax.reports.notebook import peel, read, trend
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "peel", "read", "trend"]
+__all__ = ["__version__", "byte_log", "peel", "read", "trend"]
 
 
 def __getattr__(name: str) -> Any:
-    """`peel`, `read` and `trend`, imported when they are asked for: `import errtax` itself stays light."""
+    """The public functions, imported when they are asked for: `import errtax` itself stays light."""
     if name in ("peel", "read", "trend"):
         from errtax.reports import notebook  # noqa: PLC0415
 
         return getattr(notebook, name)
+    if name == "byte_log":
+        from errtax.lm.projected_log import byte_log  # noqa: PLC0415
+        from errtax.reports.python_words import speaks_python  # noqa: PLC0415
+
+        return speaks_python(byte_log)
     raise AttributeError(f"module 'errtax' has no attribute {name!r}")
 
 
