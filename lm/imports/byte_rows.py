@@ -72,9 +72,9 @@ class ByteLog:
             )
         return self._projector.add(ids, scores, predicted)
 
-    def finish(self, rest: bool) -> None:
+    def finish(self, name: str, rest: bool) -> None:
         """Add what the text has after its last token; `BadInput` where this is more than blanks, but for `rest`."""
-        self._placement.require_end(rest)
+        self._placement.require_end(name, rest)
         self._add_unpredicted(self._placement.at, len(self._placement.text), None)
 
     def write(self, writer: TableWriter, least: int) -> None:

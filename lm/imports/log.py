@@ -62,7 +62,7 @@ class Rows(Protocol):
     def add(self, block: Block) -> None:
         """Add the rows of a block, and before them what no token covers."""
 
-    def finish(self, rest: bool) -> None:
+    def finish(self, name: str, rest: bool) -> None:
         """Add what the text has after its last token.  Raises `BadInput` where this is text, but for `rest`."""
 
     def write(self, writer: TableWriter, least: int) -> None:
@@ -136,7 +136,7 @@ def _fill(log: Rows, writer: TableWriter, blocks: Iterator[Block], reading: Read
         shift.add(block)
         log.add(block)
         log.write(writer, _ROWS)
-    log.finish(reading.rest)
+    log.finish(name, reading.rest)
     if not log.predicted:
         raise BadInput(f"{name} predicts none of its tokens.")
     log.write(writer, 1)

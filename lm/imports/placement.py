@@ -60,12 +60,12 @@ class Placement:
         self.at = int(placed.ends[-1])
         return placed
 
-    def require_end(self, rest: bool) -> None:
-        """Raise `BadInput` unless the tokens cover the text, but for blanks at its end, or the end where `rest`."""
+    def require_end(self, name: str, rest: bool) -> None:
+        """Raise `BadInput` unless the tokens of file `name` cover the text up to blanks, or its beginning if `rest`."""
         left = self.text[self.at :]
         if left.strip() and not rest:
             raise BadInput(
-                f"the file covers {self.at:,} of the {len(self.text):,} bytes of {self.name}, which goes on with "
+                f"{name} covers {self.at:,} of the {len(self.text):,} bytes of {self.name}, which goes on with "
                 f"{_quoted(left[:_SHOWN])}; give the text that was scored (head -c {self.at}), or a complete file."
             )
 
@@ -75,12 +75,21 @@ class Placement:
         """The ids of a document, the first one from the tokenizer if the file does not tell it."""
         if not len(ids) or ids[0] != UNKNOWN_ID or self.tokenizer is None:
             return ids
-        rest = self.tokenizer.vocabulary.bytes_of(ids[1:3])
-        if rest and self.text.startswith(rest, self.at):
+        vocabulary, rest = self.tokenizer.vocabulary, ids[1:]
+        rest = rest[(rest >= 0) & (rest < len(vocabulary))]
+        joined = vocabulary.bytes_of(rest[~vocabulary.special[rest]])
+        if self._stands(joined):
             return ids  # a special token before the text
-        end = _end_of_character(self.text, self.at + _PEEK)
-        first = self.tokenizer.encode(self.text[self.at : end], self.name).ids[:1]
-        return np.concatenate([first, ids[1:]])
+        for start in range(self.at, blanks_from(self.text, self.at) + 1):
+            end = _end_of_character(self.text, start + _PEEK)
+            first = self.tokenizer.encode(self.text[start:end], self.name).ids[:1]
+            if self._stands(vocabulary.bytes_of(first) + joined):
+                return np.concatenate([first, ids[1:]])
+        return ids
+
+    def _stands(self, joined: bytes) -> bool:
+        start, invented = self._start_of(joined, begins=True)
+        return self.text.startswith(joined[len(invented) :], start)
 
     def _by_ids(self, block: Block, ids: Ids, begins: bool) -> Placed:
         assert self.tokenizer is not None
@@ -207,7 +216,7 @@ class Placement:
     def _refuse_piece(self, block: TokenScores, k: int, at: int) -> None:
         assert block.pieces is not None
         piece = block.pieces[k]
-        if not piece.strip() or "\ufffd" in piece:
+        if not piece or "\ufffd" in piece:
             raise BadInput(
                 f"{block.place(k)}: the token is {_quoted(piece.encode())}, which does not say what it stands for; "
                 "give the model's tokenizer with --tokenizer."

@@ -59,9 +59,9 @@ class TokenLog:
         values["argmax_logprob"] = None if part.best_logprobs is None else np.minimum(part.best_logprobs, 0.0)
         self._append(placed.ends, logprobs, values, block.document, n)
 
-    def finish(self, rest: bool) -> None:
+    def finish(self, name: str, rest: bool) -> None:
         """Add what the text has after its last token.  Raises `BadInput` where this is not only blanks."""
-        self._placement.require_end(rest)
+        self._placement.require_end(name, rest)
         self._add_gap(self._placement.at, len(self._placement.text), None)
 
     def write(self, writer: TableWriter, least: int) -> None:
