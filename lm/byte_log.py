@@ -30,12 +30,12 @@ from errtax.lm.kernels import n_threads, parallel_map
 from errtax.lm.projection_kernels import (
     N_BYTES,
     Borders,
-    ByteColumns,
     Tokens,
     Trie,
     grow_trie,
     join_tokens,
     project_tokens,
+    unpredicted_columns,
 )
 from errtax.lm.token_masses import empty_masses
 from errtax.lm.vocabulary import Vocabulary
@@ -88,8 +88,7 @@ class ByteProjector:
         """
         tokens, values = self._checked(ids, scores, predicted)
         text = np.frombuffer(self.vocabulary.bytes_of(tokens.ids), np.uint8)
-        unknown = (np.full(len(text), np.nan), text.copy(), np.full(len(text), np.nan), np.zeros(len(text), np.int32))
-        columns = ByteColumns(*unknown)
+        columns = unpredicted_columns(text)
         n = len(tokens.ids)
         borders = Borders(np.empty(n), np.empty((n, N_BYTES)), np.empty((n, N_BYTES)))
 

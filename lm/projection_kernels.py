@@ -96,7 +96,7 @@ def grow_trie(data, starts, lengths):
 
 
 @tight
-def _split(trie, masses, node, by_byte):
+def split_node(trie, masses, node, by_byte):
     """Put the masses of a node's children into `by_byte`; returns the node's own, that of tokens ending there too."""
     by_byte[:] = 0.0
     first, stop = trie.first[node], trie.first[node + 1]
@@ -115,7 +115,7 @@ def _log(probability):
 
 
 @tight
-def _write(columns, row, correct, logprob, by_byte, total):
+def write_row(columns, row, correct, logprob, by_byte, total):
     """One row of the log: `logprob` of the correct byte; best byte and rank by `by_byte`, masses of a `total`."""
     best = 0
     for b in range(1, N_BYTES):
@@ -157,15 +157,15 @@ def project_tokens(scores, tokens, trie, masses, borders, columns, first, stop):
         row = offsets[k + 1] - 1
         while row > offsets[k]:
             above = trie.parents[node]
-            total = _split(trie, masses, above, by_byte)
+            total = split_node(trie, masses, above, by_byte)
             if total > 0:  # else it follows a byte of probability 0, and there is nothing to say
                 correct = trie.labels[node]
-                _write(columns, row, correct, _log(by_byte[correct] / total), by_byte, total)
+                write_row(columns, row, correct, _log(by_byte[correct] / total), by_byte, total)
             node, row = above, row - 1
-        total = _split(trie, masses, 0, borders.starts[k])
+        total = split_node(trie, masses, 0, borders.starts[k])
         _scale(borders.starts[k], total)
         node = trie.nodes[ids[k]]
-        total = _split(trie, masses, node, by_byte)
+        total = split_node(trie, masses, node, by_byte)
         borders.shares[k] = masses.single[trie.places[ids[k]]] / total if total > 0 else 1.0
         _scale(by_byte, total if total > 0 else 1.0)
     return -1
@@ -187,5 +187,11 @@ def join_tokens(share, continuation, firsts, tokens, borders, columns):
                 logprob = _log(share) + _log(by_byte[firsts[k]])  # without the continuations; their product might be 0
                 for b in range(N_BYTES):
                     by_byte[b] = share * by_byte[b] + continuation[b]
-            _write(columns, tokens.offsets[k], firsts[k], logprob, by_byte, 1.0)
+            write_row(columns, tokens.offsets[k], firsts[k], logprob, by_byte, 1.0)
         share, continuation = borders.shares[k], borders.continuations[k]
+
+
+def unpredicted_columns(symbols: NDArray[np.uint8]) -> ByteColumns:
+    """The rows of bytes (n,) as long as none is predicted."""
+    n = len(symbols)
+    return ByteColumns(np.full(n, np.nan), symbols.copy(), np.full(n, np.nan), np.zeros(n, np.int32))

@@ -1,7 +1,7 @@
 """Slow twins of the byte log of a model of tokens: exact fractions, one sum over all tokens for each question."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 TIE = 1 + Fraction(1, 10**12)
@@ -75,3 +75,19 @@ def byte_rows(
         continuation = [mass(p, pieces, piece + bytes([b])) / (whole or 1) for b in range(256)]
         shares.append(log(share))
     return rows, shares
+
+
+def prefix_probability(
+    pieces: Sequence[bytes], next_p: Callable[[tuple[int, ...]], dict[int, Fraction]], ids: tuple[int, ...], rest: bytes
+) -> Fraction:
+    """Of all token sequences after `ids` whose bytes begin with `rest`: Vieira et al. 2024, by enumeration."""
+    if not rest:
+        return Fraction(1)
+    total = Fraction(0)
+    for token, p in next_p(ids).items():
+        piece = pieces[token]
+        if piece.startswith(rest):
+            total += p
+        elif rest.startswith(piece):
+            total += p * prefix_probability(pieces, next_p, (*ids, token), rest[len(piece) :])
+    return total
