@@ -1,0 +1,204 @@
+"""Running a model of subword tokens over a text, window by window, and writing its byte log or its token log.
+
+Memory: one batch of windows' logits, 32 bytes per token and the text; the rows wait in a file beside the output, from
+which an interrupted run is resumed.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import errtax
+from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.files import require_absent
+from errtax.lm.hf.documents import Documents
+from errtax.lm.hf.log import LogRows, Predicted
+from errtax.lm.hf.model import Asked, LanguageModel
+from errtax.lm.hf.partial import Partial, resuming
+from errtax.lm.hf.passages import Passages, read_passages
+from errtax.lm.hf.scores import ByteScores, Scores, TokenScores, fitted
+from errtax.lm.hf.tokenizer import TextTokenizer
+from errtax.lm.hf.windows import Window, WindowPlan
+from errtax.lm.prediction_log import LOG
+from errtax.lm.text import Unit
+
+WINDOW = 1024
+"""Tokens of a window where nothing is said, and the model reads as many."""
+Step = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class HfOptions:
+    """How to run the model.
+
+    `unit`: `byte` or `token`.  `window`: tokens at a time, the prefix included; None: as many as the model reads, at
+    most `WINDOW`.  `stride`: tokens between two windows' starts; None: half of a window.  `prefix`: `auto`, `none` or a
+    token's id.  `batch`: windows read side by side.
+    """
+
+    unit: str = "byte"
+    window: int | None = None
+    stride: int | None = None
+    prefix: str = "auto"
+    batch: int = 1
+
+    def __post_init__(self) -> None:
+        if self.unit not in ("byte", "token"):
+            raise UsageError(f"--unit is byte or token, got {self.unit!r}.")
+        if self.batch < 1:
+            raise UsageError(f"--batch counts windows, at least 1; got {self.batch}.")
+        if self.prefix not in ("auto", "none") and not (self.prefix.isascii() and self.prefix.isdigit()):
+            raise UsageError(f"--prefix is auto, none or the id of a token, got {self.prefix!r}.")
+
+    def plan(self, model: LanguageModel, tokenizer: TextTokenizer) -> WindowPlan:
+        """The windows that the model reads.  Raises `UsageError` where it cannot read them."""
+        longest = model.longest
+        size = min(longest or WINDOW, WINDOW) if self.window is None else self.window
+        if longest is not None and size > longest:
+            raise UsageError(f"--window {size} is longer than what {model.name} reads, {longest} tokens at a time.")
+        prefix = tokenizer.prepended if self.prefix == "auto" else () if self.prefix == "none" else (int(self.prefix),)
+        return WindowPlan(size, max(size // 2, 1) if self.stride is None else self.stride, prefix)
+
+
+@dataclass(frozen=True, eq=False)
+class _Work:
+    """All that is to be done.  `batches`: windows, each with the number of its passage, to be read side by side."""
+
+    passages: Passages
+    plan: WindowPlan
+    batches: Sequence[Sequence[tuple[int, Window]]]
+
+    def asked(self, k: int, window: Window) -> Asked:
+        """What the model reads for a window."""
+        ids = self.passages.parts[k].ids[window.start : window.stop - 1].tolist()
+        return Asked([*self.plan.prefix, *ids], window.stop - window.first)
+
+    @property
+    def contexts(self) -> NDArray[np.int32]:
+        """How many tokens each token of the passages is predicted from; -1: it is not predicted."""
+        found = np.full(len(self.passages.ids), -1, np.int32)
+        for k, window in (each for batch in self.batches for each in batch):
+            places = self.passages.rows_of(k, window.first, window.stop)
+            found[places] = window.context[len(window.context) - (places.stop - places.start) :]
+        return found
+
+
+def predict_text(
+    model: LanguageModel,
+    tokenizer: TextTokenizer,
+    documents: Documents,
+    output: Path,
+    options: HfOptions = HfOptions(),
+    force: bool = False,
+    on_step: Step = lambda done, total: None,
+) -> Predicted:
+    """Write the prediction log of a model on a text; return its sums.
+
+    `on_step(done, total)` is called after each batch, with tokens of the text.  Raises `UsageError` for options that do
+    not fit the model, `BadInput` for texts, tokenizers and models that do not fit each other.
+    """
+    require_absent(output, force)
+    unit, plan = Unit(options.unit), options.plan(model, tokenizer)
+    passages = read_passages(documents, tokenizer)
+    work = _Work(passages, plan, _batches(passages.windows(plan), options.batch))
+    metadata = log_metadata(model, tokenizer, documents, options, plan)
+    settings = {
+        **{name: value for name, value in metadata.items() if name != "errtax.schema"},
+        "weights": model.fingerprint if work.batches else "",
+        "text": documents.sha256,
+        "batch": str(options.batch),
+        "device": model.device.type,
+        "torch": str(torch.__version__),
+    }
+    with model.evaluating():
+        width = _checked_width(model, work)
+        vocabulary = fitted(tokenizer.vocabulary, width)
+        scores: Scores = (ByteScores if unit is Unit.BYTE else TokenScores)(passages, vocabulary)
+        with resuming(output, settings, scores.n_rows, scores.dtype, force) as partial:
+            _run(model, work, scores, partial, on_step)
+            rows = LogRows(unit, passages, vocabulary, partial.rows, work.contexts, documents.separate)
+            return rows.write(output, metadata, force)
+
+
+def _checked_width(model: LanguageModel, work: _Work) -> int:
+    """The number of the model's outputs, once model and tokens are known to fit each other."""
+    if not work.batches:
+        raise BadInput(
+            "the text has one token alone, so there is nothing to predict; give a longer text, or a --prefix."
+        )
+    asked = (work.asked(k, window).ids for batch in work.batches[:8] for k, window in batch)
+    ids = list(max(asked, key=len))[:8]
+    width = int(model.scores([Asked(ids, 1)])[0].shape[1])
+    largest = max(int(work.passages.ids.max()), *work.plan.prefix, 0)
+    if largest >= width:
+        raise BadInput(
+            f"the tokenizer gives the id {largest:,}, but {model.name} has outputs for {width:,} tokens; give the "
+            "tokenizer that belongs to the model."
+        )
+    model.require_causal(ids)
+    return width
+
+
+def _batches(windows: list[tuple[int, Window]], size: int) -> list[list[tuple[int, Window]]]:
+    return [windows[at : at + size] for at in range(0, len(windows), size)]
+
+
+def _run(model: LanguageModel, work: _Work, scores: Scores, partial: Partial, on_step: Step) -> None:
+    """Fill the rows of all batches that are not done."""
+    sizes = [sum(window.stop - window.first for _, window in batch) for batch in work.batches]
+    done, total = sum(sizes[: partial.done]), sum(sizes)
+    if partial.done:  # what the last token before it says of the next one's first byte
+        for _ in _rows(model, work, scores, partial.done - 1):
+            pass
+    for number in range(partial.done, len(work.batches)):
+        for first, rows in _rows(model, work, scores, number):
+            partial.rows[first : first + len(rows)] = rows
+        partial.done = number + 1
+        partial.save()
+        done += sizes[number]
+        on_step(done, total)
+
+
+def _rows(model: LanguageModel, work: _Work, scores: Scores, number: int) -> Iterator[tuple[int, NDArray[Any]]]:
+    """The rows of a batch of windows, and where each window's begin."""
+    batch = work.batches[number]
+    logits = model.scores([work.asked(k, window) for k, window in batch])
+    for (k, window), found in zip(batch, logits, strict=True):
+        yield scores.rows(k, window, found)
+
+
+def log_metadata(
+    model: LanguageModel, tokenizer: TextTokenizer, documents: Documents, options: HfOptions, plan: WindowPlan
+) -> dict[str, str]:
+    """What the log says of itself."""
+    prefix = ",".join(map(str, plan.prefix)) or "none"
+    made = f"errtax:{errtax.__version__}|model:{model.name}" + (f"@{model.revision}" if model.revision else "")
+    unit = "bytes:canonical" if options.unit == "byte" else "unit:token"
+    read = f"window:{plan.size}|stride:{plan.stride}|prefix:{prefix}|dtype:{model.dtype}"
+    sizes = {len(part.text) for part in documents.parts}
+    streams = len(documents.parts) if len(sizes) == 1 and not documents.separate else 1
+    known = {
+        "revision": model.revision,
+        "step": model.step,
+        **({"streams": streams, "symbols": len(documents.text)} if options.unit == "byte" else {}),
+    }
+    return {
+        "errtax.schema": LOG.name,
+        "unit": options.unit,
+        "model": model.name + (f"@{model.revision}" if model.revision else ""),
+        "parameters": str(model.parameters),
+        "text_sha256": hashlib.sha256(documents.text).hexdigest(),
+        "tokenizer_sha256": tokenizer.sha256,
+        "window": str(plan.size),
+        "stride": str(plan.stride),
+        "prefix": prefix,
+        "dtype": model.dtype,
+        "signature": f"{made}|{unit}|{read}|tokenizer:{tokenizer.sha256[:12]}",
+        **{name: str(value) for name, value in known.items() if value is not None},
+    }
