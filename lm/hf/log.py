@@ -25,7 +25,7 @@ _TOKEN_COLUMNS = (
 
 @dataclass(frozen=True)
 class Predicted:
-    """What a log says in sum.  `rows`; `predicted`: rows with a prediction; `nats`: −Σ log p; `bytes`: of those rows."""
+    """A log in sum.  `rows`; `predicted`: those with a prediction; `nats`: −Σ log p; `bytes`: of predicted rows."""
 
     unit: Unit
     rows: int

@@ -83,6 +83,6 @@ def _done(state: Path, settings: dict[str, str], force: bool) -> int:
         return 0
     differs = next((name for name, value in settings.items() if known.get(name) != value), "settings")
     raise UsageError(
-        f"{state.name} is of an interrupted prediction with another {differs.replace('_', ' ')}; repeat that command to "
-        "resume it, or give --force to begin anew, or another name with -o."
+        f"{state.name} is of an interrupted prediction with another {differs.replace('_', ' ')}; repeat that command "
+        "to resume it, or give --force to begin anew, or another name with -o."
     )

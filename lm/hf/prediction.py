@@ -132,16 +132,15 @@ def _checked_width(model: LanguageModel, work: _Work) -> int:
         raise BadInput(
             "the text has one token alone, so there is nothing to predict; give a longer text, or a --prefix."
         )
-    asked = (work.asked(k, window).ids for batch in work.batches[:8] for k, window in batch)
-    ids = list(max(asked, key=len))[:8]
-    width = int(model.scores([Asked(ids, 1)])[0].shape[1])
+    width = int(model.scores([Asked([0], 1)])[0].shape[1])
     largest = max(int(work.passages.ids.max()), *work.plan.prefix, 0)
     if largest >= width:
         raise BadInput(
             f"the tokenizer gives the id {largest:,}, but {model.name} has outputs for {width:,} tokens; give the "
             "tokenizer that belongs to the model."
         )
-    model.require_causal(ids)
+    read = ([*work.asked(k, window).ids] for batch in work.batches[:8] for k, window in batch)
+    model.require_causal(max(read, key=len)[:8])
     return width
 
 

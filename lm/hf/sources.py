@@ -1,8 +1,9 @@
 """Where a model comes from: a folder, a `.gguf` file, or a name on the hub; and what to say where it cannot be had."""
 
+import io
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,9 +53,18 @@ class Source:
 
 @contextmanager
 def loading(place: Source, what: str) -> Iterator[None]:
-    """Turn whatever transformers raises while it loads into `BadInput`, one line that says what to do."""
+    """Turn whatever transformers raises while it loads into `BadInput`, one line that says what to do.
+
+    Its own bars and warnings are not shown.
+    """
+    from transformers.utils import logging  # noqa: PLC0415  # takes seconds to import
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
     try:
-        yield
+        with redirect_stderr(io.StringIO()):  # some bars cannot be turned off
+            yield
     except ImportError as error:
         raise UsageError(f"{place.shown} needs more packages: pip install 'errtax[hf]' ({reason_of(error)}).") from None
     except Exception as error:
@@ -62,3 +72,7 @@ def loading(place: Source, what: str) -> Iterator[None]:
         if place.path is None:
             advice = "; check the name and --revision, or download it first where the hub can be reached"
         raise BadInput(f"the {what} of {place.shown} cannot be loaded ({reason_of(error)}){advice}.") from None
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()

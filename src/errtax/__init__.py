@@ -10,11 +10,12 @@ In a notebook: `errtax.peel(log, train_text="train.txt")`, or `errtax.read("pred
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from errtax.lm.hf.python import predict
     from errtax.lm.projected_log import byte_log
     from errtax.reports.notebook import peel, read, trend
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "byte_log", "peel", "read", "trend"]
+__all__ = ["__version__", "byte_log", "peel", "predict", "read", "trend"]
 
 
 def __getattr__(name: str) -> Any:
@@ -28,6 +29,11 @@ def __getattr__(name: str) -> Any:
         from errtax.reports.python_words import speaks_python  # noqa: PLC0415
 
         return speaks_python(byte_log)
+    if name == "predict":
+        from errtax.lm.hf.python import predict  # noqa: PLC0415
+        from errtax.reports.python_words import speaks_python  # noqa: PLC0415
+
+        return speaks_python(predict)
     raise AttributeError(f"module 'errtax' has no attribute {name!r}")
 
 
