@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.lm.prediction_log import bytes_of
 from errtax.lm.visible import visible
 from errtax.oracle.characters import kinds_of
 from errtax.oracle.evidence import Evidence
 from errtax.oracle.text_view import TextView
+from errtax.reports.token_names import TokenNames
 from errtax.taxonomy.layers.layer import Layer
 from errtax.taxonomy.layers.memory import windows_of
 from errtax.taxonomy.layers.registry import find_layer, with_own
@@ -42,17 +42,20 @@ def page_data(peels: Sequence[Peel]) -> dict[str, Any]:
     """
     first = peels[0]
     view = TextView.of_log(first.log)
-    columns = {"text": np.frombuffer(bytes_of(first.log.codes, first.log.unit), np.uint8), **_evidence(first, view)}
+    symbols = None if first.log.surface is None else TokenNames(peels)
+    columns = {} if symbols is None else symbols.columns(first.evidence)
+    text = np.frombuffer(first.log.content, np.uint8) if symbols is None else symbols.numbers(first.log)
+    columns |= {"text": text, **_evidence(first, view)}
     models = []
     for k, peel in enumerate(peels):
         codes, levels = _levels(peel)
         columns[f"level{k}"] = codes
         guesses: dict[str, Any] = {}
-        if peel.log.argmax_codes is not None:
+        if peel.log.argmax_codes is not None and (symbols is None or peel.log.argmax_surface is not None):
             values = np.array(levels, float)[codes]  # NaN where nothing was predicted
             limit = 1.0 if _contradicts_itself(peel, values) else 0.5  # above that the correct symbol is first
-            columns[f"guess{k}"], symbols = _guesses(peel, values <= limit)
-            guesses = {"guesses": symbols, "guess_bytes": columns[f"guess{k}"].itemsize, "guess_limit": limit}
+            columns[f"guess{k}"], guessed = _guesses(peel, values <= limit, symbols)
+            guesses = {"guesses": guessed, "guess_bytes": columns[f"guess{k}"].itemsize, "guess_limit": limit}
         models.append({"name": peel.log.model, "levels": levels, "bytes": codes.itemsize, **guesses})
     return {
         "schema": "errtax.page/1",
@@ -61,7 +64,8 @@ def page_data(peels: Sequence[Peel]) -> dict[str, Any]:
         "breaks": _breaks(first.log.positions),
         "documents": first.log.document_starts[1:].tolist(),
         "kinds": _kinds(view),
-        "signs": _signs(view, models),
+        "signs": _signs(view, models) if symbols is None else {},
+        **({} if symbols is None else symbols.shown()),
         "models": models,
         "settings": _settings(first),
         "layers": [_layer(layer, first.settings) for layer in _layers(first)],
@@ -108,11 +112,15 @@ def _signs(view: TextView, models: Sequence[dict[str, Any]]) -> dict[str, str]:
 def _evidence(peel: Peel, view: TextView) -> dict[str, NDArray[Any]]:
     """What the script's rules for the layers need; of a layer without one, the slices, from 1, by the settings."""
     evidence, columns = peel.evidence, {}
-    starts = _word_starts(evidence, view)
     inside = evidence.word_offset >= 0
-    begins = np.searchsorted(np.arange(len(view))[view.rows], view.words.start)
-    if not np.array_equal(starts, begins) or not np.array_equal(inside, (view.word_of >= 0)[view.rows]):
-        columns["words"] = np.where(inside, 2, 0).astype(np.uint8)  # other words than the script would find
+    if peel.log.surface is not None:  # each token in a word stands for it
+        starts, others = np.flatnonzero(inside), True
+    else:
+        starts = _word_starts(evidence, view)
+        begins = np.searchsorted(np.arange(len(view))[view.rows], view.words.start)
+        others = not np.array_equal(starts, begins) or not np.array_equal(inside, (view.word_of >= 0)[view.rows])
+    if others:  # other words than the script would find
+        columns["words"] = np.where(inside, 2, 0).astype(np.uint8)
         columns["words"][starts] = 1
     p = np.exp(peel.log.logprobs, where=peel.predicted, out=np.zeros(len(peel.log)))
     for layer in _layers(peel):
@@ -156,13 +164,14 @@ def _levels(peel: Peel) -> tuple[NDArray[Any], list[float | None]]:
     return codes.astype(wide), [*levels.tolist(), None]
 
 
-def _guesses(peel: Peel, rows: NDArray[np.bool_]) -> tuple[NDArray[Any], list[int]]:
+def _guesses(peel: Peel, rows: NDArray[np.bool_], symbols: TokenNames | None) -> tuple[NDArray[Any], list[int]]:
     """The first-ranked symbol of some rows, and the list of such symbols.
 
     1 + its place in the list, 0 where it is the correct symbol.
     """
     codes = np.asarray(peel.log.argmax_codes)
     wrong = (codes != peel.log.codes) & peel.predicted
+    codes = codes if symbols is None else symbols.best(peel.log)
     known, place = np.unique(codes[wrong], return_inverse=True)
     places = np.zeros(len(codes), np.uint8 if len(known) < 255 else np.uint16 if len(known) < 65535 else np.uint32)
     places[wrong] = 1 + place

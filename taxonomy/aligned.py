@@ -222,5 +222,5 @@ def _require_same_making(baseline: Peel, other: Peel) -> None:
 
 def _making(peel: Peel) -> tuple[str, ...]:
     """How a peel was made, but for the model: rules, what a word is, and the oracles' index and training text."""
-    oracles = (peel.sources.get(key, "") for key in ("ngram_model", "train_sha256", "words"))
+    oracles = (peel.sources.get(key, "") for key in ("ngram_model", "train_sha256", "words", "partners"))
     return str(peel.settings.criterion), peel.settings.description, *oracles

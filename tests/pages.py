@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from browser import Page, start_browser
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.prediction_log import PredictionLog
+from errtax.lm.surface import Surface
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.custom import REGISTRY, find_oracles, oracle
 from errtax.oracle.evidence import collect_evidence
@@ -89,6 +91,23 @@ def make_peel(
     return peel_with_all(log, Settings(layers=layers, custom=rules) if rules else Settings())
 
 
+def token_peel() -> Peel:
+    """The same of tokens: cut anywhere, between or inside words and characters, some positions left out."""
+    rng = np.random.default_rng(11)
+    data = some_text(7).encode()
+    ends = np.append(np.sort(rng.choice(np.arange(1, len(data)), len(data) // 3, replace=False)), len(data))
+    surface = Surface.of([data[a:b] for a, b in pairwise([0, *ends.tolist()])])
+    kept = np.flatnonzero(rng.random(len(surface)) > 0.002)
+    log = make_peel(Unit.CHAR, text="x" * len(kept), gaps=False).log
+    kept_surface, starts = surface.take(kept), surface.ends[:-1][kept]
+    codes = kept_surface.numbers()
+    best = rng.permutation(len(kept))
+    best = np.where(rng.random(len(kept)) < 0.5, np.arange(len(kept)), best)
+    log = replace(log, unit=Unit.TOKEN, positions=kept, codes=codes, surface=kept_surface, starts=starts)
+    log = replace(log, argmax_codes=codes[best], argmax_surface=kept_surface.take(best))
+    return peel_with_all(log, Settings())
+
+
 def in_documents(peel: Peel) -> Peel:
     """The same log as five documents and some rows of none, whose borders lie anywhere, peeled with them."""
     borders = np.sort(np.random.default_rng(6).choice(np.arange(1, len(peel.log)), 40, replace=False))
@@ -98,8 +117,13 @@ def in_documents(peel: Peel) -> Peel:
 
 def peel_with_all(log: PredictionLog, settings: Settings) -> Peel:
     """A peel with evidence of all oracles."""
-    train = text_of_bytes(some_text(8, 3000).encode(), log.unit)
-    evidence = collect_evidence(TextView.of_log(log), NgramIndex.build(train, 13), count_words(train), settings.custom)
+    train = text_of_bytes(some_text(8, 3000).encode(), log.unit.of_text)
+    words = count_words(train)
+    codes: Any = train.codes
+    if log.unit is Unit.TOKEN:
+        codes = np.asarray(log.codes[: len(log) // 2])
+    index = NgramIndex.build(replace(train, unit=log.unit, codes=codes), 13)
+    evidence = collect_evidence(TextView.of_log(log), index, words, settings.custom)
     peel = replace(peel_log(log, evidence, settings), sources={"ngram_model": "mkn,order=13", "ngram_order": "13"})
     return replace(peel, signature=sign(peel))
 

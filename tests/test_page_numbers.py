@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from errtax.lm.text import Unit
+from errtax.lm.visible import visible
 from errtax.oracle.custom import REGISTRY, find_oracles, oracle
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.text_view import TextView
@@ -21,7 +22,7 @@ from errtax.taxonomy.repeel import repeel
 from errtax.taxonomy.settings import Criterion, Settings
 from errtax.taxonomy.statistics import statistics
 from errtax.taxonomy.summary import summarise
-from pages import in_documents, make_peel
+from pages import in_documents, make_peel, token_peel
 
 
 def random_view(rng: random.Random, peel: Peel) -> tuple[str, Settings]:
@@ -146,6 +147,23 @@ def test_every_view_has_the_numbers_of_the_library(
     for (view, settings), rows in zip(views, found, strict=True):
         assert differences(due_rows([repeel(peel, settings)]), rows) == [], view
     assert page.messages() == []
+
+
+@pytest.mark.parametrize("parted", [False, True])
+def test_tokens_have_the_numbers_of_the_library(show: Any, parted: bool) -> None:
+    """Tokens of several words, and of parts of characters; each is shown whole."""
+    peel = token_peel()
+    peel = in_documents(peel) if parted else peel
+    page = show([peel])
+    rng = random.Random(9)
+    views = [random_view(rng, peel) for _ in range(20)]
+    found = page.driver.execute_async_script(VIEWS, [view for view, _ in views])
+    for (view, settings), rows in zip(views, found, strict=True):
+        assert differences(due_rows([repeel(peel, settings)]), rows) == [], view
+    assert page.messages() == []
+    shown = page.run('return document.querySelector("#canvas").textContent')
+    assert peel.log.surface is not None
+    assert visible(peel.log.surface.piece(0).decode("utf-8", "surrogateescape")) in shown
 
 
 def test_two_models_side_by_side(show: Any) -> None:

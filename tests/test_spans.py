@@ -5,6 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -105,4 +106,10 @@ def test_the_command_writes_a_log_for_each(tmp_path: Path, errtax: Errtax) -> No
     assert errtax("compare", *peels).code == 0
     assert errtax("repeel", peels[0], "--criterion", "argmax", "-o", "again.parquet").code == 0
     assert errtax("show", peels[0]).code == 0
+    assert errtax("report", *peels).code == 0
+    shared = ("spans/a.parquet", "spans/b.parquet")
+    assert errtax("overlap", *shared, "--min-count", "1", "--figure", "overlap.png").code == 0
+    assert "The cat" in pd.read_parquet("overlap.parquet")["symbol"].map(bytes.decode).tolist()
+    refused = errtax("distance", *shared)
+    assert refused.code == 2 and "give logs of bytes" in refused.err
     assert errtax("stats", peels[0]).code == 0

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from commands import Errtax
 from errtax.lm.errors import BadInput
 from errtax.lm.log_reader import open_log_file, read_log
 from errtax.lm.ngram.index import NgramIndex
@@ -228,3 +229,54 @@ def test_the_text_of_tokens_is_compared_with_the_one_they_name(tmp_path: Path) -
     with pytest.raises(BadInput, match="text_sha256 differs"):
         read_log(path)
     assert pq.read_schema(path).names[0] == "position"
+
+
+# --- commands --------------------------------------------------------------------------------------------------------
+
+
+def test_an_index_of_a_tokenizer_gives_all_layers_and_another_is_refused(errtax: Errtax) -> None:
+    tokenizers = pytest.importorskip("tokenizers")
+    paths = []
+    for size in (280, 300):
+        made = tokenizers.ByteLevelBPETokenizer()
+        made.train(["train.txt"], vocab_size=size, show_progress=False)
+        paths.append(Path(f"{size}.json"))
+        made.save(str(paths[-1]))
+        assert (
+            errtax("build-ngram", "train.txt", "--tokenizer", paths[-1], "--order", 5, "-o", f"{size}.ngram").code == 0
+        )
+    index = NgramIndex.open(Path("280.ngram"))
+    backend = tokenizers.Tokenizer.from_file(str(paths[0]))
+    ids = backend.encode(Path("train.txt").read_text("utf-8")).ids
+    assert index.unit is Unit.TOKEN and index.info.text_symbols == len(ids) and index.info.tokenizer_sha256
+    assert index.word_counts is not None and index.word_counts["stormy"] == 8
+    assert np.array_equal(index.positions([ids[3]]), np.flatnonzero(np.array(ids) == ids[3]))
+    sha256 = index.info.tokenizer_sha256
+    found = backend.encode(Path("test.txt").read_text("utf-8"))
+    symbol = Surface.of([piece.replace("Ġ", " ").replace("Ċ", "\n").encode() for piece in found.tokens])
+    assert symbol.joined.tobytes() == Path("test.txt").read_bytes()
+    n, p = len(symbol), np.random.default_rng(2).uniform(0.01, 0.99, len(symbol))
+    rows = TokenRows(
+        position=np.arange(n),
+        symbol=symbol,
+        start=symbol.ends[:-1],
+        logprob=np.log(p),
+        token=np.array(found.ids),
+        argmax_token=np.where(p > 0.5, np.array(found.ids), 1),
+        argmax_logprob=np.log(np.maximum(p, 0.5)),
+    )
+    log = write_tokens(Path("t.parquet"), rows, unit="token", tokenizer_sha256=sha256)
+    made = errtax("peel", "--preds", log, "--ngram", "280.ngram", "--ngram-max", 4, "--text", "test.txt")
+    assert made.code == 0 and "left out" not in made.err
+    peel = read_peel(Path("t.peel.parquet"))
+    assert peel.log.codes.tolist() == found.ids
+    assert (peel.evidence.ngram_context is not None) and (peel.evidence.ngram_context > 0).any()
+    assert peel.evidence.word_count is not None and peel.evidence.word_count.max() > 7
+    assert errtax("calibration", "t.peel.parquet").code == 0
+    assert errtax("show", "t.peel.parquet").code == 0
+    assert errtax("validate", "t.peel.parquet").code == 0
+    other = errtax("peel", "--preds", log, "--ngram", "300.ngram", "--ngram-max", 4, "--force")
+    assert other.code == 3 and "tokens of another tokenizer" in other.err
+    Path("other.txt").write_bytes(Path("test.txt").read_bytes().replace(b"rain", b"hail"))
+    other = errtax("peel", "--preds", log, "--layers", "word", "--text", "other.txt", "--force")
+    assert other.code == 3 and "is a log of another text than other.txt" in other.err

@@ -23,7 +23,7 @@
 
   const widths = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array };
   const [utf8, ngram, memory, rare, cut] = await Promise.all([
-    column("text"), column("ngram"), column("memory"), column("rare", widths[data.rare_bytes]), column("words"),
+    column("text", data.pieces ? Uint32Array : Uint8Array), column("ngram"), column("memory"), column("rare", widths[data.rare_bytes]), column("words"),
   ]); // cut: 1 where a word begins, 2 inside; null where words are runs of characters of words
   const many = 256 ** data.rare_bytes - 1; // a count of this, or more
   const own = {};
@@ -80,9 +80,14 @@
   }
 
   const bytes = data.unit === "byte";
+  // Of tokens and spans, each is shown whole: it stands for one character, whose point is its number in `pieces`.
+  const pieces = data.pieces ?? null;
+  const endsLine = (point) => (pieces ? data.line_ends[point] > 0 : point === 10);
+  const isBlank = (point) => (pieces ? pieces[point].endsWith(" ") : (kindTable[point] & SPACE) > 0);
   const pointBuffer = new Uint32Array(utf8.length), firstBuffer = new Uint32Array(utf8.length + 1);
   let m = 0;
-  for (let i = 0; i < utf8.length; m++) {
+  for (; pieces && m < n; m++) { pointBuffer[m] = utf8[m]; firstBuffer[m] = m; }
+  for (let i = pieces ? n : 0; i < utf8.length; m++) {
     const [length, point] = utf8[i] < 0x80 ? [1, utf8[i]] : sequence(i, bytes);
     pointBuffer[m] = length ? point : 0xdc00 + utf8[i];
     firstBuffer[m] = bytes ? i : m;
@@ -98,7 +103,17 @@
   for (const [point, kind] of Object.entries(data.kinds)) kindTable[+point] = kind;
   const after = new Uint8Array(n), mark = new Uint8Array(n), newline = new Uint16Array(n);
   const wordOf = new Int32Array(n).fill(-1), offset = new Uint16Array(n), wordLength = [], wordStart = [];
-  {
+  if (pieces) { // what follows from the characters that tokens are judged by is given; each token in a word has its own
+    const names = ["after", "marks", "newline", "offset", "length"];
+    const [afters, marks, ...numbers] = await Promise.all(names.map((name, k) => column(name, k < 2 ? Uint8Array : Uint16Array)));
+    after.set(afters); mark.set(marks); newline.set(numbers[0]); offset.set(numbers[1]);
+    for (let r = 0; r < n; r++) {
+      if (!cut[r]) continue;
+      wordOf[r] = wordStart.length;
+      wordStart.push(r);
+      wordLength.push(numbers[2][r]);
+    }
+  } else {
     const inWord = (c) => (cut ? cut[first[c]] > 0 : (kindTable[points[c]] & WORD) > 0);
     let since = 0, inside = false; // characters since the last newline, 0 before one
     for (let c = 0; c < m; c++) {
@@ -477,10 +492,11 @@
   const choose = { colour: $("#by"), layer: $("#f-layer"), slice: $("#f-slice"), claim: $("#f-claim"), change: $("#f-change"), bits: $("#f-bits"), regex: $("#f-regex") };
   const shownModel = () => (choose.colour.value === "change" ? 0 : +choose.colour.value);
 
-  const glyph = (point) => data.signs[point] ?? String.fromCodePoint(point); // what cannot be seen, as a visible sign
+  const glyph = (point) => pieces ? pieces[point] : data.signs[point] ?? String.fromCodePoint(point); // what cannot be seen, as a visible sign
 
   const glyphWidths = new Map();
   function widthOf(point) { // in columns of a letter
+    if (pieces) return pieces[point].length;
     if (point > 0x20 && point < 0x7f) return 1;
     if (!glyphWidths.has(point)) glyphWidths.set(point, point in data.signs ? glyph(point).length : point >= 0x1100 ? 2 : 1);
     return glyphWidths.get(point);
@@ -495,14 +511,14 @@
     let columns = 0, space = -1, atSpace = 0;
     for (let c = 0; c < m; c++) {
       if (documentBefore[first[c]]) { if (last(lines) !== c) lines.push(c); columns = 0; }
-      if (columns >= most && points[c] !== 10 && points[c] !== 13) {
+      if (columns >= most && !endsLine(points[c]) && (pieces || points[c] !== 13)) {
         const breaks = space > last(lines) && columns - atSpace < most / 2;
         lines.push(breaks ? space : c);
         columns = breaks ? columns - atSpace : 0;
       }
       columns += widthOf(points[c]);
-      if (kindTable[points[c]] & SPACE) { space = c + 1; atSpace = columns; }
-      if (points[c] === 10) { lines.push(c + 1); columns = 0; }
+      if (isBlank(points[c])) { space = c + 1; atSpace = columns; }
+      if (endsLine(points[c])) { lines.push(c + 1); columns = 0; }
     }
     canvas.style.height = `${lines.length * LINE}px`;
     draw();
@@ -596,14 +612,18 @@
     if (wholeText === null) {
       const units = [];
       wholeText = "";
-      for (let c = 0; c < m; c += 4096) wholeText += String.fromCodePoint(...points.subarray(c, Math.min(c + 4096, m)));
-      for (let c = 0; c < m; c++) { units.push(c); if (points[c] > 0xffff) units.push(c); }
+      for (let c = 0; pieces && c < m; c++) {
+        wholeText += pieces[points[c]];
+        for (let k = 0; k < pieces[points[c]].length; k++) units.push(c); // a match marks each token that it touches
+      }
+      for (let c = 0; !pieces && c < m; c += 4096) wholeText += String.fromCodePoint(...points.subarray(c, Math.min(c + 4096, m)));
+      for (let c = 0; !pieces && c < m; c++) { units.push(c); if (points[c] > 0xffff) units.push(c); }
       wholeText = { text: wholeText, units: Uint32Array.from([...units, m]) };
     }
     regexCut = false;
     const rows = new Uint8Array(n), until = performance.now() + 2000;
     for (const found of wholeText.text.matchAll(expression)) {
-      if (found[0].length) rows.fill(1, first[wholeText.units[found.index]], first[wholeText.units[found.index + found[0].length]]);
+      if (found[0].length) rows.fill(1, first[wholeText.units[found.index]], pieces ? wholeText.units[found.index + found[0].length - 1] + 1 : first[wholeText.units[found.index + found[0].length]]);
       if (performance.now() > until) { regexCut = true; break; }
     }
     return rows;
@@ -634,6 +654,7 @@
   }
 
   function earlierDistance(w) {
+    if (pieces) return null; // the words of tokens are not in the page
     const start = wordStart[w];
     let end = start;
     while (end < n && wordOf[end] === w) end++;

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from errtax.lm.text import Unit, symbol_name
+from errtax.lm.text import Unit
 from errtax.reports.numbers import bits, count, share
 from errtax.reports.table import Column, Depth, Row, Table
 from errtax.taxonomy.studies.distance import DistanceBin, PairDistances
@@ -84,7 +84,7 @@ def advantages_table(overlap: Overlap) -> Table:
     rows = []
     for s in [*by_symbol.advantages(overlap.min_count), *by_symbol.disadvantages(overlap.min_count)[::-1]]:
         a, b = by_symbol.mean[0, s], by_symbol.mean[1, s]
-        label = symbol_name(int(by_symbol.codes[s]), Unit(overlap.unit))
+        label = by_symbol.name(s, Unit(overlap.unit))
         rows.append(Row(label, (int(by_symbol.n[s]), a, b, a - b)))
     title = f"mean probability of the correct symbol, symbols with n ≥ {overlap.min_count}"
     return Table(title, "symbol", columns, tuple(rows))

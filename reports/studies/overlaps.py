@@ -3,7 +3,7 @@
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from errtax.lm.text import Unit, symbol_name
+from errtax.lm.text import Unit
 from errtax.reports.figure import drawable, new_figure, wrap_name
 from errtax.reports.palette import series
 from errtax.reports.studies.venn import draw_venn
@@ -35,7 +35,7 @@ def draw_advantages(axes: Axes, overlap: Overlap) -> Axes:
         colour, marker, _ = series(k)
         label = wrap_name(overlap.members[k], 38)
         axes.scatter(table.mean[k, symbols], rows, s=34, color=colour, marker=marker, label=label, zorder=3 - k)
-    names = [_drawn(int(table.codes[s]), overlap.unit) for s in symbols]
+    names = [_drawn(table.name(s, Unit(overlap.unit))) for s in symbols]
     axes.set_yticks(rows, names, size=9, weight="bold")
     for row, s in zip(rows, symbols, strict=True):
         axes.text(1.13, row, f"{table.n[s]:,}", ha="right", va="center", size=7.5, color="#555555")
@@ -62,6 +62,6 @@ def _say_who_is_ahead(axes: Axes, overlap: Overlap, ahead: int, behind: int) -> 
             axes.text(1.01, row, text, ha="right", va=edge, size=7.5, style="italic", color=series(k)[0])
 
 
-def _drawn(code: int, unit: str) -> str:
-    """A symbol as the picture can show it; its code point where the font has no glyph for it."""
-    return literal(drawable(symbol_name(code, Unit(unit))))
+def _drawn(name: str) -> str:
+    """A symbol's name as the picture can show it; its code point where the font has no glyph for it."""
+    return literal(drawable(name))

@@ -121,12 +121,15 @@ def measure_distances(predictors: Predictors, settings: DistanceSettings) -> Dis
     A closing symbol of several bytes has the product of its bytes' probabilities.
     """
     view, logs = predictors.view, predictors.logs
+    if view.surface is not None:
+        what = f"{logs[0].name} is a log of {logs[0].unit}s, which may hold more than a closing symbol"
+        raise UsageError(f"{what}; give logs of bytes (errtax predict --hf MODEL writes them).")
     skip, why = choose_skip(view, settings.skip)
     streams = _require_streams(logs[0], settings.streams) if settings.streams else _stated_streams(logs)
     breaks = breaks_of(view, _document_starts(view, logs, streams))
     roles = roles_of(view, skip, breaks)
-    found = [(pair, match_pair(view, pair, skip, roles, breaks)) for pair in settings.pairs]
-    pairs = tuple(_pair_distances(pair, matches, predictors, settings.edges) for pair, matches in found)
+    matched = [(pair, match_pair(view, pair, skip, roles, breaks)) for pair in settings.pairs]
+    pairs = tuple(_pair_distances(pair, matches, predictors, settings.edges) for pair, matches in matched)
     signature = _sign(predictors, settings, skip, streams)
     sources = {"text_sha256": logs[0].text_sha256, "train_sha256": predictors.train_sha256, **predictors.sources}
     return Distances(pairs, str(logs[0].unit), skip, why, signature, {k: v for k, v in sources.items() if v})

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 import errtax
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.text import Codes, Unit
-from errtax.lm.visible import listed
+from errtax.lm.prediction_log import PredictionLog
+from errtax.lm.surface import Surface
+from errtax.lm.text import Codes, Unit, symbol_name
+from errtax.lm.visible import listed, visible
 from errtax.taxonomy.peel import find_errors
 from errtax.taxonomy.settings import Criterion
 from errtax.taxonomy.studies.predictors import Predictors
@@ -43,6 +45,13 @@ class BySymbol:
     n: NDArray[np.int64]
     mean: NDArray[np.float64]
     errors: NDArray[np.int64]
+    surface: Surface | None = None  # the bytes of tokens and spans
+
+    def name(self, s: int, unit: Unit) -> str:
+        """A visible name of a symbol."""
+        if self.surface is None:
+            return symbol_name(int(self.codes[s]), unit)
+        return visible(self.surface.piece(s).decode("utf-8", "surrogateescape"))
 
     def advantages(self, min_count: int, most: int = 10) -> NDArray[np.int64]:
         """The symbols at which member 0 is ahead of member 1 by most, largest first; at most `most`.
@@ -108,6 +117,8 @@ class Overlap:
     def _entry(self, s: int) -> dict[str, Any]:
         table, code = self.by_symbol, int(self.by_symbol.codes[s])
         symbol = f"0x{code:02X}" if self.unit == Unit.BYTE and code >= 0x80 else chr(code)
+        if table.surface is not None:
+            symbol = table.name(s, Unit(self.unit))
         return {"symbol": symbol, "code": code, "n": int(table.n[s]), "mean": table.mean[:, s].tolist()}
 
 
@@ -141,7 +152,7 @@ def overlap(predictors: Predictors, criterion: Criterion = Criterion.PROBABILITY
         positions=int(counted.sum()),
         left_out=int((~counted).sum()),
         regions=_regions(wrong, predictors.names),
-        by_symbol=_by_symbol(logs[0].codes[counted], p, wrong),
+        by_symbol=_by_symbol(logs[0], counted, p, wrong),
         min_count=min_count,
         signature=_sign(predictors, criterion, int(counted.sum()), min_count),
         sources={key: value for key, value in sources.items() if value},
@@ -162,13 +173,16 @@ def _regions(wrong: NDArray[np.bool_], names: tuple[str, ...]) -> tuple[Region, 
     )
 
 
-def _by_symbol(codes: Codes, p: NDArray[np.float64], wrong: NDArray[np.bool_]) -> BySymbol:
-    """p[k, i], wrong[k, i]: of member k at position i, where codes[i] is correct."""
-    found: Any = np.unique(codes, return_inverse=True, return_counts=True)
-    distinct, which, n = found
+def _by_symbol(
+    log: PredictionLog, counted: NDArray[np.bool_], p: NDArray[np.float64], wrong: NDArray[np.bool_]
+) -> BySymbol:
+    """p[k, i], wrong[k, i]: of member k at the i-th row that is `counted`."""
+    found: Any = np.unique(log.codes[counted], return_index=True, return_inverse=True, return_counts=True)
+    distinct, first, which, n = found
+    surface = None if log.surface is None else log.surface.take(np.flatnonzero(counted)[first])
     mean = np.array([np.bincount(which, row, len(distinct)) for row in p]) / n
     errors = np.array([np.bincount(which[row], minlength=len(distinct)) for row in wrong])
-    return BySymbol(distinct, n, np.minimum(mean, 1.0), errors)
+    return BySymbol(distinct, n, np.minimum(mean, 1.0), errors, surface)
 
 
 def _sign(predictors: Predictors, criterion: Criterion, positions: int, min_count: int) -> str:

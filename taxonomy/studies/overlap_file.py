@@ -34,9 +34,9 @@ def overlap_schema(members: int) -> TableSchema:
 def write_overlap(path: Path, overlap: Overlap, force: bool = True) -> None:
     """Write an overlap; all that is not by symbol stands in the metadata."""
     unit, table = Unit(overlap.unit), overlap.by_symbol
-    symbol = pa.binary() if unit is Unit.BYTE else pa.string()
-    schema = overlap_schema(len(overlap.members)).arrow(symbol=symbol)
-    columns = [encode_symbols(table.codes, unit), arrow_of(table.n)]
+    names = encode_symbols(table.codes, unit) if table.surface is None else table.surface.column()
+    schema = overlap_schema(len(overlap.members)).arrow(symbol=names.type)
+    columns = [names, arrow_of(table.n)]
     columns += [arrow_of(row) for row in (*table.mean, *table.errors)]
     metadata = {
         "errtax.schema": SCHEMA,

@@ -13,6 +13,7 @@ from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import require_each_once
 from errtax.lm.log_files import log_sha256
 from errtax.lm.log_reader import read_log
+from errtax.lm.ngram.index import require_tokenizer
 from errtax.lm.ngram.model import NgramModel, require_unit
 from errtax.lm.ngram.open_model import open_model_for_log
 from errtax.lm.prediction_log import PredictionLog, same_symbols
@@ -85,6 +86,9 @@ def read_predictors(sources: Sources) -> Predictors:
         return read
     model = open_model_for_log(sources.ngram, logs[0].unit)
     require_unit(model, logs[0].unit, logs[0].name)
+    require_tokenizer(model, logs[0].metadata.get("tokenizer_sha256", ""), logs[0].name)
+    if not logs[0].has_ids:
+        raise BadInput(f"{logs[0].name} has no ids of tokens, which an n-gram model needs; leave --ngram out.")
     if not sources.orders:
         return read
     grams = ngram_logs(model, sources.orders, logs[0], view)
