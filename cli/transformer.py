@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from errtax.lm.hf.log import Predicted
 
 DTYPES = ["float32", "bfloat16", "float16"]
-_OF_HF = ("unit", "window", "stride", "prefix", "batch", "limit", "revision", "dtype")
+_OF_HF = ("unit", "window", "stride", "prefix", "batch", "bytes", "limit", "revision", "dtype")
 _OF_RUNS = ("checkpoint", "dynamic", "dynamic_rate", "dynamic_window")
+_BYTES = "Probabilities of bytes by the tokenizer's own tokens, or by the K best tokenizations at a time (very slow)."
 _MODEL = "A transformer: a folder, a .gguf file, or a name on the hub."
 _OPTIONS = (
     click.option("--hf", type=MODULE, metavar="MODEL", help=_MODEL),
     click.option("--unit", type=click.Choice(["byte", "token"]), default="byte", show_default=True, help="Its rows."),
+    click.option("--bytes", metavar="canonical|exact,beam=K", default="canonical", show_default=True, help=_BYTES),
     click.option("--window", type=int, help="Tokens that it reads at a time [default: all that it can, at most 1024]."),
     click.option("--stride", type=int, help="Tokens from one window's start to the next [default: half of a window]."),
     click.option("--prefix", metavar="auto|none|ID", default="auto", show_default=True, help="Before each window."),
@@ -61,7 +63,7 @@ def predict_transformer(
     from errtax.lm.hf.sources import Source
     from errtax.lm.hf.tokenizer import load_tokenizer
 
-    kept = {name: options[name] for name in ("unit", "window", "stride", "prefix", "batch")}
+    kept = {name: options[name] for name in ("unit", "window", "stride", "prefix", "batch", "bytes")}
     chosen = HfOptions(**kept)  # wrong options are found before anything is loaded
     documents = read_documents(text).limited(options["limit"])
     tokenizer = load_tokenizer(hf, options["revision"])

@@ -5,6 +5,7 @@ which an interrupted run is resumed.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ import errtax
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import require_absent
 from errtax.lm.hf.documents import Documents
+from errtax.lm.hf.exact import ExactScores
 from errtax.lm.hf.log import LogRows, Predicted
 from errtax.lm.hf.model import Asked, LanguageModel
 from errtax.lm.hf.partial import Partial, resuming
@@ -39,7 +41,8 @@ class HfOptions:
 
     `unit`: `byte` or `token`.  `window`: tokens at a time, the prefix included; None: as many as the model reads, at
     most `WINDOW`.  `stride`: tokens between two windows' starts; None: half of a window.  `prefix`: `auto`, `none` or a
-    token's id.  `batch`: windows read side by side.
+    token's id.  `batch`: windows read side by side.  `bytes`: `canonical`, the tokenizer's own tokenization, or
+    `exact,beam=K`, the sum over K tokenizations at a time, which needs many runs of the model for each byte.
     """
 
     unit: str = "byte"
@@ -47,14 +50,27 @@ class HfOptions:
     stride: int | None = None
     prefix: str = "auto"
     batch: int = 1
+    bytes: str = "canonical"
 
     def __post_init__(self) -> None:
         if self.unit not in ("byte", "token"):
             raise UsageError(f"--unit is byte or token, got {self.unit!r}.")
         if self.batch < 1:
             raise UsageError(f"--batch counts windows, at least 1; got {self.batch}.")
+        if self.beam is not None and (self.beam < 1 or self.unit != "byte"):
+            raise UsageError(f"--bytes {self.bytes} is for --unit byte, with a beam of at least 1.")
         if self.prefix not in ("auto", "none") and not (self.prefix.isascii() and self.prefix.isdigit()):
             raise UsageError(f"--prefix is auto, none or the id of a token, got {self.prefix!r}.")
+
+    @property
+    def beam(self) -> int | None:
+        """The tokenizations that are kept, None for the tokenizer's own alone."""
+        if self.bytes == "canonical":
+            return None
+        match = re.fullmatch(r"exact,beam=(\d{1,6})", self.bytes)
+        if match is None:
+            raise UsageError(f"--bytes is canonical, or such as exact,beam=8; got {self.bytes!r}.")
+        return int(match[1])
 
     def plan(self, model: LanguageModel, tokenizer: TextTokenizer) -> WindowPlan:
         """The windows that the model reads.  Raises `UsageError` where it cannot read them."""
@@ -119,7 +135,9 @@ def predict_text(
     with model.evaluating():
         width = _checked_width(model, work)
         vocabulary = fitted(tokenizer.vocabulary, width)
-        scores: Scores = (ByteScores if unit is Unit.BYTE else TokenScores)(passages, vocabulary)
+        scores: Scores | ExactScores = (ByteScores if unit is Unit.BYTE else TokenScores)(passages, vocabulary)
+        if options.beam is not None:
+            scores = ExactScores(model, passages, vocabulary, plan, options.beam)
         with resuming(output, settings, scores.n_rows, scores.dtype, force) as partial:
             _run(model, work, scores, partial, on_step)
             rows = LogRows(unit, passages, vocabulary, partial.rows, work.contexts, documents.separate)
@@ -148,11 +166,13 @@ def _batches(windows: list[tuple[int, Window]], size: int) -> list[list[tuple[in
     return [windows[at : at + size] for at in range(0, len(windows), size)]
 
 
-def _run(model: LanguageModel, work: _Work, scores: Scores, partial: Partial, on_step: Step) -> None:
+def _run(model: LanguageModel, work: _Work, scores: Scores | ExactScores, partial: Partial, on_step: Step) -> None:
     """Fill the rows of all batches that are not done."""
     sizes = [sum(window.stop - window.first for _, window in batch) for batch in work.batches]
     done, total = sum(sizes[: partial.done]), sum(sizes)
-    if partial.done:  # what the last token before it says of the next one's first byte
+    if partial.done and not isinstance(
+        scores, ExactScores
+    ):  # what the last token before it says of the next one's first byte
         for _ in _rows(model, work, scores, partial.done - 1):
             pass
     for number in range(partial.done, len(work.batches)):
@@ -164,9 +184,14 @@ def _run(model: LanguageModel, work: _Work, scores: Scores, partial: Partial, on
         on_step(done, total)
 
 
-def _rows(model: LanguageModel, work: _Work, scores: Scores, number: int) -> Iterator[tuple[int, NDArray[Any]]]:
+def _rows(
+    model: LanguageModel, work: _Work, scores: Scores | ExactScores, number: int
+) -> Iterator[tuple[int, NDArray[Any]]]:
     """The rows of a batch of windows, and where each window's begin."""
     batch = work.batches[number]
+    if isinstance(scores, ExactScores):
+        yield from (scores.rows(k, window) for k, window in batch)
+        return
     logits = model.scores([work.asked(k, window) for k, window in batch])
     for (k, window), found in zip(batch, logits, strict=True):
         yield scores.rows(k, window, found)
@@ -178,7 +203,7 @@ def log_metadata(
     """What the log says of itself."""
     prefix = ",".join(map(str, plan.prefix)) or "none"
     made = f"errtax:{errtax.__version__}|model:{model.name}" + (f"@{model.revision}" if model.revision else "")
-    unit = "bytes:canonical" if options.unit == "byte" else "unit:token"
+    unit = f"bytes:{options.bytes.replace(',', ':')}" if options.unit == "byte" else "unit:token"
     read = f"window:{plan.size}|stride:{plan.stride}|prefix:{prefix}|dtype:{model.dtype}"
     sizes = {len(part.text) for part in documents.parts}
     streams = len(documents.parts) if len(sizes) == 1 and not documents.separate else 1

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from errtax.lm.byte_log import ByteProjector
+from errtax.lm.byte_log import ByteProjector, ByteRows
 from errtax.lm.errors import BadInput
 from errtax.lm.hf.passages import Passages
 from errtax.lm.hf.windows import Window
@@ -67,14 +67,18 @@ class ByteScores:
         if k != self._begun:  # nothing is carried into another document
             self._projector, self._begun = copy.copy(self._fresh), k
         found = self._projector.add(passages.parts[k].ids[window.first : window.stop], logits.cpu().numpy())
-        tokens = passages.rows_of(k, window.first, window.stop)
-        own = int(passages.lengths[tokens].sum())
-        kept = slice(len(found.logprob) - own, None)
-        rows = np.zeros(own, BYTE)
-        for name in found._fields:
-            rows[name] = getattr(found, name)[kept]
-        rows[np.isnan(rows["logprob"])] = np.zeros(1, BYTE)
-        return int(passages.starts[tokens.start]) if own else 0, rows
+        return own_rows(found, passages, k, window)
+
+
+def own_rows(found: ByteRows, passages: Passages, k: int, window: Window) -> tuple[int, NDArray[Any]]:
+    """Of the rows up to a window's end, those of the text's bytes that it is asked about, and the first's number."""
+    tokens = passages.rows_of(k, window.first, window.stop)
+    own = int(passages.lengths[tokens].sum())
+    rows = np.zeros(own, BYTE)
+    for name in found._fields:
+        rows[name] = getattr(found, name)[len(found.logprob) - own :]
+    rows[np.isnan(rows["logprob"])] = np.zeros(1, BYTE)
+    return int(passages.starts[tokens.start]) if own else 0, rows
 
 
 class TokenScores:
