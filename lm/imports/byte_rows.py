@@ -6,12 +6,11 @@ import numpy as np
 import pyarrow as pa
 
 from errtax.lm.byte_log import ByteProjector, ByteRows
+from errtax.lm.byte_table import byte_batch, byte_schema
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.imports.placement import Placed, Placement
 from errtax.lm.imports.records import Block, Distributions
 from errtax.lm.imports.values import checked
-from errtax.lm.log_columns import encode_symbols
-from errtax.lm.prediction_log import LOG
 from errtax.lm.table import TableWriter, arrow_of
 from errtax.lm.text import Unit
 
@@ -38,15 +37,7 @@ class ByteLog:
     @property
     def schema(self) -> Any:
         """The Arrow schema of the log."""
-        doc = {"doc": pa.int64()} if self._documents else {}
-        return LOG.arrow(
-            symbol=pa.binary(),
-            logprob=pa.float64(),
-            argmax=pa.binary(),
-            argmax_logprob=pa.float32(),
-            rank=pa.int32(),
-            **doc,
-        )
+        return byte_schema(**({"doc": pa.int64()} if self._documents else {}))
 
     def add(self, block: Block) -> None:
         """Add the bytes of a block's tokens, and before them what no token covers."""
@@ -92,18 +83,11 @@ class ByteLog:
     def _append(self, rows: ByteRows, document: int | None) -> None:
         n, start = len(rows.logprob), self.rows
         missing = np.isnan(rows.logprob)
-        columns = [
-            arrow_of(np.arange(start, start + n)),
-            encode_symbols(self._data[start : start + n], Unit.BYTE),
-            arrow_of(rows.logprob, missing),
-            encode_symbols(rows.argmax, Unit.BYTE),
-            arrow_of(rows.argmax_logprob.astype(np.float32), missing),
-            arrow_of(rows.rank, missing),
-        ]
+        more = {}
         if self._documents:
             self._last_document = self._last_document if document is None else document
-            columns.append(arrow_of(np.full(n, self._last_document)))
-        self._waiting.append(pa.record_batch(columns, schema=self.schema))
+            more["doc"] = arrow_of(np.full(n, self._last_document))
+        self._waiting.append(byte_batch(start, self._data[start : start + n], rows, **more))
         self._n_waiting += n
         self.rows, self.predicted = start + n, self.predicted + int((~missing).sum())
         self.total -= float(rows.logprob[~missing].sum())
