@@ -131,7 +131,7 @@ def _distributions(name: str, document: int | None, ids: Any, entries: list[Entr
         for row, entry in enumerate(part):
             if entry is not None:
                 values = [number_of(value["logprob"], f"{name}[{start + row}]") for value in entry.values()]
-                scores[row, list(entry)] = np.where(np.array(values) == -9999.0, -np.inf, values)
+                scores[row, list(entry)] = values  # exp(-9999) is 0, too
         yield Distributions(
             document=document,
             place=_places(name, start),
