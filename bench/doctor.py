@@ -1,0 +1,229 @@
+"""Does the doctor find what is wrong, and nothing else?
+
+    python bench/doctor.py [FILE]      # FILE keeps the sound logs, which take minutes to make
+
+Sound logs (bench/doctor_logs.py), whole and in pieces of 300 to 300,000 rows: false alarms.  Then 100 faults of each
+kind, each planted on a piece of a random log, of a size drawn from the same range: how many are found.
+"""
+
+import pickle
+import sys
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from doctor_logs import Sound, build, scores_of, sound_logs, texts
+
+from errtax.lm.text import Unit
+from errtax.taxonomy.doctor import SUSPICION, Finding, findings
+from errtax.taxonomy.doctor_sums import DoctorSums, Piece
+
+SIZES = (300, 1000, 3000, 10_000, 30_000, 100_000, 300_000)
+FAULTS = 100
+WEAK = ("uniform",)
+Fault = Callable[[Sound, np.random.Generator], Sound | None]
+
+
+def judged(log: Sound) -> list[Finding]:
+    """What the doctor says of a log that begins a document."""
+    sums, n = DoctorSums(), len(log.x)
+    starts = np.zeros(n, bool)
+    starts[0] = True
+    sums.add(Piece(np.arange(n), log.codes, log.x, log.scores, log.known, starts, log.best, log.extra.get("entropy")))
+    return findings(sums, log.unit == "token")
+
+
+def piece(log: Sound, rng: np.random.Generator, size: int) -> Sound:
+    """So many rows from anywhere in a log; all of a shorter one."""
+    start = int(rng.integers(0, max(len(log.x) - size, 0) + 1))
+    if log.token_starts is not None:  # a log begins with a token
+        start = int(np.flatnonzero(log.token_starts[: start + 1])[-1])
+    rows = slice(start, start + size)
+    cut = {name: getattr(log, name) for name in ("codes", "x", "scores", "known", "best", "token_starts")}
+    return replace(log, **{name: None if values is None else values[rows] for name, values in cut.items()})
+
+
+def shifted(log: Sound, rng: np.random.Generator, by: int) -> Sound | None:
+    x = np.roll(log.x, by)
+    x[0 if by > 0 else -1] = np.nan
+    return replace(log, x=x, best=None)
+
+
+def scaled(log: Sound, rng: np.random.Generator, by: float) -> Sound | None:
+    return replace(log, x=log.x * by, best=None)
+
+
+def bits_beside(log: Sound, rng: np.random.Generator) -> Sound | None:
+    """logprob in bits, argmax_logprob in nats; where there is none, a model that is right as often as it says."""
+    best = log.best
+    if best is None:
+        right = rng.random(len(log.x)) < 0.5 + 0.5 * np.exp(log.x)
+        best = np.where(right, log.x, np.minimum(log.x / 2, -0.05))
+    return replace(log, x=log.x / np.log(2), best=best)
+
+
+def whole_on_first(log: Sound, rng: np.random.Generator) -> Sound | None:
+    starts = tokens_of(log)
+    total = np.add.reduceat(np.nan_to_num(log.x), np.flatnonzero(starts))
+    x = np.zeros(len(log.x))
+    x[starts] = total
+    return replace(log, x=x, best=None)
+
+
+def spread_evenly(log: Sound, rng: np.random.Generator) -> Sound | None:
+    starts = np.flatnonzero(tokens_of(log))
+    lengths = np.diff(np.append(starts, len(log.x)))
+    mean = np.add.reduceat(np.nan_to_num(log.x), starts) / lengths
+    return replace(log, x=np.repeat(mean, lengths), best=None)
+
+
+def tokens_of(log: Sound) -> np.ndarray:
+    """Where tokens begin: those of the model, else words with the space before them, cut after eight symbols."""
+    if log.token_starts is not None:
+        starts = log.token_starts.copy()
+    else:
+        starts = (log.codes == 32) | (log.codes == 10)
+        last = np.maximum.accumulate(np.where(starts, np.arange(len(starts)), 0))
+        starts |= (np.arange(len(starts)) - last) % 5 == 0
+    starts[0] = True
+    return starts
+
+
+def sentinel(log: Sound, rng: np.random.Generator) -> Sound | None:
+    x = log.x.copy()
+    x[rng.integers(len(x))] = -9999.0
+    return replace(log, x=x, best=None)
+
+
+def certain_first(log: Sound, rng: np.random.Generator) -> Sound | None:
+    x = log.x.copy()
+    x[0] = 0.0
+    return replace(log, x=x, best=None)
+
+
+def few_predicted(log: Sound, rng: np.random.Generator) -> Sound | None:
+    x = log.x.copy()
+    x[rng.random(len(x)) < 0.9] = np.nan
+    return replace(log, x=x, best=None)
+
+
+_MADE: dict[str, np.ndarray] = {}
+
+
+def containing(log: Sound, rng: np.random.Generator) -> Sound | None:
+    """The scores of an index whose text holds the log's."""
+    codes, unit = log.codes, Unit(log.unit)
+    if unit is Unit.TOKEN:
+        return None
+    index = build(
+        np.concatenate([np.frombuffer(texts_of(log)[:50_000], np.uint8).astype(codes.dtype), codes])
+        if unit is Unit.BYTE
+        else codes,
+        unit,
+        16,
+    )
+    return replace(log, scores=scores_of(index, codes), known=index.knows(codes))
+
+
+def foreign(log: Sound, rng: np.random.Generator) -> Sound | None:
+    """The scores of an index of another language's text."""
+    unit = Unit(log.unit)
+    if unit is Unit.TOKEN:
+        return None
+    own = log.name.split()[0]
+    others = [name for name in NAMES if name not in (own, "small")]
+    other = others[rng.integers(len(others))]
+    key = f"{other} {unit}"
+    if key not in INDEXES:
+        codes = np.frombuffer(NAMES[other][:300_000], np.uint8)
+        if unit is Unit.CHAR:
+            codes = np.frombuffer(codes.tobytes().decode("utf-8", "ignore").encode("utf-32-le"), np.uint32)
+        INDEXES[key] = build(codes, unit, 8)
+    index = INDEXES[key]
+    return replace(log, scores=scores_of(index, log.codes), known=index.knows(log.codes), extra={"other": other})
+
+
+NAMES: dict[str, bytes] = {}
+INDEXES: dict[str, object] = {}
+
+
+def texts_of(log: Sound) -> bytes:
+    return NAMES[next(name for name in NAMES if log.name.startswith(name))]
+
+
+FAULT_KINDS: dict[str, tuple[str, Fault, Callable[[Sound], bool]]] = {
+    "one row late": ("lag", lambda log, rng: shifted(log, rng, 1), lambda log: True),
+    "one row early": ("lag", lambda log, rng: shifted(log, rng, -1), lambda log: True),
+    "log10 as nats": ("log10", lambda log, rng: scaled(log, rng, 1 / np.log(10)), lambda log: True),
+    "bits, argmax_logprob in nats": ("bits", bits_beside, lambda log: True),
+    "bits, nothing beside (a hint)": ("bits", lambda log, rng: scaled(log, rng, 1 / np.log(2)), lambda log: True),
+    "whole on the first byte": ("zeros", whole_on_first, lambda log: log.unit != "token"),
+    "spread evenly": ("repeats", spread_evenly, lambda log: log.unit != "token"),
+    "one -9999": ("sentinel", sentinel, lambda log: True),
+    "first at p = 1": ("first", certain_first, lambda log: True),
+    "90 % lost": ("coverage", few_predicted, lambda log: True),
+    "training text holds the text": ("contained", containing, lambda log: log.unit != "token"),
+    "reference of another language": ("reference", foreign, lambda log: log.unit != "token"),
+}
+
+
+def main() -> None:
+    """False alarms, then faults found."""
+    store = Path(sys.argv[1]) if len(sys.argv) > 1 else None
+    if store and store.exists():
+        logs = pickle.loads(store.read_bytes())
+    else:
+        logs = list(sound_logs())
+        if store:
+            store.write_bytes(pickle.dumps(logs))
+    NAMES.update(texts())
+    rng = np.random.default_rng(1)
+    alarms(logs, rng)
+    faults([log for log in logs if not log.name.endswith(WEAK)], rng)
+
+
+def alarms(logs: list[Sound], rng: np.random.Generator) -> None:
+    """Suspicions and hints of sound logs."""
+    tried, raised, hints = 0, Counter(), Counter()
+    for log in logs:
+        pieces = [log, *(piece(log, rng, size) for size in SIZES[:5] for _ in range(20))]
+        for each in pieces:
+            tried += 1
+            for found in judged(each):
+                (raised if found.level == SUSPICION else hints)[found.name] += 1
+                if found.level == SUSPICION:
+                    print(f"  false alarm: {log.name}, {len(each.x):,} rows: {found.sentence}")
+    print(
+        f"{len(logs)} sound logs, {tried:,} pieces, {sum(raised.values())} alarms {dict(raised)}; hints {dict(hints)}"
+    )
+
+
+def faults(logs: list[Sound], rng: np.random.Generator) -> None:
+    """How many faults of each kind are found."""
+    for kind, (name, plant, fits) in FAULT_KINDS.items():
+        fitting, found, other, missed = [log for log in logs if fits(log)], Counter(), Counter(), []
+        tried, hinted = Counter(), 0
+        while tried.total() < FAULTS:
+            log, size = fitting[rng.integers(len(fitting))], SIZES[rng.integers(len(SIZES))]
+            faulty = plant(piece(log, rng, size), rng)
+            if faulty is None:
+                continue
+            tried[size] += 1
+            seen = judged(faulty)
+            levels = {each.name: each.level for each in seen}
+            hit = name in levels and (levels[name] == SUSPICION or "hint" in kind)
+            found[size] += hit
+            hinted += name in levels and not hit
+            other.update(each.name for each in seen if each.level == SUSPICION and each.name != name)
+            if not hit:
+                missed.append(f"{log.name} {faulty.extra.get('other', '')} ({len(faulty.x):,})")
+        by_size = ", ".join(f"{size:,}: {found[size]}/{tried[size]}" for size in SIZES)
+        print(f"{kind:32s} {found.total():3d} of {FAULTS}, {hinted} hinted at  [{by_size}]  also {dict(other)}")
+        for each in missed[:12]:
+            print("      missed:", each)
+
+
+if __name__ == "__main__":
+    main()

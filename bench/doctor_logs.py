@@ -1,0 +1,239 @@
+"""Sound logs for bench/doctor.py: weak and strong models, bytes, characters and tokens, nine languages, invented texts.
+
+Texts: those given by ERRTAX_WARPEACE and ERRTAX_LINUX, this Python's sources, and what the machine has in other
+languages, messages (/usr/share/locale) and manuals (/usr/share/man); what is missing is left out, and named.
+"""
+
+import glob
+import gzip
+import os
+import re
+import struct
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from errtax.lm.byte_log import ByteProjector
+from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.text import Text, Unit, text_of_bytes
+from errtax.lm.vocabulary import Vocabulary
+
+LANGUAGES = {"de": "de", "fr": "fr", "ru": "ru", "pl": "pl", "ja": "ja", "it": "it", "es": "es", "tr": "tr", "ko": "ko"}
+CHARS = ("ru", "ja", "ko", "de")
+TEST = 120_000
+
+
+@dataclass(eq=False)
+class Sound:
+    """A log and what the reference says of its symbols; `spread`: the first symbol of each token, of byte logs."""
+
+    name: str
+    unit: str
+    codes: np.ndarray
+    x: np.ndarray
+    scores: np.ndarray
+    known: np.ndarray
+    best: np.ndarray | None = None
+    token_starts: np.ndarray | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def texts() -> dict[str, bytes]:
+    """What there is, by name."""
+    found = {}
+    for name in ("WARPEACE", "LINUX"):
+        if path := os.environ.get(f"ERRTAX_{name}"):
+            found[name.lower()] = Path(path).read_bytes()[:3_000_000]
+    sources = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
+    found["python"] = b"".join(path.read_bytes() for path in sources)[:2_000_000]
+    for name, folder in LANGUAGES.items():
+        if len(content := language(folder)) > 300_000:
+            found[name] = content[:1_500_000]
+    return found | {"invented": invented(1_000_000, 1), "small alphabet": invented(400_000, 2, b"acgt", 3)}
+
+
+def language(name: str) -> bytes:
+    """Messages in a language, without placeholders, each once, in an order that mixes the programs."""
+    parts = set()
+    for path in glob.glob(f"/usr/share/locale/{name}/LC_MESSAGES/*.mo"):
+        parts.update(messages(Path(path).read_bytes()))
+    for path in glob.glob(f"/usr/share/man/{name}/man*/*.gz"):
+        with gzip.open(path) as file:
+            parts.update(re.sub(rb"(?m)^[.'].*\n|\\f.|\\", b"", file.read()).split(b"\n\n"))
+    lines = sorted(parts, key=hash_of)
+    return b"\n".join(line for line in lines if len(line) > 20)
+
+
+def hash_of(line: bytes) -> int:
+    """The same in every process."""
+    return int.from_bytes(line[:8].ljust(8, b"\0"), "little") * 2654435761 % 2**32 + len(line)
+
+
+def messages(data: bytes) -> Iterator[bytes]:
+    """The translations in a file of gettext's."""
+    order = "<" if data[:4] == b"\xde\x12\x04\x95" else ">"
+    n, _, table = struct.unpack(order + "3I", data[8:20])
+    for k in range(1, n):
+        length, place = struct.unpack(order + "2I", data[table + 8 * k : table + 8 * k + 8])
+        yield data[place : place + length].replace(b"\0", b"\n")
+
+
+def invented(n: int, seed: int, letters: bytes = b"abcdefghijklmnopqrstuvwxyz", longest: int = 9) -> bytes:
+    """Words of random letters, by Zipf's law, of which each has its favourite successors."""
+    rng = np.random.default_rng(seed)
+    words = [bytes(rng.choice(list(letters), rng.integers(1, longest)).tolist()) for _ in range(3000)]
+    often = 1 / np.arange(2, len(words) + 2)
+    drawn = iter(rng.choice(len(words), n, p=often / often.sum()).tolist())
+    after = rng.choice(len(words), (len(words), 6), p=often / often.sum())
+    k, parts, size = 0, [], 0
+    while size < n:
+        k = int(after[k, rng.integers(6)]) if rng.random() < 0.6 else next(drawn)
+        parts.append(words[k] + (b". " if rng.random() < 0.08 else b" "))
+        size += len(parts[-1])
+    return b"".join(parts)
+
+
+def scores_of(index: NgramIndex, codes: np.ndarray) -> np.ndarray:
+    """y of all orders; (n, orders)."""
+    return np.concatenate([block.copy() for block in index.score_blocks(codes)])
+
+
+def sound_logs() -> Iterator[Sound]:
+    """All of them, text by text."""
+    for name, content in texts().items():
+        yield from of_text(name, content, Unit.BYTE, name in ("warpeace", "linux"))
+        if name in CHARS:
+            yield from of_text(name, content, Unit.CHAR, False)
+    if os.environ.get("ERRTAX_WARPEACE"):
+        yield from of_tokens("warpeace", texts()["warpeace"])
+
+
+def of_text(name: str, content: bytes, unit: Unit, rich: bool) -> Iterator[Sound]:
+    """Logs of the last part of a text, by models of its beginning; the reference has read some of it."""
+    text = text_of_bytes(content.decode("utf-8", "ignore").encode(), unit)
+    codes = np.asarray(text.codes)
+    test = codes[-min(TEST, len(codes) // 4) :]
+    train = codes[: len(codes) - len(test)]
+    reference = build(train[-400_000:], unit, 8)
+    scores = scores_of(reference, test)
+    known = reference.knows(test)
+
+    def log(model: str, x: np.ndarray) -> Sound:
+        return Sound(f"{name} {unit}: {model}", str(unit), test, x.astype(np.float64), scores, known)
+
+    large = build(train, unit, 12)
+    strong = scores_of(large, test)
+    weak = scores_of(build(train[:30_000], unit, 5), test)
+    chosen = (1, 2, 3, 4, 5, 6, 8, 12) if rich else (1, 3, 6, 12)
+    for order in chosen:
+        yield log(f"{order}-gram of more text", strong[:, order - 1])
+    yield log("the reference itself, order 5", scores[:, 4])
+    yield log("5-gram of little text", weak[:, 4])
+    mixed = np.logaddexp(strong[:, 7] + np.log(0.6), weak[:, 2] + np.log(0.4))
+    yield log("mixture", mixed)
+    yield log("uniform", np.full(len(test), -np.log(len(np.unique(codes)))))
+    if rich:
+        yield log("cache", cached(strong[:, 7], test))
+
+
+def cached(y: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """An n-gram model and, after what has just been read, a copy of what followed: sure where it may be wrong."""
+    after: dict[bytes, int] = {}
+    x = np.empty(len(y))
+    for i in range(len(y)):
+        context = codes[max(i - 6, 0) : i].tobytes()
+        guess = after.get(context)
+        x[i] = y[i] if guess is None else np.logaddexp(y[i] + np.log(0.3), np.log(0.7) if guess == codes[i] else -99)
+        after[context] = codes[i]
+    return x
+
+
+def build(codes: np.ndarray, unit: Unit, order: int) -> NgramIndex:
+    """An index of some symbols."""
+    content = codes.tobytes() if unit is Unit.BYTE else codes.astype("<u4").tobytes().decode("utf-32-le").encode()
+    return NgramIndex.build(text_of_bytes(content, unit), order)
+
+
+def of_tokens(name: str, content: bytes) -> Iterator[Sound]:
+    """The token log and the byte log of a model of tokens: an interpolated trigram of the words and pieces of a BPE."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: PLC0415  # only here
+
+    from errtax.lm.hf.tokenizer import vocabulary_of  # noqa: PLC0415  # only here
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=1500, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    string = content.decode("utf-8", "ignore")
+    tokenizer.train_from_iterator([string[:500_000]], trainer)
+    ids = np.array(tokenizer.encode(string).ids)
+    n = len(ids)
+    train, test = ids[: n * 9 // 10], ids[n * 9 // 10 :][:12_000]
+    size = tokenizer.get_vocab_size()
+    vocabulary = vocabulary_of(tokenizer)
+    logp, best, rows = trigram(train, test, size, vocabulary)
+    reference = token_index(train[: n // 3], vocabulary)
+    scores, known = scores_of(reference, test.astype(np.uint32)), reference.knows(test.astype(np.uint32))
+    yield Sound(f"{name} token: trigram", "token", test.astype(np.uint32), logp, scores, known, best)
+    weak = scores_of(token_index(train[: n // 10], vocabulary), test.astype(np.uint32))
+    yield Sound(
+        f"{name} token: 2-gram of little text", "token", test.astype(np.uint32), weak[:, 1].astype(float), scores, known
+    )
+    yield byte_sound(f"{name} byte: trigram of tokens", content, test, vocabulary, rows)
+
+
+def byte_sound(name: str, content: bytes, test: np.ndarray, vocabulary: Vocabulary, rows: Any) -> Sound:
+    """A byte log of a model of tokens, beside a reference of bytes."""
+    codes = np.frombuffer(vocabulary.bytes_of(test), np.uint8)
+    reference = build(np.frombuffer(content[:400_000], np.uint8), Unit.BYTE, 8)
+    starts = np.zeros(len(codes), bool)
+    starts[np.cumsum(vocabulary.lengths[test])[:-1]] = starts[0] = True
+    known = reference.knows(codes)
+    return Sound(name, "byte", codes, rows[0], scores_of(reference, codes), known, rows[1], starts)
+
+
+def token_index(ids: np.ndarray, vocabulary: Vocabulary) -> NgramIndex:
+    """An index of token ids."""
+    return NgramIndex.build(Text("tokens", Unit.TOKEN, ids.astype(np.uint32), ""), 5)
+
+
+def trigram(
+    train: np.ndarray, test: np.ndarray, size: int, vocabulary: Vocabulary
+) -> tuple[np.ndarray, np.ndarray, Any]:
+    """log p of the tokens, that of the best, and the rows of the byte log, by whole distributions."""
+    one = np.bincount(train, minlength=size) + 0.1
+    one = one / one.sum()
+    two: dict[int, Any] = {}
+    order = np.lexsort((train[1:], train[:-1]))
+    before, after = train[:-1][order], train[1:][order]
+    cuts = np.searchsorted(before, np.arange(size + 1))
+    three: dict[tuple[int, int], list[int]] = {}
+    for a, b, c in zip(train[:-2].tolist(), train[1:-1].tolist(), train[2:].tolist(), strict=True):
+        three.setdefault((a, b), []).append(c)
+    projector = ByteProjector(vocabulary)
+    logp, best, rows = [], [], []
+    for start in range(0, len(test), 500):
+        scores = np.zeros((min(500, len(test) - start), size))
+        for i in range(len(scores)):
+            p = one.copy()
+            if start + i > 0:
+                last = int(test[start + i - 1])
+                if last not in two:
+                    two[last] = np.bincount(after[cuts[last] : cuts[last + 1]], minlength=size)
+                p = (two[last] + 20 * p) / (two[last].sum() + 20)
+            if start + i > 1:
+                follow = three.get((int(test[start + i - 2]), int(test[start + i - 1])), [])
+                p = (np.bincount(follow, minlength=size) + 10 * p) / (len(follow) + 10)
+            scores[i] = np.log(p)
+        part = test[start : start + len(scores)]
+        logp.append(scores[np.arange(len(part)), part])
+        best.append(scores.max(axis=1))
+        rows.append(projector.add(part, scores))
+    joined = [np.concatenate([getattr(row, key) for row in rows]) for key in ("logprob", "argmax_logprob")]
+    return np.concatenate(logp), np.concatenate(best), joined

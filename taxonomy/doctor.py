@@ -1,0 +1,327 @@
+"""The doctor: what is likely to be wrong with a log, judged beside an n-gram model of text of the same kind.
+
+Each test compares the log's values x with the reference's y on the same symbols; docs/doctor.md has the figures that
+its limits come from.  A suspicion is what a sound log does not show; a hint may also have a harmless cause.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errtax.taxonomy.doctor_sums import FIRM, SCALES, SURPRISING, DoctorSums
+
+SUSPICION, HINT = "suspicion", "hint"
+LEAST_ROWS = 200
+"""With fewer predictions only exact values are judged."""
+LAG_MARGIN, LAG_Z = 0.15, 4.0
+KINSHIP = 0.55
+"""Correlation with the reference's best order from which the spread of values can be compared."""
+LOG10_KINSHIP, LOG10_FEW, LOG10_SPREAD = 0.45, 4.0, (0.5, 0.62)
+BITS_SPREAD, BITS_MEAN = 1.25, 1.05
+FOREIGN, FOREIGN_FEW, FOREIGN_ROWS, UNKNOWN = 0.77, 4.0, 5000, 0.2
+CONTAINED, CONTAINED_FEW = 0.6, 0.025
+ZEROS, REPEATS = 0.15, 0.2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the doctor found: `saw`, with the figure; `suspects`; and how to `mend` it."""
+
+    name: str
+    level: str
+    saw: str
+    suspects: str
+    mend: str
+
+    @property
+    def sentence(self) -> str:
+        """One line."""
+        return f"{self.level}: {self.saw}; {self.suspects}: {self.mend}."
+
+    def to_json(self) -> dict[str, Any]:
+        """One object."""
+        return asdict(self)
+
+
+def findings(sums: DoctorSums, in_tokens: bool = False) -> list[Finding]:
+    """What is suspected of a log, suspicions first; nothing of one without any prediction.
+
+    `in_tokens`: its symbols are tokens or spans, to which the conversions of tokens to bytes do not apply.
+    """
+    tests: list[Callable[[DoctorSums], Iterator[Finding]]] = [_sentinels, _first, _scales, _coverage]
+    if not in_tokens:
+        tests += [_zeros, _repeats]
+    if sums.predicted >= LEAST_ROWS:
+        tests += [_lags, _log10, _foreign, _contained, _bits]
+    found = [each for test in tests if sums.predicted for each in test(sums)]
+    if any(each.name == "reference" and each.level == SUSPICION for each in found):  # says nothing of the log then
+        found = [each for each in found if each.name not in ("lag", "log10", "bits")]
+    known = {each.name for each in found if each.level == SUSPICION}
+    found = [each for each in found if each.level == SUSPICION or each.name not in known]
+    return sorted(found, key=lambda each: each.level != SUSPICION)
+
+
+class Lags(NamedTuple):
+    """Of one order: correlations of x with y at lags -1, 0, +1; standard deviations; z of (lag - lag 0) for both."""
+
+    order: int
+    correlations: NDArray[np.float64]
+    x_deviation: float
+    y_deviation: float
+    z: tuple[float, float]
+
+
+def lags_of(sums: DoctorSums) -> list[Lags]:
+    """Of each order of the reference; of none where x or y do not vary.
+
+    The z come from the batches of neighbouring positions: d_b = Σ x̃ (ỹ_lag - ỹ_0) over batch b, with x̃ and ỹ
+    standardised; z = Σ d / (√B · deviation of d).
+    """
+    return [found for k in range(len(sums.orders)) if (found := _lags_of(sums, k)) is not None]
+
+
+def _lags_of(sums: DoctorSums, k: int) -> Lags | None:
+    batches = sums.batches[:, k]
+    n, x, y, xx, yy = batches[:, :5].sum(axis=0)
+    if n < 2:
+        return None
+    mean_x, mean_y = x / n, y / n
+    deviations = [math.sqrt(max(square / n - mean**2, 0.0)) for square, mean in ((xx, mean_x), (yy, mean_y))]
+    if min(deviations) < 1e-6:
+        return None
+    counts, own, other = batches[:, 0], batches[:, 1], batches[:, 2]
+    shared = (counts * mean_x * mean_y - own * mean_y - other * mean_x)[:, None]
+    products = (batches[:, 5:8] + shared) / (deviations[0] * deviations[1])
+    differences = products[:, [0, 2]] - products[:, [1]]
+    errors = np.sqrt(len(batches)) * differences.std(axis=0) + 1e-9
+    z = differences.sum(axis=0) / errors
+    return Lags(sums.orders[k], products.sum(axis=0) / n, deviations[0], deviations[1], (float(z[0]), float(z[1])))
+
+
+def _lags(sums: DoctorSums) -> Iterator[Finding]:
+    lags = lags_of(sums)
+    here = max((each.correlations[1] for each in lags), default=0.0)
+    shifted = [
+        (each.correlations[2 * side], side, each.order)
+        for each in lags
+        for side in (0, 1)
+        if each.correlations[2 * side] > max(here, 0.1) + LAG_MARGIN and each.z[side] > LAG_Z
+    ]
+    if not shifted:
+        return
+    correlation, side, order = max(shifted)
+    where, by = ("after", "down") if side else ("before", "up")
+    yield Finding(
+        "lag",
+        SUSPICION,
+        f"its values correlate {correlation:.2f} with those of the order-{order} model at the symbol {where}, and at "
+        f"most {here:.2f} at their own",
+        "it is off by one",
+        f"move the log-probabilities one row {by} (row i of logits predicts symbol i + 1)",
+    )
+
+
+def _nearest(sums: DoctorSums, least: float) -> Lags | None:
+    """The order of the reference that is most like the log; None where none correlates so much."""
+    near = [each for each in lags_of(sums) if each.correlations[1] >= least]
+    return max(near, key=lambda each: each.correlations[1], default=None)
+
+
+def _log10(sums: DoctorSums) -> Iterator[Finding]:
+    nearest, ratio = _nearest(sums, LOG10_KINSHIP + LOG10_FEW / math.sqrt(sums.predicted)), ratio_of(sums)
+    if nearest is None:
+        return
+    spread = nearest.x_deviation / nearest.y_deviation
+    own, other = tails_of(sums, nearest.order)
+    if (spread < LOG10_SPREAD[0] and own <= 0.25 * other) or (spread < LOG10_SPREAD[1] and own <= 0.1 * other):
+        yield Finding(
+            "log10",
+            SUSPICION,
+            f"its values vary {spread:.2f} times as much as those of the order-{nearest.order} model, which they are "
+            f"most like, and {own:,} lie below {SURPRISING:.0f} and {other:,} of its; the mean of q / p is {ratio:.2f}",
+            "these are log10 given as natural logarithms",
+            f"multiply them by ln 10 = {math.log(10):.4f}",
+        )
+
+
+def tails_of(sums: DoctorSums, order: int) -> tuple[int, int]:
+    """How many values of the log, and of an order, are surprising."""
+    own, other = sums.batches[:, sums.orders.index(order), 10:12].sum(axis=0)
+    return int(own), int(other)
+
+
+def ratio_of(sums: DoctorSums) -> float:
+    """The mean of q / p, q by order 5, each at most 20: about 1 or more where p is what a model says."""
+    middle = sums.orders.index(min(5, sums.orders[-1]))
+    total, n = sums.batches[:, middle, 8:10].sum(axis=0)
+    return float(total / max(n, 1))
+
+
+def _bits(sums: DoctorSums) -> Iterator[Finding]:
+    nearest, mean = _nearest(sums, KINSHIP), sums.own_nats / sums.predicted
+    best = float(sums.nats.min()) / sums.predicted
+    if nearest is not None and nearest.x_deviation > BITS_SPREAD * nearest.y_deviation and mean > BITS_MEAN * best:
+        spread = nearest.x_deviation / nearest.y_deviation
+        yield Finding(
+            "bits",
+            HINT,
+            f"its values vary {spread:.2f} times as much as those of the order-{nearest.order} model, which they are "
+            f"most like, and cost {mean:.2f} nats against {best:.2f}",
+            "a model weaker than n-grams, or bits given as nats",
+            f"if they are log2, multiply them by ln 2 = {math.log(2):.4f}",
+        )
+
+
+def _scales(sums: DoctorSums) -> Iterator[Finding]:
+    nats, bits, log10, n = sums.scales.tolist()
+    for name, count in (("bits", bits), ("log10", log10)):
+        if count >= 8 and count > 4 * nats and count > 0.1 * n:
+            scale = SCALES[name]
+            yield Finding(
+                name,
+                SUSPICION,
+                f"{count:,} of {n:,} log-probabilities are {scale:.4f} times 'argmax_logprob', {nats:,} equal it",
+                f"one of the columns is in {name}, the other in nats",
+                f"multiply 'logprob' by {1 / scale:.4f}, so that it equals 'argmax_logprob' where the symbol is best",
+            )
+    counts, x, h = sums.entropies[sums.entropies[:, 0] >= 30].T if sums.entropies.any() else np.zeros((3, 0))
+    if counts.sum() < LEAST_ROWS or len(counts) < 3 or nats + bits + log10:
+        return
+    ratios = x / h
+    for name, low, high in (("bits", 1.28, 1.62), ("log10", 0.37, 0.52)):
+        if low < ratios.min() and ratios.max() < high:
+            yield Finding(
+                name,
+                SUSPICION,
+                f"its surprisal is {x.sum() / h.sum():.2f} times its 'entropy', whether that is small or large",
+                f"'logprob' is in {name}, 'entropy' in nats",
+                f"multiply 'logprob' by {1 / SCALES[name]:.4f}",
+            )
+
+
+def _zeros(sums: DoctorSums) -> Iterator[Finding]:
+    (zeros, rows), (others, elsewhere) = sums.zeros.tolist()
+    if rows < 20 or not zeros:
+        return
+    share = zeros / rows
+    low = share - 3 * math.sqrt(share * (1 - share) / rows)
+    if low > ZEROS and (zeros + others) / sums.predicted > ZEROS:
+        yield Finding(
+            "zeros",
+            SUSPICION,
+            f"{100 * share:.0f} % of its values are exactly 0 where the n-grams give p < {FIRM}, "
+            f"{100 * others / max(elsewhere, 1):.0f} % elsewhere",
+            "a token's whole log-probability stands on its first byte",
+            "compute the byte log from the model's distributions (errtax predict --hf, errtax.byte_log), or log tokens",
+        )
+
+
+def _repeats(sums: DoctorSums) -> Iterator[Finding]:
+    same, pairs = sums.pairs.tolist()
+    values = np.concatenate([np.zeros(0), *sums.repeated])
+    if pairs < 50 or same < 20 or same / pairs <= REPEATS:
+        return
+    changes = values[np.flatnonzero(np.diff(values, prepend=np.nan))]
+    if len(np.unique(changes)) > 0.3 * len(changes) and len(changes) >= 8:
+        yield Finding(
+            "repeats",
+            SUSPICION,
+            f"{100 * same / pairs:.0f} % of neighbouring symbols have equal values",
+            "a token's log-probability is spread evenly over its bytes",
+            "compute the byte log from the model's distributions (errtax predict --hf, errtax.byte_log), or log tokens",
+        )
+
+
+def _sentinels(sums: DoctorSums) -> Iterator[Finding]:
+    marked, tiny = sums.sentinels.tolist()
+    if tiny:
+        what = "is -9999" if marked == tiny else "lies below -700"
+        yield Finding(
+            "sentinel",
+            SUSPICION,
+            f"the value of {tiny:,} rows {what}",
+            "it stands for 'minus infinity' or 'not known', as servers write it",
+            "write null where nothing is known",
+        )
+
+
+def _first(sums: DoctorSums) -> Iterator[Finding]:
+    certain, begins = sums.begins.tolist()
+    if begins and certain == begins:
+        where = "the first symbol has" if begins == 1 else f"the first symbols of all {begins:,} documents have"
+        yield Finding(
+            "first",
+            SUSPICION,
+            f"{where} p = 1",
+            "it was not predicted, and got 0 instead of nothing",
+            "write null there",
+        )
+
+
+def _coverage(sums: DoctorSums) -> Iterator[Finding]:
+    share, span = sums.predicted / sums.rows, sums.rows / (sums.last - sums.first + 1)
+    if share < 0.25:
+        yield Finding(
+            "coverage",
+            SUSPICION,
+            f"{100 * share:.1f} % of its {sums.rows:,} rows are predicted",
+            "values were lost (pandas writes NaN as null)",
+            "see that the model's output has one value for each symbol",
+        )
+    elif share < 0.9 or span < 0.9:
+        left = f"{100 * share:.0f} % of its rows are predicted" if share < 0.9 else "its positions have gaps: "
+        left += "" if share < 0.9 else f"{sums.rows:,} of {sums.last - sums.first + 1:,}"
+        mend = "compare it only on common positions, which errtax does"
+        yield Finding("coverage", HINT, left, "a part of the text was not predicted", mend)
+
+
+def _foreign(sums: DoctorSums) -> Iterator[Finding]:
+    unknown = sums.unknown / sums.rows
+    if unknown > UNKNOWN:
+        yield Finding(
+            "reference",
+            SUSPICION,
+            f"{100 * unknown:.0f} % of the symbols are not in the n-gram model",
+            "it is a model of another language, script or tokenizer",
+            "give --ngram of text like this one",
+        )
+        return
+    own, best = text_entropy(sums), float(sums.nats.min()) / sums.predicted
+    if own is None or own < 0.5:
+        return
+    share = best / own
+    if share > FOREIGN + FOREIGN_FEW / math.sqrt(sums.predicted):
+        yield Finding(
+            "reference",
+            SUSPICION if sums.predicted >= FOREIGN_ROWS else HINT,
+            f"the best of its orders needs {best:.2f} nats per symbol, {share:.2f} times what the frequencies of the "
+            "text's own symbols need",
+            "the n-gram model is of another language or kind of text",
+            "give --ngram of text like this one",
+        )
+
+
+def text_entropy(sums: DoctorSums) -> float | None:
+    """Of the text's symbols, in nats, with Miller and Madow's correction (1955); None where they are too many."""
+    often = sums.symbols[1].astype(np.float64)
+    n = often.sum()
+    if n < 5 * len(often):
+        return None
+    return float(-(often / n * np.log(often / n)).sum() + (len(often) - 1) / (2 * n))
+
+
+def _contained(sums: DoctorSums) -> Iterator[Finding]:
+    (sure, few), n = sums.certain.tolist(), sums.predicted
+    if sums.orders[-1] >= 8 and sure > CONTAINED * n and few < CONTAINED_FEW * n:
+        yield Finding(
+            "contained",
+            SUSPICION,
+            f"its order {sums.orders[-1]} gives p > 0.5 on {100 * sure / n:.0f} % of the symbols, p < {FIRM} on "
+            f"{100 * few / n:.1f} %",
+            "the n-grams' training text holds the text under test",
+            "build the index without it; nothing else can be said of n-gram errors",
+        )
