@@ -84,9 +84,9 @@ def test_what_the_user_says_of_a_model_is_kept(errtax: Errtax) -> None:
         assert errtax("peel", "preds.parquet", *options).code == 0
     found = json.loads(errtax("trend", "3.parquet", "preds.peel.parquet", "2.parquet", "--json").out)
     assert found["models"] == [
-        {"model": "LSTM of mine", "parameters": 1000},
-        {"model": "m2", "parameters": 2000},
-        {"model": "m3", "parameters": 4000},
+        {"model": "LSTM of mine", "parameters": 1000, "left_out": 0},
+        {"model": "m2", "parameters": 2000, "left_out": 0},
+        {"model": "m3", "parameters": 4000, "left_out": 0},
     ]
 
 
@@ -105,9 +105,9 @@ def test_trend_is_told_what_the_logs_do_not_say(three: Errtax) -> None:
     refused(three("trend", *THREE), 2, "--parameters")
     found = json.loads(three("trend", *THREE, "--parameters", "30,10,20", "--json").out)
     assert found["models"] == [
-        {"model": "preds [b/p]", "parameters": 10},
-        {"model": "preds [c/p]", "parameters": 20},
-        {"model": "preds [a/p]", "parameters": 30},
+        {"model": "preds [b/p]", "parameters": 10, "left_out": 0},
+        {"model": "preds [c/p]", "parameters": 20, "left_out": 0},
+        {"model": "preds [a/p]", "parameters": 30, "left_out": 0},
     ]
     names = [option for name in ("x", "y", "z") for option in ("--model", name)]
     found = json.loads(three("trend", *THREE, "--by", "step", "--step", "1,2,3", *names, "--json").out)
