@@ -246,11 +246,13 @@ def test_json_lines(tmp_path: Path) -> None:
 def test_streams_are_read_after_their_validation_part(tmp_path: Path) -> None:
     """Each piece of the test part continues its stream, in the middle of a token or of a character."""
     book = tmp_path / "book.txt"
-    book.write_text("The cat sat on the mat, and the naïve dog sat – on the log; it was quite happy. " * 8)
+    book.write_text("The naïve 猫 sat – é the 猫猫😀 happy. " * 16)  # most streams end inside a character
     split_file(book, tmp_path / "wp", SplitOptions(Scheme.STREAMS, (0.2, 0.4, 0.4), streams=7, steps=1))
     path = tmp_path / "wp" / "test.txt"
     documents = read_documents(path)
     assert len(documents.parts) == 7
+    assert any(part.whole[0] > 0 for part in documents.parts)
+    assert any(part.whole[1] < len(part.before + part.text) for part in documents.parts)
     assert documents.text == path.read_bytes()
     log, _ = log_of(tmp_path, "bytes", documents, window=12, stride=4)
     assert b"".join(log["symbol"]) == documents.text
@@ -278,6 +280,10 @@ def test_streams_are_read_after_their_validation_part(tmp_path: Path) -> None:
         assert rows[: len(rows) - missing] == pytest.approx(expected, abs=1e-4)
     tokens, _ = log_of(tmp_path, "bytes", documents, unit="token", window=12, stride=4)
     assert None not in tokens["logprob"]
+    assert len(set(tokens["doc"])) == 7  # the bytes of a character that a cut has parted are in no token
+    for unit in ("byte", "token"):
+        log_of(tmp_path, "bytes", documents, unit=unit, window=12, stride=4)
+        assert len(read_log(tmp_path / "log.parquet")) == len(log["logprob"] if unit == "byte" else tokens["logprob"])
 
 
 def test_limit_counts_bytes_and_keeps_characters() -> None:

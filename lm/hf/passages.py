@@ -62,6 +62,11 @@ class Passages:
         counts = [len(part.ids) - part.first for part in self.parts]
         return np.cumsum([0, *counts], dtype=np.int64)
 
+    @property
+    def whole(self) -> bool:
+        """Whether each byte of the text is in a token: not where a cut has parted a character."""
+        return int(self.lengths.sum()) == len(self.text)
+
     def rows_of(self, k: int, first: int, stop: int) -> slice:
         """The places among `ids` of the tokens first .. stop − 1 of passage k."""
         base, skip = int(self.offsets[k]), self.parts[k].first

@@ -140,7 +140,8 @@ def predict_text(
             scores = ExactScores(model, passages, vocabulary, plan, options.beam)
         with resuming(output, settings, scores.n_rows, scores.dtype, force) as partial:
             _run(model, work, scores, partial, on_step)
-            rows = LogRows(unit, passages, vocabulary, partial.rows, work.contexts, documents.separate)
+            separate = documents.separate or (unit is Unit.TOKEN and not passages.whole)
+            rows = LogRows(unit, passages, vocabulary, partial.rows, work.contexts, separate)
             return rows.write(output, metadata, force)
 
 
