@@ -33,11 +33,9 @@ def command(run: Path | None, hf: str | None, text: Path, output: Path, force: b
     A transformer reads its text in windows of tokens, and the log is of bytes, computed from its whole distributions,
     or of its tokens (--unit token).  An interrupted prediction is resumed by the same command.
     """
-    from errtax.lm.files import require_absent
     from errtax.lm.prediction_log import LOG
 
     require_one_model(run, hf)
-    require_absent(output, force)
     predict: Any = _predict_run if hf is None else _predict_hf
     with progress("predicting") as update:
         nats, line, more = predict(run or hf, text, output, force, update, options)
@@ -50,8 +48,10 @@ _Result = tuple[float, str, dict[str, Any]]  # nats per row, a line that says it
 
 
 def _predict_run(run: Path, text: Path, output: Path, force: bool, update: Update, options: dict[str, Any]) -> _Result:
+    from errtax.lm.files import require_absent
     from errtax.lm.neural.prediction import Dynamic, PredictOptions, predict
 
+    require_absent(output, force)
     dynamic = Dynamic(options["dynamic_rate"], options["dynamic_window"]) if options["dynamic"] else None
     chosen = PredictOptions(options["device"], dynamic, options["checkpoint"])
     nats = predict(run, text, output, chosen, force, lambda done, total: update(done, total, ""))

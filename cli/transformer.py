@@ -57,6 +57,7 @@ def predict_transformer(
     hf: str, text: Path, output: Path, force: bool, update: Update, options: dict[str, Any]
 ) -> "Predicted":
     """Write the log of a transformer on a text; return its sums."""
+    from errtax.lm.files import require_absent
     from errtax.lm.hf.documents import read_documents
     from errtax.lm.hf.model import load_model
     from errtax.lm.hf.prediction import HfOptions, predict_text
@@ -64,6 +65,7 @@ def predict_transformer(
     from errtax.lm.hf.tokenizer import load_tokenizer
 
     kept = {name: options[name] for name in ("unit", "window", "stride", "prefix", "batch", "bytes")}
+    require_absent(output, force)
     chosen = HfOptions(**kept)  # wrong options are found before anything is loaded
     documents = read_documents(text).limited(options["limit"])
     tokenizer = load_tokenizer(hf, options["revision"])

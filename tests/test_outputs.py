@@ -49,7 +49,9 @@ def arguments(name: str, values: dict[str, Any]) -> list[str]:
         if parameter.name in values:
             line = [*line, *flag(parameter), str(values[parameter.name])]
         elif isinstance(parameter.type, Input) and (
-            parameter.required or (parameter.name == "logs" and "preds" not in values)
+            parameter.required
+            or (parameter.name == "logs" and "preds" not in values)
+            or (parameter.name == "run" and "hf" not in values)
         ):
             other = Path(f"other-{parameter.name}")
             other.write_bytes(TEXT)
