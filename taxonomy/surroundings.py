@@ -51,9 +51,10 @@ def read_through(source: PeelSource, readers: Sequence[Reader], rows: int = BLOC
 def surrounded(source: PeelSource, width: int, rows: int = BLOCK_ROWS) -> Iterator[Surrounded]:
     """The blocks of a peel, each with the `width` rows before and after it, or as many as there are.
 
-    Blocks have `rows` rows, or `width` where that is more; three of them are in memory at a time.
+    Blocks have `rows` rows, or `width` where that is more, but for the last; three of them are in memory at a time.
     """
-    blocks = source.blocks(max(rows, width))
+    rows = max(rows, width)
+    blocks = _pieces(source.blocks(rows), rows)
     block, first = next(blocks, None), 0
     before = None if block is None else block.head
     while block is not None and before is not None:
@@ -61,3 +62,15 @@ def surrounded(source: PeelSource, width: int, rows: int = BLOCK_ROWS) -> Iterat
         yield Surrounded(before, block, block.head if following is None else following.part(0, width), first)
         before = join_peels([block.part(max(len(block) - width, 0), len(block))])  # a view would keep the whole block
         first, block = first + len(block), following
+
+
+def _pieces(blocks: Iterator[Peel], rows: int) -> Iterator[Peel]:
+    """The rows of some blocks in pieces of just so many, the last one shorter."""
+    rest: Peel | None = None
+    for block in blocks:
+        waiting = block if rest is None else join_peels([rest, block])
+        whole = len(waiting) // rows * rows
+        yield from (waiting.part(start, start + rows) for start in range(0, whole, rows))
+        rest = waiting.part(whole, len(waiting)) if whole < len(waiting) else None
+    if rest is not None:
+        yield rest
