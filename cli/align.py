@@ -18,8 +18,10 @@ def command(preds: tuple[Path, ...], output: Path, force: bool) -> None:
 
     Writes a log of these spans for each model: the same rows, whatever the tokenizers.
     """
+    from errtax.lm.files import require_absent
     from errtax.lm.spans import align_logs
 
+    require_absent(output, force=True)
     found = align_logs(preds, output, force)
     logs = [{"model": log.model, "log": str(log.path), "tokens": log.tokens} for log in found.logs]
     lines = (f"{log.path}  {found.spans:,} spans of {log.tokens:,} tokens" for log in found.logs)

@@ -17,7 +17,7 @@ from errtax.lm.files import guarding, require_absent, write_text
 
 TORCH = {"train", "predict", "gates", "cells", "dynamics", "sweep"}
 SUFFIX = {"pie": ".png", "bars": ".png", "figure": ".png"}
-LIMITS = {"check": ["--max", "errors:45pp"]}
+NEEDED = {"check": ["--max", "errors:45pp"], "import": ["table"], "align": ["other-log"]}
 IN_FOLDER = {"split": "train.txt", "train": "best.pt", "dynamics": "classes.parquet"}  # what stands in an output folder
 LATE = {("sweep", "output"), ("demo", "output"), ("report", "figures")}  # refused when they are written, not before
 
@@ -44,7 +44,8 @@ def flag(parameter: click.Parameter) -> list[str]:
 
 def arguments(name: str, values: dict[str, Any]) -> list[str]:
     """A command line with what the command cannot do without, and these values."""
-    line: list[str] = LIMITS.get(name, [])
+    line: list[str] = NEEDED.get(name, [])
+    Path("other-log").write_bytes(TEXT)
     for parameter in parameters_of(name):
         if parameter.name in values:
             line = [*line, *flag(parameter), str(values[parameter.name])]
