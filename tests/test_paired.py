@@ -110,14 +110,17 @@ def risen_to_the_limit(rng: np.random.Generator, rise: float, n_blocks: int = 60
 
 @pytest.mark.parametrize("rise", [0.0, 0.02])
 def test_a_true_rise_of_just_the_limit_seldom_alarms(rise: float) -> None:
-    """0.02 is some five standard errors: a test of no rise at all would alarm nearly always."""
+    """0.02 is some five standard errors: a test of no rise at all would alarm nearly always.
+
+    Of 300 flips 10 at most may reach the rise, since the standard error of counting them is added: 3.7 % alarm.
+    """
     rng = np.random.default_rng(11)
     alarms = two_sided = 0
     for seed in range(500):
         pair = PairedBlocks(*risen_to_the_limit(rng, rise), Resampling(replicates=300, seed=seed))
         alarms += pair.p_above(ERRORS, rise * 60 * SYMBOLS) < 0.05
         two_sided += pair.p_value(ERRORS) < 0.05
-    assert 0.03 <= alarms / 500 <= 0.07
+    assert 0.02 <= alarms / 500 <= 0.06
     assert (two_sided / 500 > 0.8) == (rise > 0)
 
 
