@@ -53,6 +53,10 @@ class Unit(StrEnum):
         return Unit.BYTE if self in (Unit.TOKEN, Unit.SPAN) else self
 
 
+TEXT_UNITS = (Unit.BYTE, Unit.CHAR, Unit.WORD, Unit.TOKEN)
+"""What a text is read in: spans are in logs alone."""
+
+
 class Sentences(StrEnum):
     """What a sentence `<s> ... </s>` of an n-gram model is: the whole text, or each of its lines."""
 

@@ -24,7 +24,7 @@ from errtax.lm.ngram.arpa_writer import write_arpa
 from errtax.lm.ngram.container import ContainerWriter, read_container
 from errtax.lm.ngram.distributions import TextDistributions
 from errtax.lm.ngram.index import NgramIndex
-from errtax.lm.text import Sentences, Text, Unit, text_of_bytes
+from errtax.lm.text import TEXT_UNITS, Sentences, Text, Unit, text_of_bytes
 
 PROSE = b"It was a dark and stormy night;\nthe rain fell in torrents.\n'Except', she said, \"at times.\"\n" * 4 + b"It"
 BASES: tuple[tuple[Unit, Sentences, int], ...] = (
@@ -192,7 +192,7 @@ def main(first: int, last: int) -> dict[str, int]:
     """Try the seeds `first`..`last - 1`."""
     faulthandler.enable()
     warnings.simplefilter("error", RuntimeWarning)
-    texts = {f"{unit} {sentences}": text_of(unit, sentences) for unit in Unit for sentences in Sentences}
+    texts = {f"{unit} {sentences}": text_of(unit, sentences) for unit in TEXT_UNITS for sentences in Sentences}
     done = {"refused": 0, "used": 0}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.ngram"

@@ -17,14 +17,14 @@ from errtax.lm.ngram import build as index_build
 from errtax.lm.ngram import container
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.partitions import PartitionedBuild
-from errtax.lm.text import Unit, read_text, text_of_bytes
+from errtax.lm.text import TEXT_UNITS, Unit, read_text, text_of_bytes
 from strategies import texts
 from test_ngram_index import bytes_of, readable, text_of, zipf
 
 # --- the file --------------------------------------------------------------------------------------------------------
 
 
-@given(text=texts(), order=st.integers(1, 8), unit=st.sampled_from(list(Unit)))
+@given(text=texts(), order=st.integers(1, 8), unit=st.sampled_from(TEXT_UNITS))
 def test_an_opened_index_is_the_saved_one(
     tmp_path_factory: pytest.TempPathFactory, text: str, order: int, unit: Unit
 ) -> None:
@@ -51,7 +51,7 @@ def test_an_opened_index_is_the_saved_one(
 # --- partitions ------------------------------------------------------------------------------------------------------
 
 
-@given(text=texts(), order=st.integers(1, 6), unit=st.sampled_from(list(Unit)), n=st.sampled_from([2, 7, 16]))
+@given(text=texts(), order=st.integers(1, 6), unit=st.sampled_from(TEXT_UNITS), n=st.sampled_from([2, 7, 16]))
 def test_partitions_do_not_show(
     tmp_path_factory: pytest.TempPathFactory, text: str, order: int, unit: Unit, n: int
 ) -> None:
@@ -196,7 +196,7 @@ def test_killed_builds_leave_nothing_under_the_name(tmp_path: Path) -> None:
 from pathlib import Path
 from errtax.lm.ngram import build as index_build
 from errtax.lm.ngram.index import NgramIndex
-from errtax.lm.text import Unit, read_text
+from errtax.lm.text import TEXT_UNITS, Unit, read_text
 index_build.memory_in_use = lambda: -index_build.RESERVE
 print("ready", flush=True)
 NgramIndex.build_file(read_text(Path({str(text)!r}), Unit.BYTE), Path({str(path)!r}), 8, memory=2_000_000)

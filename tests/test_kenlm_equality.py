@@ -14,7 +14,7 @@ from errtax.lm.errors import UsageError
 from errtax.lm.ngram.arpa_writer import write_arpa
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.kenlm_tools import find_tools
-from errtax.lm.text import Sentences, Text, Unit, text_of_bytes
+from errtax.lm.text import TEXT_UNITS, Sentences, Text, Unit, text_of_bytes
 from golden.make import NAMES, TEXTS, Golden, lmplz_input
 
 FOLDER = Path(__file__).parent / "golden"
@@ -71,7 +71,7 @@ def largest_difference(name: str, order: int, kenlm_compat: bool) -> float:
 
 def test_the_models_are_there() -> None:
     assert len(TEXTS) >= 8
-    assert {golden.unit for golden in TEXTS.values()} == set(Unit)
+    assert {golden.unit for golden in TEXTS.values()} == set(TEXT_UNITS)
     assert {order for _, order in MODELS} >= set(range(1, 21))
     assert sum(path.stat().st_size for path in FOLDER.glob("*.arpa*")) < 1_500_000
 

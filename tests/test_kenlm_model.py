@@ -22,7 +22,7 @@ from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.kenlm_model import KenlmModel, load_model
 from errtax.lm.ngram.kenlm_tools import MANIFEST, build_kenlm, find_tools, kenlm_problems, read_manifest
 from errtax.lm.ngram.model import NgramModel
-from errtax.lm.text import Sentences, Text, Unit, text_of_bytes
+from errtax.lm.text import TEXT_UNITS, Sentences, Text, Unit, text_of_bytes
 from golden.make import TEXTS as GOLDENS
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -140,7 +140,7 @@ TESTED = {
 
 
 @pytest.mark.parametrize("sentences", list(Sentences))
-@pytest.mark.parametrize("unit", list(Unit))
+@pytest.mark.parametrize("unit", TEXT_UNITS)
 def test_a_folder_scores_as_our_index_does(
     module: Any, tools: Any, tmp_path: Path, unit: Unit, sentences: Sentences
 ) -> None:

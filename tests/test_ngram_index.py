@@ -17,7 +17,7 @@ from errtax.lm.ngram.model import require_unit
 from errtax.lm.ngram.partitions import PartitionedBuild
 from errtax.lm.ngram.sequence import occurrences, tail_strings
 from errtax.lm.ngram.suffix_tree import DEPTH, HAS_CHILDREN, LAST_SIBLING
-from errtax.lm.text import END_OF_LINE, Codes, Sentences, Text, Unit, text_of_bytes
+from errtax.lm.text import END_OF_LINE, TEXT_UNITS, Codes, Sentences, Text, Unit, text_of_bytes
 from naive import BOS, EOS, UNK, KneserNey
 from strategies import texts
 
@@ -63,7 +63,7 @@ def bytes_of(index: NgramIndex, path: Path) -> bytes:
     text=texts(),
     scored=st.text("abcdé猫犬\n xz12", max_size=15),
     order=st.integers(1, 8),
-    unit=st.sampled_from(list(Unit)),
+    unit=st.sampled_from(TEXT_UNITS),
     sentences=st.sampled_from(list(Sentences)),
     compat=st.booleans(),
 )

@@ -18,6 +18,7 @@ from errtax.lm.errors import BadInput
 from errtax.lm.symbols import symbol_column
 from errtax.lm.text import (
     END_OF_LINE,
+    TEXT_UNITS,
     UNKNOWN,
     Alphabet,
     Sentences,
@@ -263,7 +264,7 @@ def test_special_words_are_refused_in_training(word: str) -> None:
 # --- several files ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("unit", list(Unit))
+@pytest.mark.parametrize("unit", TEXT_UNITS)
 def test_words_and_lines_do_not_run_from_file_to_file(tmp_path: Path, unit: Unit) -> None:
     contents = [b"1 2\n3", b"", b"4\n", b"5"]
     paths = [write(tmp_path / f"{name}.txt", data) for name, data in zip("abcd", contents, strict=True)]
