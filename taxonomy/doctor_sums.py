@@ -24,7 +24,7 @@ SCALES = {"nats": 1.0, "bits": 1 / np.log(2), "log10": 1 / np.log(10)}
 _BATCH = 32  # positions
 _MOST = 4096  # batches
 _SAMPLE = 4096  # values that repeat
-_MOMENTS = 12  # n, x, y, x², y², x y at lags -1, 0, +1; q / p, and its count; rows of the tail of x, and of y
+_MOMENTS = 13  # n, x, y at lags -1, 0, +1, x², y², x y at these lags; q / p; rows of the tail of x, and of y
 _ENTROPIES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 
 
@@ -117,7 +117,7 @@ class DoctorSums:
 
     @property
     def batches(self) -> Floats:
-        """Moments by batch, (batches, orders, 12): see `_add_moments`."""
+        """Moments by batch, (batches, orders, 13): see `_add_moments`."""
         return np.zeros((0, max(len(self.orders), 1), _MOMENTS)) if self._moments is None else self._moments
 
     def _count(self, piece: Piece, seen: NDArray[np.bool_], y: Floats) -> None:
@@ -155,7 +155,7 @@ class DoctorSums:
                 self.entropies[:, column] += np.bincount(bins, values, len(self.entropies))
 
     def _add_moments(self, positions: NDArray[np.int64], x: Floats, y: Floats, seen: NDArray[np.bool_]) -> None:
-        """n, x, y, x², y², x y at lags -1, 0, +1, over rows whose neighbours are predicted; q / p; the tails."""
+        """n, x, y at lags -1, 0, +1, x², y², x y at these lags, of rows with predicted neighbours; q / p; the tails."""
         inner = np.zeros(len(x), bool)
         inner[1:-1] = seen[1:-1] & seen[:-2] & seen[2:]
         numbers = positions[seen] // _BATCH
@@ -169,9 +169,15 @@ class DoctorSums:
             before[1:], after[:-1] = other[:-1], other[1:]
             ratio = np.exp(np.clip(other - own, -20, np.log(20)))
             columns = (
-                *(weight, weight * own, weight * other, weight * own**2, weight * other**2),
-                *(weight * own * before, weight * own * other, weight * own * after),
-                *(ratio, seen, seen & (own < SURPRISING), seen & (other < SURPRISING)),
+                *(weight, weight * own, weight * before, weight * other, weight * after),
+                *(
+                    weight * own**2,
+                    weight * other**2,
+                    weight * own * before,
+                    weight * own * other,
+                    weight * own * after,
+                ),
+                *(ratio, seen & (own < SURPRISING), seen & (other < SURPRISING)),
             )
             for column, values in enumerate(columns):
                 moments[:, k, column] = np.add.reduceat(values[seen], cells)

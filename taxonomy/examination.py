@@ -21,6 +21,7 @@ from errtax.oracle.text_view import TextView
 from errtax.taxonomy.doctor import SUSPICION, Finding, findings
 from errtax.taxonomy.doctor_sums import DoctorSums, Piece
 
+_ALL_UP_TO, _STRETCH, _EVERY = 1 << 16, 1 << 12, 8
 TRAIN_ORDER = 10
 """Of the index of a training text."""
 
@@ -29,13 +30,21 @@ class DoctorTally(NgramTally):
     """What the n-gram models score while an oracle reads them, and what the doctor adds up of the log beside it."""
 
     def __init__(
-        self, view: TextView, log: PredictionLog, model: NgramModel | None, entropy: NDArray[np.float64] | None = None
+        self,
+        view: TextView,
+        log: PredictionLog,
+        model: NgramModel | None,
+        entropy: NDArray[np.float64] | None = None,
+        sample: bool = False,
     ) -> None:
-        """`log`: the rows of the view; `entropy[r]`: of row r, NaN where it has none."""
+        """`log`: the rows of the view; `entropy[r]`: of row r, NaN where it has none.
+
+        `sample`: the doctor looks at a part of a long text only, which its positions alone determine (`sampled`).
+        """
         super().__init__(view, ~np.isnan(log.logprobs))
         self.sums = DoctorSums()
-        self._view, self._log, self._model = view, log, model
-        self._columns = {
+        self._view, self._model, self._sample = view, model, sample
+        self._columns: dict[str, Any] = {
             "positions": self._spread(log.positions, -1),
             "x": self._spread(log.logprobs, np.nan),
             "starts": self._spread(_starts(log), False),
@@ -46,17 +55,31 @@ class DoctorTally(NgramTally):
     def add(self, logprobs: NDArray[np.float32], start: int) -> None:
         """A block of a text: `logprobs[i, n - 1]` of symbol start + i by order n."""
         super().add(logprobs, start)
-        rows = slice(start, start + len(logprobs))
-        cut: dict[str, Any] = {name: None if each is None else each[rows] for name, each in self._columns.items()}
-        codes = self._view.codes[rows]
-        known = np.ones(len(codes), bool) if self._model is None else self._model.knows(codes)
-        self.sums.add(Piece(codes=codes, scores=logprobs, known=known, **cut))
+        stop = start + len(logprobs)
+        spans = sampled(self._columns["positions"][start:stop]) if self._sample else [(0, len(logprobs))]
+        for first, last in spans:
+            rows = slice(start + first, start + last)
+            cut: dict[str, Any] = {name: None if each is None else each[rows] for name, each in self._columns.items()}
+            codes = self._view.codes[rows]
+            known = np.ones(len(codes), bool) if self._model is None else self._model.knows(codes)
+            self.sums.add(Piece(codes=codes, scores=logprobs[first:last], known=known, **cut))
 
     def _spread(self, values: NDArray[Any], missing: Any) -> NDArray[Any]:
         """Values of the log's rows as values of the view's symbols."""
         found = np.full(len(self._view), missing, values.dtype)
         found[self._view.rows] = values
         return found
+
+
+def sampled(positions: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Which of these symbols, first and last + 1, a sample holds: all of the first 65,536 positions, then an eighth.
+
+    It is every eighth stretch of 4,096 positions, so that the sample does not depend on blocks; -1 has no position.
+    """
+    reached = np.maximum.accumulate(positions)
+    chosen = (reached < _ALL_UP_TO) | (reached // _STRETCH % _EVERY == 0)
+    borders = np.flatnonzero(np.diff(chosen, prepend=False, append=False))
+    return list(zip(borders[::2].tolist(), borders[1::2].tolist(), strict=True))
 
 
 def _starts(log: PredictionLog) -> NDArray[np.bool_]:

@@ -18,10 +18,13 @@ from errtax.lm.text import Text
 from errtax.lm.word_counts import WordCounts
 from errtax.oracle.characters import WORD
 from errtax.oracle.evidence import collect_evidence
-from errtax.oracle.ngram import NgramTally, NgramTotals
+from errtax.oracle.ngram import NgramTotals
 from errtax.oracle.text_view import TextView
 from errtax.oracle.windows import HORIZON, Reach, Window, windows
 from errtax.oracle.word_rule import PATTERN, count_without_spaces
+from errtax.taxonomy.doctor import SUSPICION, findings
+from errtax.taxonomy.doctor_sums import DoctorSums
+from errtax.taxonomy.examination import DoctorTally
 from errtax.taxonomy.layers.registry import find_layer
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.settings import Settings
@@ -46,6 +49,7 @@ class _Counted(NamedTuple):
 
     ngram: NgramTotals
     letters: NDArray[np.int64]  # of all scripts, of scripts without spaces
+    doctor: DoctorSums
 
 
 @dataclass(eq=False)
@@ -101,17 +105,18 @@ class PeelFlow:
         if self.in_one_block and rows < len(self):
             logger.warning("An oracle of yours needs the whole text in memory; say how far it looks: @oracle(reach=N).")
             rows = len(self)
-        ngram, letters = NgramTotals(), np.zeros(2, np.int64)
+        ngram, letters, doctor = NgramTotals(), np.zeros(2, np.int64), DoctorSums()
 
         def work(window: Window) -> tuple[Peel, _Counted, Result]:
             peel, counted = self._peeled(window, reach)
             return peel.head, counted, function(peel)
 
         for head, counted, result in ordered_map(work, read_ahead(windows(self._read(tally, rows), words, reach))):
-            ngram, letters = ngram + counted.ngram, letters + counted.letters
+            ngram, letters, doctor = ngram + counted.ngram, letters + counted.letters, doctor + counted.doctor
             self._head = head
             yield result
         self._finish(tally, ngram, letters)
+        _announce_suspicions(self.head.log, doctor)
 
     def _read(self, tally: LogTally, rows: int) -> Iterator[PredictionLog]:
         for block in self.log.blocks(rows):
@@ -124,10 +129,10 @@ class PeelFlow:
         log, own = window
         model, training_words, words = self.oracles
         view = TextView.of_log(log, words, reach.horizon, own.start)
-        tally = NgramTally(view, ~np.isnan(log.logprobs))
+        tally = DoctorTally(view, log, model, sample=True)
         evidence = collect_evidence(view, model, training_words, self.settings.custom, tally, own)
         peel = peel_log(log.part(own.start, own.stop), evidence, self.settings)
-        return peel, _Counted(tally.totals, _letters(view, own))
+        return peel, _Counted(tally.totals, _letters(view, own), tally.sums)
 
     def _finish(self, tally: LogTally, ngram: NgramTotals, letters: Any) -> None:
         """Sign the peel, and say what only all rows tell."""
@@ -153,6 +158,12 @@ def _letters(view: TextView, own: slice) -> NDArray[np.int64]:
     characters = slice(*np.searchsorted(view.first_symbol, (symbols[0], symbols[-1] + 1)))
     letters = view.points[characters][(view.marks[characters] & WORD) != 0]
     return np.array([count_without_spaces(letters), len(letters)])
+
+
+def _announce_suspicions(log: PredictionLog, sums: DoctorSums) -> None:
+    for each in findings(sums, log.surface is not None):
+        if each.level == SUSPICION:
+            logger.warning("%s: %s", log.name, each.sentence)
 
 
 def _announce_words(letters: NDArray[np.int64]) -> None:

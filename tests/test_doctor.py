@@ -1,0 +1,288 @@
+"""The doctor: each fault is found on a log of a trained model, and sound logs are left in peace."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from commands import Errtax
+from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.text import Unit, text_of_bytes
+from errtax.taxonomy import doctor_sums
+from errtax.taxonomy.doctor import HINT, SUSPICION, findings, lags_of, ratio_of, text_entropy
+from errtax.taxonomy.doctor_sums import LEAST, DoctorSums, Piece
+from errtax.taxonomy.examination import sampled
+
+SYLLABLES = ["ka", "to", "mi", "re", "shu", "ol", "en", "vir", "da", "pe", "lus", "ga"]
+Floats = NDArray[np.float64]
+
+
+def invented(n: int, seed: int, syllables: list[str] | None = None) -> bytes:
+    """A text of words that follow each other by habit."""
+    rng = np.random.default_rng(seed)
+    shape = np.random.default_rng(0)  # the same language whatever the seed
+    pieces = syllables or SYLLABLES
+    words = ["".join(shape.choice(pieces, shape.integers(1, 5))) for _ in range(400)]
+    after = shape.integers(0, len(words), (len(words), 5))
+    k, parts = 0, []
+    for _ in range(n // 4):
+        k = int(after[k, rng.integers(5)]) if rng.random() < 0.7 else int(len(words) * rng.random() ** 2)
+        parts.append(words[k] + (". " if rng.random() < 0.1 else " "))
+    return "".join(parts).encode()[:n]
+
+
+@pytest.fixture(scope="module")
+def made() -> tuple[NDArray[Any], Floats, NDArray[np.float32], NDArray[np.bool_]]:
+    """A text's symbols, the values of a good model, and the reference's."""
+    test = np.frombuffer(invented(4000, 2), np.uint8)
+    model = NgramIndex.build(text_of_bytes(invented(60_000, 3), Unit.BYTE), 7)
+    reference = NgramIndex.build(text_of_bytes(invented(30_000, 4), Unit.BYTE), 8)
+    x = np.concatenate([block[:, -1].copy() for block in model.score_blocks(test)]).astype(np.float64)
+    return test, x, np.concatenate([block.copy() for block in reference.score_blocks(test)]), reference.knows(test)
+
+
+Made = tuple[NDArray[Any], Floats, NDArray[np.float32], NDArray[np.bool_]]
+
+
+def piece(made: Made, x: Floats | None = None, rows: slice = slice(None), **more: Any) -> Piece:
+    codes, values, scores, known = made
+    starts = np.arange(len(codes)) == 0
+    whole: Any = Piece(np.arange(len(codes)), codes, values if x is None else x, scores, known, starts, **more)
+    cut: Any = (None if column is None else column[rows] for column in whole)
+    return Piece(*cut)
+
+
+def sums_of(*pieces: Piece) -> DoctorSums:
+    sums = DoctorSums()
+    for each in pieces:
+        sums.add(each)
+    return sums
+
+
+def seen(each: Piece) -> dict[str, str]:
+    return {finding.name: finding.level for finding in findings(sums_of(each))}
+
+
+# --- faults -----------------------------------------------------------------------------------------------------------
+
+
+def rolled(x: Floats, by: int) -> Floats:
+    found = np.roll(x, by)
+    found[0 if by > 0 else -1] = math.nan
+    return found
+
+
+def at(x: Floats, row: int, value: float) -> Floats:
+    found = x.copy()
+    found[row] = value
+    return found
+
+
+def by_tokens(x: Floats, spread: bool) -> Floats:
+    """Tokens of one to six symbols: their sums on the first, or spread over all."""
+    lengths = np.random.default_rng(1).integers(1, 7, len(x))
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    starts = starts[starts < len(x)]
+    lengths, totals = np.diff(np.append(starts, len(x))), np.add.reduceat(x, starts)
+    if spread:
+        return np.repeat(totals / lengths, lengths)
+    found = np.zeros(len(x))
+    found[starts] = totals
+    return found
+
+
+FAULTS: dict[str, tuple[str, Callable[[Floats], Floats]]] = {
+    "late": ("lag", lambda x: rolled(x, 1)),
+    "early": ("lag", lambda x: rolled(x, -1)),
+    "log10": ("log10", lambda x: x / math.log(10)),
+    "first byte": ("zeros", lambda x: by_tokens(x, spread=False)),
+    "spread": ("repeats", lambda x: by_tokens(x, spread=True)),
+    "-9999": ("sentinel", lambda x: at(x, 77, -9999.0)),
+    "p = 1": ("first", lambda x: at(x, 0, 0.0)),
+    "lost": ("coverage", lambda x: np.where(np.arange(len(x)) % 9 == 0, x, math.nan)),
+}
+
+
+@pytest.mark.parametrize("rows", [300, 4000])
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_found(made: Made, fault: str, rows: int) -> None:
+    name, plant = FAULTS[fault]
+    part: Made = (made[0][:rows], made[1][:rows], made[2][:rows], made[3][:rows])
+    assert name not in seen(piece(part))
+    assert seen(piece(part, plant(part[1]))).get(name) == SUSPICION
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 5, 8])
+@pytest.mark.parametrize("rows", [300, 1000, 4000])
+def test_sound_logs_are_left_in_peace(made: Made, order: int, rows: int) -> None:
+    for start in range(0, 4000 - rows + 1, 500):
+        cut = slice(start, start + rows)
+        part: Made = (made[0][cut], made[2][cut, order - 1].astype(np.float64), made[2][cut], made[3][cut])
+        assert SUSPICION not in seen(piece(part)).values()
+        part = (made[0][cut], made[1][cut], made[2][cut], made[3][cut])
+        assert SUSPICION not in seen(piece(part)).values()
+    assert not seen(piece(part, np.full(rows, -3.0)))  # uniform
+
+
+def test_which_way_a_log_is_shifted_is_said(made: Made) -> None:
+    late, early = (findings(sums_of(piece(made, rolled(made[1], by))))[0] for by in (1, -1))
+    assert "at the symbol before" in late.saw and "one row up" in late.mend
+    assert "at the symbol after" in early.saw and "one row down" in early.mend
+
+
+def test_bits_are_a_suspicion_where_another_column_contradicts_them(made: Made) -> None:
+    x = made[1]
+    right = np.random.default_rng(1).random(len(x)) < np.exp(x)
+    best = np.where(right, x, np.minimum(x / 3, -0.01))
+    entropy = np.where(np.arange(len(x)) % 3 == 0, 0.2, np.where(np.arange(len(x)) % 3 == 1, 0.8, 2.5))
+    level = -entropy * np.random.default_rng(2).exponential(1, len(x))
+    assert "bits" not in seen(piece(made, best=best)) and "bits" not in seen(piece(made, level, entropy=entropy))
+    assert seen(piece(made, x / math.log(2), best=best))["bits"] == SUSPICION
+    assert seen(piece(made, x / math.log(10), best=best))["log10"] == SUSPICION
+    assert seen(piece(made, level / math.log(2), entropy=entropy))["bits"] == SUSPICION
+    assert seen(piece(made, x / math.log(2)))["bits"] == HINT
+
+
+def test_a_training_text_that_holds_the_text_is_found(made: Made) -> None:
+    codes, x, _, known = made
+    index = NgramIndex.build(text_of_bytes(invented(30_000, 4) + codes.tobytes(), Unit.BYTE), 20)
+    scores = np.concatenate([block.copy() for block in index.score_blocks(codes)])
+    assert seen(piece((codes, x, scores, known)))["contained"] == SUSPICION
+
+
+def test_a_reference_of_another_language_or_script_is_found() -> None:
+    codes = np.frombuffer(invented(20_000, 2), np.uint8)
+    x = np.log(np.random.default_rng(1).uniform(0.2, 1, len(codes)))
+    for syllables, word in (
+        ([each[::-1] for each in SYLLABLES], "kind of text"),
+        (["ПРИ", "ОН", "ЛЕ"], "another language"),
+    ):
+        index = NgramIndex.build(text_of_bytes(invented(30_000, 3, syllables), Unit.BYTE), 6)
+        scores = np.concatenate([block.copy() for block in index.score_blocks(codes)])
+        (found,) = findings(sums_of(piece((codes, x, scores, index.knows(codes)))))
+        assert (found.name, found.level) == ("reference", SUSPICION) and word in found.suspects
+
+
+# --- sums -------------------------------------------------------------------------------------------------------------
+
+
+@given(cuts=st.lists(st.integers(1, 1999), max_size=4, unique=True), most=st.sampled_from([8, 64, 4096]))
+def test_sums_of_parts_are_those_of_the_whole(cuts: list[int], most: int) -> None:
+    """But for the lags across the cuts, of which at most two rows each are lost."""
+    rng = np.random.default_rng(len(cuts))
+    n = 2000
+    made = (
+        rng.integers(97, 101, n),
+        -rng.exponential(1, n),
+        -rng.exponential(1, (n, 6)).astype(np.float32),
+        rng.random(n) < 0.9,
+    )
+    bounds = [0, *sorted(cuts), n]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(doctor_sums, "_MOST", most)
+        whole = sums_of(piece(made))
+        parts = [piece(made, rows=slice(a, b)) for a, b in pairwise(bounds)]
+        together, added = sums_of(*parts), DoctorSums()
+        for each in parts:
+            added = added + sums_of(each)
+    for found in (together, added):
+        for name in ("rows", "predicted", "unknown", "first", "last"):
+            assert getattr(found, name) == getattr(whole, name)
+        for name in ("nats", "zeros", "sentinels", "begins", "certain", "symbols"):
+            assert np.allclose(getattr(found, name), getattr(whole, name))
+        assert len(found.batches) <= most
+        lost = whole.batches[..., 0].sum(axis=0) - found.batches[..., 0].sum(axis=0)
+        assert (lost <= 2 * len(cuts)).all() and ratio_of(found) == pytest.approx(ratio_of(whole))
+    if not cuts:
+        assert np.allclose(together.batches, whole.batches)
+
+
+def test_a_sample_depends_on_positions_alone() -> None:
+    positions = np.arange(300_000) + 50_000
+    chosen = [set(range(a, b)) for a, b in sampled(positions)]
+    due = {i for i, p in enumerate(positions.tolist()) if p < 65_536 or p // 4096 % 8 == 0}
+    assert set().union(*chosen) == due and sum(map(len, chosen)) == len(due)
+    cut = [a + k for k in range(0, 300_000, 7777) for span in sampled(positions[k : k + 7777]) for a in range(*span)]
+    assert set(cut) == due
+    assert sampled(np.array([3, -1, 4])) == [(0, 3)]
+
+
+def test_lags_are_correlations(made: Made) -> None:
+    _, x, scores, _ = made
+    for found in lags_of(sums_of(piece(made))):
+        a = np.clip(x, LEAST, 0)
+        b = np.clip(scores[:, found.order - 1].astype(np.float64), LEAST, 0)
+        inner, n = a[1:-1], len(a)
+        other = b[1:-1]
+        assert found.x_deviation == pytest.approx(inner.std()) and found.y_deviation == pytest.approx(other.std())
+        for k, lag in enumerate((-1, 0, 1)):
+            there = b[1 + lag : n - 1 + lag]
+            due = ((inner - inner.mean()) * (there - there.mean())).mean() / (inner.std() * other.std())
+            assert found.correlations[k] == pytest.approx(due, abs=1e-9)
+        assert found.correlations[1] == pytest.approx(np.corrcoef(inner, other)[0, 1])
+
+
+def test_the_entropy_of_a_text_is_corrected(made: Made) -> None:
+    _, often = np.unique(made[0], return_counts=True)
+    p = often / often.sum()
+    due = -(p * np.log(p)).sum() + (len(p) - 1) / (2 * len(made[0]))
+    assert text_entropy(sums_of(piece(made))) == pytest.approx(due)
+
+
+# --- commands ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def logs(errtax_alone: Errtax, made: Made) -> Errtax:
+    """Logs sound.parquet, and late.parquet, off by one; the reference x.ngram; test.txt."""
+    codes, x, _, _ = made
+    for name, values in (("sound", x), ("late", np.append(math.log(0.3), x[:-1]))):
+        columns = {"position": np.arange(len(x)), "symbol": [bytes([c]) for c in codes.tolist()], "logprob": values}
+        pq.write_table(pa.table(columns), f"{name}.parquet")
+    Path("test.txt").write_bytes(codes.tobytes())
+    Path("train.txt").write_bytes(invented(30_000, 4))
+    assert errtax_alone("build-ngram", "train.txt", "--order", 10, "-o", "x.ngram").code == 0
+    return errtax_alone
+
+
+def test_validate_says_what_is_suspected(logs: Errtax) -> None:
+    assert logs("validate", "sound.parquet", "--ngram", "x.ngram").code == 0
+    code, out, _ = logs("validate", "late.parquet", "--ngram", "x.ngram", "--json")
+    (found,) = json.loads(out)["findings"]
+    assert (code, found["name"], found["level"]) == (1, "lag", "suspicion")
+    code, out, _ = logs("validate", "late.parquet", "--train-text", "train.txt")
+    assert code == 1 and "suspicion: its values correlate" in out
+    code, out, _ = logs("validate", "sound.parquet", "--ngram", "x.ngram", "--train-text", "test.txt", "--json")
+    assert code == 1 and [each["name"] for each in json.loads(out)["findings"]] == ["contained"]
+    assert "findings" not in json.loads(logs("validate", "late.parquet", "--json").out)
+    code, _, err = logs("validate", "x.ngram", "--ngram", "x.ngram")
+    assert code == 2 and "examine a prediction log" in err
+
+
+def test_a_peel_warns(logs: Errtax) -> None:
+    code, _, err = logs("peel", "late.parquet", "--ngram", "x.ngram")
+    assert code == 0 and "late.parquet: suspicion: its values correlate" in err
+    assert "suspicion" not in logs("peel", "sound.parquet", "--ngram", "x.ngram").err
+
+
+def test_entropy_of_a_log_is_read(logs: Errtax, made: Made) -> None:
+    table = pq.read_table("sound.parquet")
+    entropy = np.where(np.arange(len(table)) % 3 == 0, 0.2, np.where(np.arange(len(table)) % 3 == 1, 0.8, 2.5))
+    values = -entropy * np.random.default_rng(2).exponential(1, len(table)) / math.log(2)
+    table = table.set_column(2, "logprob", pa.array(values)).append_column("entropy", pa.array(entropy))
+    pq.write_table(table, "bits.parquet")
+    code, out, _ = logs("validate", "bits.parquet", "--ngram", "x.ngram", "--json")
+    assert code == 1 and "bits" in [each["name"] for each in json.loads(out)["findings"]]
+    replaced = replace(findings(sums_of(piece(made, at(made[1], 3, -9999.0))))[0], level=HINT)
+    assert replaced.sentence.startswith("hint: the value of 1 rows is -9999")
