@@ -1,7 +1,8 @@
 """Sound logs for bench/doctor.py: weak and strong models, bytes, characters and tokens, nine languages, invented texts.
 
 Texts: those given by ERRTAX_WARPEACE and ERRTAX_LINUX, this Python's sources, and what the machine has in other
-languages, messages (/usr/share/locale) and manuals (/usr/share/man); what is missing is left out, and named.
+languages, messages (/usr/share/locale) and manuals (/usr/share/man); what is missing is left out.  ERRTAX_LOGS:
+byte logs of *War and Peace*, parted by colons, of models that take long to run, such as `errtax predict --hf` writes.
 """
 
 import glob
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from errtax.lm.byte_log import ByteProjector
+from errtax.lm.log_reader import read_log
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.text import Text, Unit, text_of_bytes
 from errtax.lm.vocabulary import Vocabulary
@@ -29,7 +31,10 @@ TEST = 120_000
 
 @dataclass(eq=False)
 class Sound:
-    """A log and what the reference says of its symbols; `spread`: the first symbol of each token, of byte logs."""
+    """A log and what the reference says of its symbols.
+
+    `token_starts`: the first byte of each token, in byte logs of models of tokens.  `extra`: what a bench notes.
+    """
 
     name: str
     unit: str
@@ -110,6 +115,8 @@ def sound_logs() -> Iterator[Sound]:
             yield from of_text(name, content, Unit.CHAR, False)
     if os.environ.get("ERRTAX_WARPEACE"):
         yield from of_tokens("warpeace", texts()["warpeace"])
+        for path in filter(None, os.environ.get("ERRTAX_LOGS", "").split(":")):
+            yield from of_log(Path(path), texts()["warpeace"])
 
 
 def of_text(name: str, content: bytes, unit: Unit, rich: bool) -> Iterator[Sound]:
@@ -150,6 +157,16 @@ def cached(y: np.ndarray, codes: np.ndarray) -> np.ndarray:
         x[i] = y[i] if guess is None else np.logaddexp(y[i] + np.log(0.3), np.log(0.7) if guess == codes[i] else -99)
         after[context] = codes[i]
     return x
+
+
+def of_log(path: Path, content: bytes) -> Iterator[Sound]:
+    """A log of bytes beside references of much and of little text."""
+    log = read_log(path)
+    for size in (1_000_000, 100_000):
+        reference = build(np.frombuffer(content[:size], np.uint8), Unit.BYTE, 8)
+        scores, known = scores_of(reference, log.codes), reference.knows(log.codes)
+        name = f"warpeace byte: {path.stem} (reference of {size:,})"
+        yield Sound(name, "byte", log.codes, log.logprobs, scores, known, log.argmax_logprobs)
 
 
 def build(codes: np.ndarray, unit: Unit, order: int) -> NgramIndex:

@@ -20,10 +20,10 @@ LEAST_ROWS = 200
 LAG_MARGIN, LAG_Z = 0.15, 4.0
 KINSHIP = 0.55
 """Correlation with the reference's best order from which the spread of values can be compared."""
-LOG10_KINSHIP, LOG10_FEW, LOG10_FAR = 0.5, 3.0, 0.4
+LOG10_KINSHIP, LOG10_FEW, LOG10_FAR, LOG10_ROWS = 0.5, 3.0, 0.4, 1000
 BITS_SPREAD, BITS_MEAN = 1.25, 1.05
 FOREIGN, FOREIGN_FEW, FOREIGN_ROWS, UNKNOWN = 0.77, 4.0, 5000, 0.2
-CONTAINED, CONTAINED_FEW, CONTAINED_ROWS = 0.6, 0.025, 1000
+CONTAINED, CONTAINED_FEW, CONTAINED_ROWS = 0.6, 0.02, 1000
 ZEROS, REPEATS = 0.15, 0.2
 
 
@@ -143,9 +143,9 @@ def _log10(sums: DoctorSums) -> Iterator[Finding]:
         return
     likeness, spread = nearest.correlations[1], nearest.x_deviation / nearest.y_deviation
     own, other = tails_of(sums, nearest.order)
-    alike = likeness >= LOG10_KINSHIP + LOG10_FEW / math.sqrt(sums.predicted)
+    alike, many = likeness >= LOG10_KINSHIP + LOG10_FEW / math.sqrt(sums.predicted), sums.predicted >= LOG10_ROWS
     allowed = min(max(0.08 + 0.5 * (likeness - 0.55), 0.05), 0.3) * other
-    if (alike and spread < 0.62 and own <= allowed) or (spread < 0.5 and other >= 40 and own <= 0.02 * other):
+    if (alike and spread < 0.62 and own <= allowed) or (many and spread < 0.5 and other >= 40 and own <= 0.02 * other):
         yield Finding(
             "log10",
             SUSPICION,
@@ -233,7 +233,8 @@ def _repeats(sums: DoctorSums) -> Iterator[Finding]:
     if pairs < 50 or same < 20 or same / pairs <= REPEATS:
         return
     changes = values[np.flatnonzero(np.diff(values, prepend=np.nan))]
-    if len(np.unique(changes)) > 0.3 * len(changes) and len(changes) >= 8:
+    distinct = len(np.unique(changes))
+    if distinct >= 30 or (distinct > 0.3 * len(changes) and distinct >= 8):  # a model of few values repeats them
         yield Finding(
             "repeats",
             SUSPICION,

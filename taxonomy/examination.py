@@ -110,8 +110,9 @@ def examine(path: Path, ngram: Path | None, train_text: Path | None) -> list[Fin
     head = open_log_file(path).head
     if head.unit == Unit.SPAN:
         raise UsageError("spans have no n-grams; validate the logs of bytes or tokens that they were made of.")
-    in_tokens = head.unit == Unit.TOKEN
-    found = []
+    in_tokens, found = head.unit == Unit.TOKEN, []
+    if in_tokens and train_text is not None:
+        raise UsageError("--train-text is text, the log has tokens; give --ngram, built with --tokenizer from it.")
     if ngram is not None:
         model = open_model_for_log(ngram, head.unit)
         require_unit(model, head.unit, head.name)

@@ -266,6 +266,11 @@ def test_validate_says_what_is_suspected(logs: Errtax) -> None:
     code, out, _ = logs("validate", "sound.parquet", "--ngram", "x.ngram", "--train-text", "test.txt", "--json")
     assert code == 1 and [each["name"] for each in json.loads(out)["findings"]] == ["contained"]
     assert "findings" not in json.loads(logs("validate", "late.parquet", "--json").out)
+    table = pq.read_table("sound.parquet")
+    for unit, words in (("token", "--train-text is text"), ("span", "spans have no n-grams")):
+        pq.write_table(table.replace_schema_metadata({"unit": unit}), "t.parquet")
+        code, _, err = logs("validate", "t.parquet", "--train-text", "train.txt")
+        assert code == 2 and words in err
     code, _, err = logs("validate", "x.ngram", "--ngram", "x.ngram")
     assert code == 2 and "examine a prediction log" in err
 
