@@ -11,11 +11,11 @@ from click.core import ParameterSource
 from errtax.cli.frame import Update
 from errtax.cli.paths import MODULE
 from errtax.lm.errors import UsageError
+from errtax.lm.hf.sources import DTYPES
 
 if TYPE_CHECKING:
     from errtax.lm.hf.log import Predicted
 
-DTYPES = ["float32", "bfloat16", "float16"]
 _OF_HF = ("unit", "window", "stride", "prefix", "batch", "bytes", "limit", "revision", "dtype")
 _OF_RUNS = ("checkpoint", "dynamic", "dynamic_rate", "dynamic_window")
 _BYTES = "Probabilities of bytes by the tokenizer's own tokens, or by the K best tokenizations at a time (very slow)."

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
 from errtax.lm.prediction_log import PredictionLog, bytes_of
-from errtax.lm.table import arrow_of, nulls_of, numpy_of
+from errtax.lm.table import arrow_of, nulls_of, numpy_of, plain
 from errtax.lm.text import Codes, Unit
 
 _LOG_HALF = np.log(0.5)
@@ -84,12 +84,7 @@ def decode_best(column: Any, symbols: Any, logprobs: NDArray[np.float64], row: i
         raise BadInput(f"column 'argmax' has type {column.type}, column 'symbol' {symbols.type}; both hold symbols")
     if not column.null_count:
         return decode_symbols(column, "argmax", row)[1]
-    plain = pc.coalesce(_plain(column), _plain(symbols))
-    return decode_symbols(plain, "argmax", row)[1]
-
-
-def _plain(column: Any) -> Any:
-    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+    return decode_symbols(pc.coalesce(plain(column), plain(symbols)), "argmax", row)[1]
 
 
 def number_documents(column: Any) -> tuple[NDArray[np.int64], Any]:
@@ -140,7 +135,7 @@ def _codes_by_dictionary(column: Any, name: str, row: int) -> tuple[Unit, Codes]
     """The same of a column of dictionaries, each value of which is decoded once."""
     lengths = pc.binary_length if pa.types.is_binary(column.type.value_type) else pc.utf8_length
     if not len(column) or any((numpy_of(lengths(chunk.dictionary)) != 1).any() for chunk in column.chunks):
-        return decode_symbols(_plain(column), name, row)  # which says where
+        return decode_symbols(plain(column), name, row)  # which says where
     pieces = []
     for chunk in column.chunks:
         unit, codes = decode_symbols(pa.chunked_array([chunk.dictionary]), name)

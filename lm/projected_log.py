@@ -181,5 +181,5 @@ def _write(
     with table_writer(output, byte_schema(), metadata, force) as writer:
         for rows in pieces:
             stop = first + len(rows.logprob)
-            writer.write_batch(byte_batch(first, symbols[first:stop], rows))
+            writer.add_rows(byte_batch(first, symbols[first:stop], rows))
             first = stop

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from errtax.lm.table import arrow_of, numpy_of
+from errtax.lm.table import arrow_of, numpy_of, plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,8 +33,7 @@ class Surface:
     @classmethod
     def of_column(cls, column: Any) -> "Surface":
         """The strings of an Arrow array or chunked array, binary or in UTF-8, without nulls."""
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(column.type.value_type)
+        column = plain(column)
         pieces = [_of_array(chunk) for chunk in getattr(column, "chunks", [column])]
         return pieces[0] if len(pieces) == 1 else join_surfaces(pieces)
 
@@ -74,8 +73,7 @@ class Surface:
         wide = bool(ends[-1] > np.iinfo(np.int32).max)
         kind, offsets = (pa.large_binary(), ends) if wide else (pa.binary(), ends.astype(np.int32))
         data = np.ascontiguousarray(self.joined)
-        made = pa.Array.from_buffers(kind, len(self), [None, arrow_of(offsets).buffers()[1], pa.py_buffer(data)])
-        return made
+        return pa.Array.from_buffers(kind, len(self), [None, arrow_of(offsets).buffers()[1], pa.py_buffer(data)])
 
     def numbers(self) -> NDArray[np.uint32]:
         """Of each symbol the number of its bytes, by first appearance; shape (n,)."""

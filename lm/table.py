@@ -94,6 +94,8 @@ def table_problems(path: Path, schema: TableSchema) -> list[str]:
 
 
 _BUFFERED = 1 << 26
+_GROUP = 1 << 16
+"""Rows that a row group has at least, where few come at a time."""
 
 
 def _row_group_bytes(metadata: Any) -> int:
@@ -163,14 +165,19 @@ class TableFile:
 
 
 def blocks_of(files: Sequence[TableFile], columns: list[str] | None, rows: int) -> Iterator[Any]:
-    """Rows of files one after the other, in tables of about so many rows: half of it to half more, but for the last."""
+    """Rows of files one after the other, in tables of about so many rows, at most half more.
+
+    A row group of that size itself is a table of its own, and not copied.
+    """
     waiting: list[Any] = []
+    n = 0  # rows that wait
     for file in files:
         for batch in file.iter_batches(columns, rows):
-            if waiting and 2 * sum(map(len, [*waiting, batch])) > 3 * rows:
+            if waiting and 2 * (n + len(batch)) > 3 * rows:
                 yield pa.Table.from_batches(waiting)
-                waiting = []
+                waiting, n = [], 0
             waiting.append(batch.replace_schema_metadata())
+            n += len(batch)
     if waiting:
         yield pa.Table.from_batches(waiting)
 
@@ -217,6 +224,11 @@ def numpy_of(column: Any, missing: float | None = None) -> NDArray[Any]:
         return _joined(_chunks(column), lambda chunk: _bits(chunk, 1), bool)
     dtype = np.dtype(column.type.to_pandas_dtype())
     return _joined(_chunks(column), lambda chunk: np.frombuffer(chunk.buffers()[1], dtype)[_span(chunk)], dtype)
+
+
+def plain(column: Any) -> Any:
+    """A column of dictionaries as one of their values; others as they are."""
+    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
 
 
 def _filled(values: NDArray[Any], null: NDArray[np.bool_], missing: float) -> NDArray[Any]:
@@ -278,14 +290,29 @@ class TableWriter:
 
     def __init__(self, file: Any, schema: Any, metadata: Mapping[str, str]) -> None:
         self._file, self._schema = file, schema
+        self._waiting: list[Any] = []
+        self._n_waiting = 0
         self.metadata = dict(metadata)
 
     def write_batch(self, batch: Any) -> None:
         """Write the next rows, as a row group."""
         self._file.write_batch(batch)
 
+    def add_rows(self, batch: Any) -> None:
+        """Write the next rows, which may be few: they wait until they fill a row group, and must not change."""
+        self._waiting.append(batch)
+        self._n_waiting += len(batch)
+        if self._n_waiting >= _GROUP:
+            self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        if self._waiting:
+            self._file.write_table(pa.Table.from_batches(self._waiting), row_group_size=self._n_waiting)
+            self._waiting, self._n_waiting = [], 0
+
     def finish(self) -> None:
-        """Write the metadata, as those of the file and of its Arrow schema."""
+        """Write what waits, and the metadata, as those of the file and of its Arrow schema."""
+        self._write_waiting()
         texts = {key: str(value) for key, value in self.metadata.items()}
         schema = base64.b64encode(self._schema.with_metadata(texts).serialize().to_pybytes())
         self._file.add_key_value_metadata({**texts, "ARROW:schema": schema})

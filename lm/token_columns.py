@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from errtax.lm.errors import BadInput
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.surface import Surface
-from errtax.lm.table import arrow_of, nulls_of, numpy_of
+from errtax.lm.table import arrow_of, nulls_of, numpy_of, plain
 from errtax.lm.text import Unit
 
 COLUMNS = ("token", "argmax_token", "argmax", "start", "rank", "context")
@@ -93,7 +93,7 @@ def _surface(column: Any, row: int) -> Surface:
 
 def _best_surface(table: Any, predicted: NDArray[np.bool_], row: int) -> Surface:
     """The bytes of the best tokens; where nothing was predicted, those of the correct one."""
-    best, symbols = _plain(table["argmax"]), _plain(table["symbol"])
+    best, symbols = (plain(table[name]).cast(pa.binary()) for name in ("argmax", "symbol"))
     null = nulls_of(best) & predicted
     if null.any():
         raise BadInput(f"column 'argmax' is null in row {row + int(np.argmax(null))}, which has a prediction")
@@ -114,12 +114,6 @@ def _whole(
         k = int(np.argmax(outside))
         raise BadInput(f"column {name!r} is {values[k]} in row {row + k}; it lies in {span[0]} .. {span[1]}")
     return values
-
-
-def _plain(column: Any) -> Any:
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    return column.cast(pa.binary())
 
 
 def broken_starts(log: PredictionLog, end: int | None, row: int) -> list[str]:

@@ -48,13 +48,11 @@ class Vocabulary:
         if wrong is not None:
             found = type(pieces[wrong]).__name__
             raise UsageError(f"token {wrong} is a {found}; give the bytes that it puts into a text (b'' for none).")
-        ends = np.zeros(len(pieces) + 1, np.int64)
-        np.cumsum(np.fromiter(map(len, pieces), np.int64, len(pieces)), out=ends[1:])
-        marked = np.zeros(len(pieces), bool)
+        surface, marked = Surface.of(pieces), np.zeros(len(pieces), bool)
         ids = np.fromiter(special, np.int64)
         _require_range(ids, len(pieces), UsageError)
         marked[ids] = True
-        return cls(np.frombuffer(b"".join(pieces), np.uint8), ends, marked, sha256)
+        return cls(surface.data, surface.ends, marked, sha256)
 
     def __len__(self) -> int:
         return len(self.special)

@@ -1,7 +1,7 @@
 """The doctor: what is likely to be wrong with a log, judged beside an n-gram model of text of the same kind.
 
 Each test compares the log's values x with the reference's y on the same symbols; docs/doctor.md has the figures that
-its limits come from.  A suspicion is what a sound log does not show; a hint may also have a harmless cause.
+its limits come from.  A suspicion is what a sound log hardly ever shows; a hint may also have a harmless cause.
 """
 
 import math
@@ -25,6 +25,7 @@ BITS_SPREAD, BITS_MEAN = 1.25, 1.05
 FOREIGN, FOREIGN_FEW, FOREIGN_ROWS, UNKNOWN = 0.77, 4.0, 5000, 0.2
 CONTAINED, CONTAINED_FEW, CONTAINED_ROWS = 0.6, 0.02, 1000
 ZEROS, REPEATS = 0.15, 0.2
+_PROJECT = "compute the byte log from the model's distributions (errtax predict --hf, errtax.byte_log), or log tokens"
 
 
 @dataclass(frozen=True)
@@ -223,7 +224,7 @@ def _zeros(sums: DoctorSums) -> Iterator[Finding]:
             f"{100 * share:.0f} % of its values are exactly 0 where the n-grams give p < {FIRM}, "
             f"{100 * others / max(elsewhere, 1):.0f} % elsewhere",
             "a token's whole log-probability stands on its first byte",
-            "compute the byte log from the model's distributions (errtax predict --hf, errtax.byte_log), or log tokens",
+            _PROJECT,
         )
 
 
@@ -240,7 +241,7 @@ def _repeats(sums: DoctorSums) -> Iterator[Finding]:
             SUSPICION,
             f"{100 * same / pairs:.0f} % of neighbouring symbols have equal values",
             "a token's log-probability is spread evenly over its bytes",
-            "compute the byte log from the model's distributions (errtax predict --hf, errtax.byte_log), or log tokens",
+            _PROJECT,
         )
 
 

@@ -50,8 +50,8 @@ class DoctorSums:
     """Sums over the rows that were added, in the order of the text; sums of parts can be added.
 
     `orders`: those of the reference that are looked at.  `symbols`: the distinct ones, and how often each is predicted.
-     `nats[k]`: Σ -y of each, clipped.  `zeros`: rows of exactly 0,
-    where q < .1 and elsewhere, and all rows there: ((zeros, rows), (zeros, rows)).
+    `nats[k]`: Σ -y of order k, clipped.  `zeros`: rows of exactly 0, where q < .1 and elsewhere, and all rows there:
+    ((zeros, rows), (zeros, rows)).
     """
 
     orders: tuple[int, ...] = ()

@@ -1,6 +1,7 @@
 """The doctor's rounds: a log and the scores that an n-gram model gives its symbols, piece by piece."""
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,17 @@ class DoctorTally(NgramTally):
         """
         super().__init__(view, ~np.isnan(log.logprobs))
         self.sums = DoctorSums()
-        self._view, self._model, self._sample = view, model, sample
-        self._columns: dict[str, Any] = {
+        self._view, self._log, self._model, self._entropy, self._sample = view, log, model, entropy, sample
+
+    @cached_property
+    def _columns(self) -> dict[str, Any]:
+        """By symbol of the view; of no use, and not made, where no model is asked."""
+        log, best, entropy = self._log, self._log.argmax_logprobs, self._entropy
+        return {
             "positions": self._spread(log.positions, -1),
             "x": self._spread(log.logprobs, np.nan),
             "starts": self._spread(_starts(log), False),
-            "best": None if log.argmax_logprobs is None else self._spread(log.argmax_logprobs, np.nan),
+            "best": None if best is None else self._spread(best, np.nan),
             "entropy": None if entropy is None else self._spread(entropy, np.nan),
         }
 

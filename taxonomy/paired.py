@@ -69,7 +69,7 @@ class PairedBlocks:
         positions = self._of(self._flipped, [self._positions])
         flipped = -self._of(self._flipped, quantities) - per_position * positions
         n, reached = len(flipped), int((flipped >= observed - 1e-9).sum())
-        return min((1 + reached + math.sqrt(reached * (1 - reached / n))) / (1 + n), 1.0)
+        return min((1 + reached + math.sqrt(reached * (1 - reached / max(n, 1)))) / (1 + n), 1.0)
 
     @property
     def _n_positions(self) -> float:

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import errtax
+from errtax.lm import table
 from errtax.lm.byte_log import ByteProjector
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.log_reader import log_problems, read_log
@@ -90,6 +92,16 @@ def test_a_written_log_is_the_same_and_says_what_it_is(tmp_path: Path) -> None:
     assert "|bytes:canonical|tokenizer:abababababab" in read.metadata["signature"]
     with pytest.raises(UsageError, match="exists"):
         errtax.byte_log(SCORES, vocabulary, IDS, output=path)
+
+
+def test_rows_are_written_in_row_groups_however_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "_GROUP", 20)
+    path = errtax.byte_log(iter(SCORES), PIECES, IDS, special=[0], output=tmp_path / "log.parquet")
+    assert isinstance(path, Path)
+    metadata = pq.ParquetFile(path).metadata
+    groups = [metadata.row_group(k).num_rows for k in range(metadata.num_row_groups)]
+    assert len(groups) > 2 and all(20 <= n < 24 for n in groups[:-1])
+    np.testing.assert_array_equal(read_log(path).logprobs, made().logprobs)
 
 
 def test_a_log_can_be_peeled(tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from errtax.lm.byte_log import ByteRows
+from errtax.lm.byte_table import byte_batch, byte_schema
 from errtax.lm.hf.passages import Passages
-from errtax.lm.log_columns import encode_symbols
-from errtax.lm.prediction_log import LOG
 from errtax.lm.surface import Surface
 from errtax.lm.table import arrow_of, table_writer
 from errtax.lm.text import Unit
@@ -76,27 +76,19 @@ class LogRows:
     def _schema(self) -> Any:
         if self.unit is Unit.TOKEN:
             return token_schema(*_TOKEN_COLUMNS, *(["doc"] if self.separate else []))
-        types: dict[str, Any] = {"symbol": pa.binary(), "logprob": pa.float64(), "argmax": pa.binary()}
-        types |= {"argmax_logprob": pa.float32(), "rank": pa.int32(), "context": pa.int32()}
-        return LOG.arrow(**types, **({"doc": pa.int64()} if self.separate else {}))
+        return byte_schema(context=pa.int32(), **({"doc": pa.int64()} if self.separate else {}))
 
     def _bytes(self, rows: slice, numbers: NDArray[Any]) -> Any:
         passages, places = self.passages, np.arange(rows.start, rows.stop)
         missing = numbers["rank"] == 0
         token = np.maximum(np.searchsorted(passages.starts, places, "right") - 1, 0)
-        columns = {
-            "position": arrow_of(places),
-            "symbol": encode_symbols(passages.text[rows], Unit.BYTE),
-            "logprob": arrow_of(numbers["logprob"], missing),
-            "argmax": _best_bytes(numbers["argmax"], missing),
-            "argmax_logprob": arrow_of(numbers["argmax_logprob"], missing),
-            "rank": arrow_of(numbers["rank"], missing),
-            "context": arrow_of(self.contexts[token], missing),
-        }
+        symbols, logprobs = passages.text[rows], np.where(missing, np.nan, numbers["logprob"])
+        best = np.where(missing, symbols, numbers["argmax"])
+        columns = ByteRows(logprobs, best, numbers["argmax_logprob"], numbers["rank"])
+        more = {"context": arrow_of(self.contexts[token], missing)}
         if self.separate:
-            columns["doc"] = arrow_of(np.searchsorted(passages.document_starts, places, "right") - 1)
-        schema = self._schema()
-        return pa.record_batch([columns[name] for name in schema.names], schema=schema)
+            more["doc"] = arrow_of(np.searchsorted(passages.document_starts, places, "right") - 1)
+        return byte_batch(rows.start, symbols, columns, **more)
 
     def _tokens(self, rows: slice, numbers: NDArray[Any]) -> Any:
         passages, places = self.passages, np.arange(rows.start, rows.stop)
@@ -127,8 +119,3 @@ class LogRows:
         pieces = [self.vocabulary.piece(int(k)) if k < known else b"" for k in distinct]
         named = [piece or f"<{k}>".encode() for k, piece in zip(distinct, pieces, strict=True)]
         return Surface.of(named).take(places)
-
-
-def _best_bytes(codes: NDArray[np.uint8], missing: NDArray[np.bool_]) -> Any:
-    column = encode_symbols(np.ascontiguousarray(codes), Unit.BYTE)
-    return column.take(arrow_of(np.arange(len(codes)), missing)) if missing.any() else column

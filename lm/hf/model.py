@@ -13,11 +13,10 @@ import torch
 from torch import Tensor
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.hf.sources import Source, loading
+from errtax.lm.hf.sources import DTYPES, Source, loading
 from errtax.lm.neural.run import choose_device
 from errtax.lm.visible import shown_name
 
-DTYPES = ("float32", "bfloat16", "float16")
 _SAMPLED = 16  # weights of each parameter that tell a model from others
 
 

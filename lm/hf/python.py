@@ -32,7 +32,7 @@ def predict(
     `text`: the text itself, or a `pathlib.Path` of a file, or several documents, between which nothing is carried.
     `output`: a file to write, whose path is returned; without it the log is returned, an Arrow table.  `limit`: bytes
     of the text.  `name`: what the model is called.  `options`: `unit` ("byte" or "token"), `window`, `stride`,
-    `prefix`, `batch`, as those of `errtax predict --hf`.
+    `prefix`, `batch`, `bytes`, as those of `errtax predict --hf`.
 
     Raises `BadInput` for texts, tokenizers and models that do not fit each other, `UsageError` for options.
     """

@@ -12,6 +12,9 @@ from errtax.lm.errors import BadInput, UsageError, reason_of
 from errtax.lm.files import require_input
 from errtax.lm.visible import shown_name
 
+DTYPES = ("float32", "bfloat16", "float16")
+"""Types of weights."""
+
 
 @dataclass(frozen=True)
 class Source:

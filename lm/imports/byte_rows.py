@@ -11,7 +11,7 @@ from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.imports.placement import Placed, Placement
 from errtax.lm.imports.records import Block, Distributions
 from errtax.lm.imports.values import checked
-from errtax.lm.table import TableWriter, arrow_of
+from errtax.lm.table import arrow_of
 from errtax.lm.text import Unit
 
 _PIECE = 1 << 16  # rows without a prediction at a time
@@ -30,8 +30,7 @@ class ByteLog:
         self._documents = first.document is not None
         self._document: int | None = -1
         self._last_document = 0
-        self._waiting: list[Any] = []
-        self._n_waiting = 0
+        self._made: list[Any] = []
         self.rows, self.predicted, self.total = 0, 0, 0.0
 
     @property
@@ -68,11 +67,10 @@ class ByteLog:
         self._placement.require_end(name, rest)
         self._add_unpredicted(self._placement.at, len(self._placement.text), None)
 
-    def write(self, writer: TableWriter, least: int) -> None:
-        """Write the rows that wait, if they are as many as `least`."""
-        if self._n_waiting >= least:
-            writer.write_batch(pa.Table.from_batches(self._waiting).combine_chunks().to_batches()[0])
-            self._waiting, self._n_waiting = [], 0
+    def take(self) -> list[Any]:
+        """The rows made since the last call, as Arrow record batches."""
+        made, self._made = self._made, []
+        return made
 
     def _add_unpredicted(self, start: int, stop: int, document: int | None) -> None:
         for at in range(start, stop, _PIECE):
@@ -87,7 +85,6 @@ class ByteLog:
         if self._documents:
             self._last_document = self._last_document if document is None else document
             more["doc"] = arrow_of(np.full(n, self._last_document))
-        self._waiting.append(byte_batch(start, self._data[start : start + n], rows, **more))
-        self._n_waiting += n
+        self._made.append(byte_batch(start, self._data[start : start + n], rows, **more))
         self.rows, self.predicted = start + n, self.predicted + int((~missing).sum())
         self.total -= float(rows.logprob[~missing].sum())

@@ -17,8 +17,6 @@ from errtax.lm.prediction_log import LOG
 from errtax.lm.table import TableWriter, table_writer
 from errtax.lm.text import Text, Unit, read_text
 
-_ROWS = 1 << 16  # rows that wait until they are written
-
 
 @dataclass(frozen=True)
 class ImportOptions:
@@ -65,8 +63,8 @@ class Rows(Protocol):
     def finish(self, name: str, rest: bool) -> None:
         """Add what the text has after its last token.  Raises `BadInput` where this is text, but for `rest`."""
 
-    def write(self, writer: TableWriter, least: int) -> None:
-        """Write the rows that wait, if they are as many as `least`."""
+    def take(self) -> list[Any]:
+        """The rows made since the last call, as Arrow record batches."""
 
 
 def import_log(
@@ -135,9 +133,11 @@ def _fill(log: Rows, writer: TableWriter, blocks: Iterator[Block], reading: Read
     for block in blocks:
         shift.add(block)
         log.add(block)
-        log.write(writer, _ROWS)
+        for batch in log.take():
+            writer.add_rows(batch)
     log.finish(name, reading.rest)
     if not log.predicted:
         raise BadInput(f"{name} predicts none of its tokens.")
-    log.write(writer, 1)
+    for batch in log.take():
+        writer.add_rows(batch)
     shift.require_sound(name)

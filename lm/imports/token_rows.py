@@ -9,7 +9,6 @@ from errtax.lm.imports.placement import Placement
 from errtax.lm.imports.records import UNKNOWN_ID, Block, Floats, Ids, TokenScores
 from errtax.lm.imports.values import checked
 from errtax.lm.surface import Surface
-from errtax.lm.table import TableWriter
 from errtax.lm.text import Unit
 from errtax.lm.token_log import TokenRows, token_batch, token_schema
 
@@ -31,9 +30,8 @@ class TokenLog:
             "rank": first.ranks is not None,
         }
         self._columns = [name for name, there in optional.items() if there]
-        self._last_document, self._end = 0, 0
-        self._waiting: list[dict[str, Any]] = []
-        self._n_waiting = 0
+        self._last_document = 0
+        self._made: list[Any] = []
         self.rows, self.predicted, self.total = 0, 0, 0.0
 
     @property
@@ -64,22 +62,10 @@ class TokenLog:
         self._placement.require_end(name, rest)
         self._add_gap(self._placement.at, len(self._placement.text), None)
 
-    def write(self, writer: TableWriter, least: int) -> None:
-        """Write the rows that wait, if they are as many as `least`."""
-        if self._n_waiting < least:
-            return
-        joined: dict[str, Any] = {
-            name: np.concatenate([each[name] for each in self._waiting]) for name in self._waiting[0]
-        }
-        ends = np.append(joined.pop("start"), self._end)
-        rows = TokenRows(
-            position=np.arange(self.rows - self._n_waiting, self.rows),
-            symbol=Surface(self._data[int(ends[0]) :], ends - ends[0]),
-            start=ends[:-1],
-            **joined,
-        )
-        writer.write_batch(token_batch(rows))
-        self._waiting, self._n_waiting = [], 0
+    def take(self) -> list[Any]:
+        """The rows made since the last call, as Arrow record batches."""
+        made, self._made = self._made, []
+        return made
 
     def _require_ids(self, best: Ids, part: TokenScores) -> None:
         missing = (best == UNKNOWN_ID) & ~np.isnan(part.logprobs)
@@ -100,19 +86,16 @@ class TokenLog:
 
     def _append(self, ends: Ids, logprobs: Floats, values: dict[str, Any], document: int | None, n: int) -> None:
         absent = {"token": 0, "rank": 0, "argmax_token": 0, "argmax_logprob": np.nan}
-        columns: dict[str, Any] = {"start": ends[:-1], "logprob": logprobs}
+        columns: dict[str, Any] = {}
         for name in self._columns:
             given = values.get(name)
             columns[name] = np.full(n, absent[name]) if given is None else given
         if self._documents:
-            self._last_document = self._last_document_of(document)
+            self._last_document = self._last_document if document is None else document
             columns["doc"] = np.full(n, self._last_document)
-        self._end = int(ends[-1])
+        position, symbol = np.arange(self.rows, self.rows + n), Surface(self._data, ends)
+        rows = TokenRows(position=position, symbol=symbol, start=ends[:-1], logprob=logprobs, **columns)
+        self._made.append(token_batch(rows))
         known = logprobs[~np.isnan(logprobs)]
         self.rows, self.predicted = self.rows + n, self.predicted + len(known)
         self.total -= float(known.sum())
-        self._waiting.append(columns)
-        self._n_waiting += n
-
-    def _last_document_of(self, document: int | None) -> int:
-        return self._last_document if document is None else document
