@@ -166,7 +166,7 @@ def _build_index(
     with progress("sorting") as update:
         index = NgramIndex.build_file(text, output, order, discount_fallback, kenlm_compat, memory, update, rule)
     seconds = time.perf_counter() - start
-    if sentence := index.describe_fallback():
+    if sentence := index.info.describe_fallback():
         notice(sentence)
     document = {"schema": SCHEMA, "index": str(output), **index.to_json(), "symbols": len(text)}
     document |= {"bytes": output.stat().st_size, "seconds": seconds}

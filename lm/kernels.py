@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import chain, islice
+from itertools import chain, islice, pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -71,6 +71,12 @@ def limit_threads(n: int | None) -> Iterator[None]:
         yield
     finally:
         _threads.limit = before
+
+
+def even_spans(first: int, last: int, size: int) -> list[tuple[int, int]]:
+    """first..last cut into as few spans as can be of at most about `size`, all of the same length or nearly."""
+    n = max(-(-(last - first) // size), 1)
+    return list(pairwise(first + (last - first) * k // n for k in range(n + 1))) if last > first else []
 
 
 def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:

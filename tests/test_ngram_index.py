@@ -108,7 +108,7 @@ def test_a_custom_fallback_is_used() -> None:
     naive = KneserNey(text.codes.tolist(), 4, True, fallback)
     assert np.abs(index.score(text.codes) - np.array(naive.scores(text.codes.tolist()))).max() < 1e-5
     assert index.info.fallback_adjusted
-    assert "order 1" in str(index.describe_fallback())
+    assert "order 1" in str(index.info.describe_fallback())
 
 
 @given(

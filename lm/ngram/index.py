@@ -5,7 +5,6 @@
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.kernels import n_threads, parallel_map
+from errtax.lm.kernels import even_spans, n_threads, parallel_map
 from errtax.lm.ngram import build as build_index
+from errtax.lm.ngram.best_symbols import Piece, find_expected, map_pieces, read_best
 from errtax.lm.ngram.container import damaged_arrays
 from errtax.lm.ngram.index_file import (
     KIND,
@@ -37,7 +37,7 @@ from errtax.lm.ngram.query import (
     find_occurrences,
     prepare_smoothing,
 )
-from errtax.lm.ngram.sequence import encode
+from errtax.lm.ngram.sequence import as_codes, encode
 from errtax.lm.ngram.smoothing import FALLBACK
 from errtax.lm.ngram.sorted_scores import score_span
 from errtax.lm.ngram.suffix_sort import plan_of
@@ -49,31 +49,6 @@ from errtax.lm.word_counts import WordCounts
 __all__ = ["MAX_ORDER", "SCHEMA", "NgramIndex"]
 _PIECE = 1 << 12
 """Fewer positions are not split between threads: the longer a piece, the more its walks have in common."""
-
-
-def _even_spans(first: int, last: int, size: int) -> list[tuple[int, int]]:
-    """first..last cut into as few spans as can be of at most about `size`, all of the same length or nearly."""
-    n = max(-(-(last - first) // size), 1)
-    return list(pairwise(first + (last - first) * k // n for k in range(n + 1))) if last > first else []
-
-
-def _as_ranges(numbers: list[int]) -> str:
-    """Ascending numbers with runs drawn together: `1, 3-5`."""
-    starts = [n for n in numbers if n - 1 not in numbers]
-    ends = [n for n in numbers if n + 1 not in numbers]
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
-
-
-def _as_codes(values: ArrayLike, n_dimensions: int | None = None) -> Codes:
-    """Codes as an array of uint8 or uint32; `UsageError` for anything else."""
-    codes = np.asarray(values)
-    if codes.size == 0:
-        codes = codes.astype(np.uint32)
-    if n_dimensions is not None and codes.ndim != n_dimensions:
-        raise UsageError(f"one sequence of codes is needed here; got an array of shape {codes.shape}.")
-    if codes.dtype.kind not in "ui" or codes.min(initial=0) < 0 or codes.max(initial=0) > END_OF_LINE:
-        raise UsageError("codes are whole numbers from 0 to 2**32 - 1 (bytes, code points, token ids, word numbers).")
-    return codes if codes.dtype == np.uint8 else codes.astype(np.uint32, copy=False)
 
 
 def require_tokenizer(model: NgramModel, sha256: str, name: str) -> None:
@@ -237,14 +212,6 @@ class NgramIndex:
             "fallback_orders": self.info.fallback_adjusted,
         }
 
-    def describe_fallback(self) -> str | None:
-        """One sentence on the orders that took fallback discounts, or None."""
-        orders = self.info.fallback_adjusted
-        if not orders:
-            return None
-        listed = _as_ranges(orders)
-        return f"Fallback discounts for order {listed}: the counts of so few distinct n-grams give none."
-
     def symbol_names(self) -> list[str]:
         """Visible names of the columns of `distribution`."""
         names = (symbol_name(int(code), self.unit, self.words) for code in self.alphabet.codes)
@@ -263,7 +230,7 @@ class NgramIndex:
 
     def knows(self, codes: ArrayLike) -> NDArray[np.bool_]:
         """Which symbols are in the alphabet, or end a line."""
-        symbols: Any = _as_codes(codes, 1)
+        symbols: Any = as_codes(codes, 1)
         known = np.empty(len(symbols), np.bool_)
         for start in range(0, len(symbols), 1 << 22):  # ids of a piece at a time: they take more than their symbols
             piece = symbols[start : start + (1 << 22)]
@@ -273,7 +240,7 @@ class NgramIndex:
     def score(self, codes: ArrayLike) -> NDArray[np.float32]:
         """`logp[i, n - 1]`: natural log-probability of symbol i given the n - 1 before it; shape (len, order)."""
         return np.concatenate(
-            list(self.score_blocks(_as_codes(codes, 1))) or [np.empty((0, self.info.order), np.float32)]
+            list(self.score_blocks(as_codes(codes, 1))) or [np.empty((0, self.info.order), np.float32)]
         )
 
     def score_blocks(
@@ -283,15 +250,8 @@ class NgramIndex:
 
         `unknown`: positions to take as `<unk>` whatever stands there, so that no context reaches across them.
         """
-        codes = _as_codes(codes, 1)
-        gaps = np.empty(0, np.int64) if unknown is None else unknown
-        if len(gaps) and self.end_of_line is not None:  # what stands there may be a line's end
-            codes = codes.astype(np.uint32)
-            codes[gaps] = UNKNOWN
-        ids = encode(codes, self.alphabet, self.end_of_line, after=(END,))
-        if self.end_of_line is None:
-            ids[1 + gaps] = UNK
-        for start, stop in _even_spans(1, len(ids) - 1, block):
+        ids = self._ids_along(codes, unknown)
+        for start, stop in even_spans(1, len(ids) - 1, block):
             out = np.empty((stop - start, self.info.order), np.float32)
 
             def score_piece(span: tuple[int, int], start: int = start, out: NDArray[Any] = out) -> None:
@@ -300,7 +260,7 @@ class NgramIndex:
                 with np.errstate(divide="ignore"):  # 0 where a discount is 0: nothing is left for what was not seen
                     np.log(piece, out=piece)
 
-            parallel_map(score_piece, _even_spans(start, stop, max((stop - start) // n_threads(), _PIECE)))
+            parallel_map(score_piece, even_spans(start, stop, max((stop - start) // n_threads(), _PIECE)))
             yield out if self.end_of_line is None else out[ids[start:stop] != BOS]
 
     def distribution(self, contexts: ArrayLike) -> NDArray[np.float64]:
@@ -309,7 +269,7 @@ class NgramIndex:
         contexts: the codes before, shape (L,) or (contexts, L), from the sentence's start: `<s>` is put before them
         where they are fewer than order - 1.  Columns: `<unk>`, `<s>` (always 0), `</s>`, then `alphabet`.
         """
-        codes = _as_codes(contexts)
+        codes = as_codes(contexts)
         if codes.ndim > 1:
             rows = [self.distribution(row) for row in codes]
             return np.stack(rows) if rows else np.empty((*codes.shape[:-1], self.info.order, self._n_ids))
@@ -322,6 +282,58 @@ class NgramIndex:
         if self.smoothing.root_node[EOS] == NOWHERE:  # then `</s>` is one of the unknown symbols
             out[:, EOS] = 0
         return out
+
+    def best(self, codes: ArrayLike) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
+        """What each order expects along a text: the most probable symbol, and its natural log-probability.
+
+        Both have the shape (len + 1, order): row i, column n - 1 is of the model of order n after the first i codes,
+        the last row after all of them.  `</s>` has the code END_OF_LINE, `<unk>` UNKNOWN.  Equal ones, to a millionth:
+        one that followed the longer context, then the first in `alphabet`.  Time O(len order).
+        """
+        ids = self._ids_along(np.append(as_codes(codes, 1), np.uint32(UNKNOWN)))
+        symbols, logprobs = np.empty((len(ids) - 2, self.order), np.int32), np.empty((len(ids) - 2, self.order), "f4")
+
+        def read(piece: Piece) -> None:
+            rows = slice(piece.span[0] - 1, piece.span[1] - 1)
+            read_best(piece, symbols[rows], logprobs[rows])
+
+        map_pieces(self.tree, self.smoothing, self._plan, ids, (1, len(ids) - 1), read)
+        names = np.concatenate([np.array([UNKNOWN, UNKNOWN, END_OF_LINE], np.uint32), self.alphabet.codes])
+        predicted = ids[1:-1] != BOS
+        return names[symbols[predicted]], logprobs[predicted]
+
+    def smallest_best(
+        self, codes: ArrayLike, unknown: NDArray[np.int64] | None = None, start: int = 0
+    ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """The smallest n >= 1 such that each code, from `start` on, is the most probable after n symbols of context.
+
+        Or one of the most probable, to a millionth; 0 where there is none.  And the log-probability that this model, of
+        order n + 1, gives it, or NaN.  `unknown`: see `score_blocks`; a code that the index does not know has 0.
+        Raises `UsageError` for an index in which each line is a sentence.
+        """
+        if self.end_of_line is not None:
+            raise UsageError("in an index of lines no context is looked for; build one with --sentences stream.")
+        ids = self._ids_along(codes, unknown)
+        span = (1 + start, len(ids) - 1)
+        contexts, logprobs = np.empty(span[1] - span[0], np.uint8), np.empty(span[1] - span[0], np.float32)
+
+        def read(piece: Piece) -> None:
+            rows = slice(piece.span[0] - span[0], piece.span[1] - span[0])
+            find_expected(self.tree, self.smoothing, ids, piece, contexts[rows], logprobs[rows])
+
+        map_pieces(self.tree, self.smoothing, self._plan, ids, span, read)
+        return contexts, logprobs
+
+    def _ids_along(self, codes: ArrayLike, unknown: NDArray[np.int64] | None = None) -> NDArray[Any]:
+        """The ids of a text between `<s>` and 0; `unknown`: positions to take as `<unk>`."""
+        codes, gaps = as_codes(codes, 1), np.empty(0, np.int64) if unknown is None else unknown
+        if len(gaps) and self.end_of_line is not None:  # what stands there may be a line's end
+            codes = codes.astype(np.uint32)
+            codes[gaps] = UNKNOWN
+        ids = encode(codes, self.alphabet, self.end_of_line, after=(END,))
+        if self.end_of_line is None:
+            ids[1 + gaps] = UNK
+        return ids
 
     # --- counts ------------------------------------------------------------------------------------------------------
 
@@ -338,7 +350,7 @@ class NgramIndex:
 
     def positions(self, ngram: ArrayLike) -> NDArray[np.int64]:
         """Where an n-gram begins in the training text (index of its first symbol), in ascending order."""
-        first, last = find_occurrences(self.tree, self.smoothing, self._ids_of(_as_codes(ngram, 1)))
+        first, last = find_occurrences(self.tree, self.smoothing, self._ids_of(as_codes(ngram, 1)))
         places = np.sort(self.tree.leaf_position[first:last]).astype(np.int64)
         if self.end_of_line is None:
             return places - 1
@@ -350,7 +362,7 @@ class NgramIndex:
 
         In the order of the alphabet; `</s>` has the code END_OF_LINE.
         """
-        codes = _as_codes(context, 1)
+        codes = as_codes(context, 1)
         ids = self._ids_of(codes) if codes.size else np.empty(0, self.tree.symbols.dtype)
         symbols, counts = np.empty(self._n_ids, np.int64), np.empty((self._n_ids, 2), np.int64)
         n = continuations_of(self.tree, self.smoothing, ids, symbols, counts)
@@ -359,7 +371,7 @@ class NgramIndex:
         return names[symbols[:n][order]], counts[:n][order, int(adjusted)]
 
     def _ids_of(self, ngrams: ArrayLike) -> NDArray[Any]:
-        codes = _as_codes(ngrams)
+        codes = as_codes(ngrams)
         if codes.ndim == 0 or not 1 <= codes.shape[-1] <= self.info.order:
             raise UsageError(
                 f"n-grams of 1 to {self.info.order} symbols are in the index; got the shape {codes.shape}."

@@ -30,6 +30,13 @@ KIND = "an n-gram index"
 _SURFACE = ("surface_bytes", "surface_ends", "surface_counts")
 
 
+def _as_ranges(numbers: list[int]) -> str:
+    """Ascending numbers with runs drawn together: `1, 3-5`."""
+    starts = [n for n in numbers if n - 1 not in numbers]
+    ends = [n for n in numbers if n + 1 not in numbers]
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))
+
+
 @dataclass(frozen=True)
 class IndexInfo:
     """What an index says of itself."""
@@ -45,6 +52,14 @@ class IndexInfo:
     fallback_raw: list[int]
     surface_words: str = ""  # the rule of the words that are counted; empty: none are
     tokenizer_sha256: str = ""  # of a unit of tokens; empty: the text does not say
+
+    def describe_fallback(self) -> str | None:
+        """One sentence on the orders that took fallback discounts, or None."""
+        orders = self.fallback_adjusted
+        if not orders:
+            return None
+        listed = _as_ranges(orders)
+        return f"Fallback discounts for order {listed}: the counts of so few distinct n-grams give none."
 
 
 class IndexArrays(NamedTuple):

@@ -3,12 +3,13 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from errtax.lm.errors import UsageError
 from errtax.lm.kernels import kernel
 from errtax.lm.ngram.suffix_sort import Symbols
 from errtax.lm.special import BOS, END, EOS, SPECIAL, UNK
-from errtax.lm.text import Alphabet, Codes
+from errtax.lm.text import END_OF_LINE, Alphabet, Codes
 
 _PIECE = 1 << 24
 
@@ -16,6 +17,18 @@ _PIECE = 1 << 24
 def id_dtype(n_ids: int) -> Any:
     """The narrowest type for ids below `n_ids`."""
     return np.uint8 if n_ids <= 1 << 8 else np.uint16 if n_ids <= 1 << 16 else np.uint32
+
+
+def as_codes(values: ArrayLike, n_dimensions: int | None = None) -> Codes:
+    """Codes as an array of uint8 or uint32; `UsageError` for anything else."""
+    codes = np.asarray(values)
+    if codes.size == 0:
+        codes = codes.astype(np.uint32)
+    if n_dimensions is not None and codes.ndim != n_dimensions:
+        raise UsageError(f"one sequence of codes is needed here; got an array of shape {codes.shape}.")
+    if codes.dtype.kind not in "ui" or codes.min(initial=0) < 0 or codes.max(initial=0) > END_OF_LINE:
+        raise UsageError("codes are whole numbers from 0 to 2**32 - 1 (bytes, code points, token ids, word numbers).")
+    return codes if codes.dtype == np.uint8 else codes.astype(np.uint32, copy=False)
 
 
 def encode(codes: Codes, alphabet: Alphabet, end_of_line: int | None, after: tuple[int, ...] = ()) -> Symbols:

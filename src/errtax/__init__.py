@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from errtax.lm.hf.python import predict
+    from errtax.lm.ngram.index import NgramIndex
     from errtax.lm.projected_log import byte_log
     from errtax.reports.notebook import peel, read, trend
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "byte_log", "peel", "predict", "read", "trend"]
+__all__ = ["NgramIndex", "__version__", "byte_log", "peel", "predict", "read", "trend"]
 
 
 def __getattr__(name: str) -> Any:
@@ -29,6 +30,10 @@ def __getattr__(name: str) -> Any:
         from errtax.reports.python_words import speaks_python  # noqa: PLC0415
 
         return speaks_python(byte_log)
+    if name == "NgramIndex":
+        from errtax.lm.ngram.index import NgramIndex  # noqa: PLC0415
+
+        return NgramIndex
     if name == "predict":
         from errtax.lm.hf.python import predict  # noqa: PLC0415
         from errtax.reports.python_words import speaks_python  # noqa: PLC0415
