@@ -16,6 +16,7 @@ COMMANDS = {
     "sweep": "Train, run and peel a grid of models, such as the paper's Table 1.",
     "peel": "Break down a model's errors by what could have explained them.",
     "repeel": "Peel again from the same evidence: other layers, orders, thresholds.",
+    "merge": "Make one result of the parts that tasks have written with --part.",
     "stats": "Shares with intervals, and what each layer explains whatever the order.",
     "report": "Write the report on one or more peels: HTML, pie, bars.",
     "compare": "Which class of errors did the better model buy off?",

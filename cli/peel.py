@@ -8,12 +8,14 @@ import click
 from errtax.cli.configuration import allow_config_code_option, require_own_code
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import force_option, jobs_option, slices_option
+from errtax.cli.parts import PeelTarget, emit_part, part_option
 from errtax.cli.paths import FILE, LOG, MODULE, OUTPUT
 from errtax.cli.peels import PARTS, emit_dry_run, emit_peel, given_logs, identity_options, log_argument
 from errtax.cli.settings import layers_and_oracles, settings_of, settings_options
 from errtax.cli.types import ENGINE, Repeated
 
 if TYPE_CHECKING:
+    from errtax.lm.part import Part
     from errtax.taxonomy.identity import Identity
 
 
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
 @settings_options
 @identity_options
 @click.option("--parts", type=PARTS, default=1, help="Write a folder of so many files [default: one file].")
+@part_option
 @click.option(
     "--dry-run", is_flag=True, help="Peel the first block only, write nothing, and say what the whole would take."
 )
@@ -68,6 +71,7 @@ def command(
     words: str,
     identity: "Identity",
     parts: int,
+    part: "Part | None",
     dry_run: bool,
     slices: bool | None,
     force: bool,
@@ -77,17 +81,18 @@ def command(
 
     LOG is Parquet; - for stdin, a folder of its parts, or a pattern such as 'part-*'.
     """
-    from errtax.lm.log_files import log_stem
-    from errtax.taxonomy.peel_file import require_output
     from errtax.taxonomy.peel_inputs import PeelInputs, flow_of
+    from errtax.taxonomy.peel_parts import PeelPart
 
     (log,) = given_logs(logs, preds)
-    output = output or Path(log_stem(log) + (".peel" if parts > 1 else ".peel.parquet"))
+    target = PeelTarget(output, log, parts, part, force)
     if not dry_run:
-        require_output(output, force, parts)
+        target.require()
     settings = settings_of(given, custom=layers_and_oracles(given, oracles))
     inputs = PeelInputs(log, ngram, train_text, text, engine, words, identity)
     if dry_run:
-        emit_dry_run(inputs, settings, output, force, parts)
+        emit_dry_run(inputs, settings, target.path, force, parts)
+    elif part is not None:
+        emit_part(PeelPart(inputs, settings, part, target.path), force)
     else:
-        emit_peel(flow_of(inputs, settings), output, slices, force, parts)
+        emit_peel(flow_of(inputs, settings), target.path, slices, force, parts)

@@ -35,9 +35,9 @@ class LogParts:
         """Rows of all parts."""
         return sum(file.num_rows for file in self.files)
 
-    def blocks(self, columns: list[str], rows: int) -> Iterator[Any]:
-        """These columns in tables of about so many rows, whatever the parts and their row groups."""
-        return blocks_of(self.files, columns, rows)
+    def blocks(self, columns: list[str], rows: int, first: int = 0, stop: int | None = None) -> Iterator[Any]:
+        """These columns of the rows first .. stop - 1, by default all, in tables of about so many rows."""
+        return blocks_of(self.files, columns, rows, first, stop)
 
 
 def open_log(path: Path) -> LogParts:

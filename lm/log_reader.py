@@ -127,15 +127,25 @@ class LogFile:
         increase, a symbol is not one symbol, and at the end where nothing was predicted, or the symbols are not those
         of the text that the metadata name.
         """
-        tally, problems = LogTally(), self.problems
-        if not problems:
-            for table in self._parts.blocks(self._columns(), rows):
-                log, problems = self._decoded(table, tally)
-                if log is None or problems:
-                    break
+        tally = LogTally()
+        yield from self._pieces(tally, rows)
+        self._require(self._problems_of_rows(tally))
+
+    def rows(self, first: int, stop: int, rows: int = BLOCK_ROWS) -> Iterator[PredictionLog]:
+        """The rows first .. stop - 1 in such pieces, without a look at the others.
+
+        Raises `BadInput` like `blocks`, but for what only all rows together tell.
+        """
+        return self._pieces(LogTally(rows=first), rows, first, stop)
+
+    def _pieces(self, tally: LogTally, rows: int, first: int = 0, stop: int | None = None) -> Iterator[PredictionLog]:
+        self._require(self.problems)
+        for table in self._parts.blocks(self._columns(), rows, first, stop):
+            log, problems = self._decoded(table, tally)
+            self._require(problems)
+            if log is not None:  # which it is only with a problem
                 tally.add(log)
                 yield log
-        self._require(problems or self._problems_of_rows(tally))
 
     def _require(self, problems: list[str]) -> None:
         if problems:

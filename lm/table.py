@@ -140,20 +140,29 @@ class TableFile:
         with decoding(self._complaint):
             return self._sound(self._file.read_row_group(group), self._file.metadata.row_group(group).num_rows)
 
-    def iter_batches(self, columns: list[str] | None = None, rows: int = 1 << 16) -> Iterator[Any]:
-        """Some columns, or all, in pieces of about so many rows: memory does not grow with the file.
+    def iter_batches(
+        self, columns: list[str] | None = None, rows: int = 1 << 16, first: int = 0, stop: int | None = None
+    ) -> Iterator[Any]:
+        """Some columns, or all, of rows first .. stop - 1 in pieces of about so many: memory does not grow with them.
 
-        A row group is one piece or several, so that nothing is joined or copied.
+        A row group is one piece or several, so that nothing is joined or copied; those without such rows are not read.
         """
-        read = 0
+        read, end = 0, self.num_rows if stop is None else min(stop, self.num_rows)
         with decoding(self._complaint):
             for group in range(self.num_row_groups):
                 n = self._file.metadata.row_group(group).num_rows
+                if read >= end and end < self.num_rows:
+                    return
+                if read + n <= first:
+                    read += n
+                    continue
                 size = max(-(-n // max(round(n / rows), 1)), 1)
                 for batch in self._file.iter_batches(size, row_groups=[group], columns=columns):
                     batch.validate(full=True)
+                    inside = slice(max(first - read, 0), max(end - read, 0))
                     read += len(batch)
-                    yield batch
+                    if inside.start < min(inside.stop, len(batch)):
+                        yield batch[inside]
             if read != self.num_rows:
                 raise ValueError(f"{read} rows where {self.num_rows} are declared")
 
@@ -164,15 +173,19 @@ class TableFile:
         return table
 
 
-def blocks_of(files: Sequence[TableFile], columns: list[str] | None, rows: int) -> Iterator[Any]:
-    """Rows of files one after the other, in tables of about so many rows, at most half more.
+def blocks_of(
+    files: Sequence[TableFile], columns: list[str] | None, rows: int, first: int = 0, stop: int | None = None
+) -> Iterator[Any]:
+    """Rows of files one after the other, or first .. stop - 1 of them, in tables of about so many, at most half more.
 
     A row group of that size itself is a table of its own, and not copied.
     """
     waiting: list[Any] = []
-    n = 0  # rows that wait
+    n, start = 0, 0  # rows that wait, and rows of the files before
     for file in files:
-        for batch in file.iter_batches(columns, rows):
+        begin, end = max(first - start, 0), None if stop is None else max(stop - start, 0)
+        start += file.num_rows
+        for batch in file.iter_batches(columns, rows, begin, end):
             if waiting and 2 * (n + len(batch)) > 3 * rows:
                 yield pa.Table.from_batches(waiting)
                 waiting, n = [], 0

@@ -19,7 +19,7 @@ from errtax.oracle.word_rule import ICU, PATTERN
 
 HORIZON = 100_000
 """Positions that memory and newlines are looked for; also the longest word."""
-_CHARACTER = 4  # bytes of one at most: so far back a text can be decoded from, and so far ahead a cut looks
+CHARACTER = 4  # bytes of one at most: so far back a text can be decoded from, and so far ahead a cut looks
 _PIECE = 256  # rows among which a cut is looked for first
 
 
@@ -37,15 +37,17 @@ class Window(NamedTuple):
     own: slice
 
 
-def windows(blocks: Iterable[PredictionLog], words: str, reach: Reach) -> Iterator[Window]:
+def windows(
+    blocks: Iterable[PredictionLog], words: str, reach: Reach, before: int = 0, after: int = 0
+) -> Iterator[Window]:
     """The blocks of a log as windows, in order: their own rows are all rows, each once.
 
     `words`: what a word is (`word_rule`).  A block without a cut is joined with the next.  Memory: two blocks and a
-    horizon.
+    horizon.  `before`, `after`: of the rows, so many at the beginning and end are only looked at (see `excerpts`).
     """
     log: PredictionLog | None = None
-    start = 0  # of the rows that no window has answered for
-    ahead = max(_CHARACTER, reach.own)
+    start = before  # of the rows that no window has answered for
+    ahead = rows_ahead(reach)
     for block in blocks:
         if log is None:
             log = block
@@ -54,18 +56,23 @@ def windows(blocks: Iterable[PredictionLog], words: str, reach: Reach) -> Iterat
         stop = last_cut(log, start, min(end, len(log) - ahead), words, reach.horizon)
         if stop > start:
             yield Window(log.part(0, stop + ahead), slice(start, stop))
-            first = _first_needed(log, stop, reach)
+            first = first_needed(log, stop, reach)
             log, start = log.part(first, len(log)), stop - first
-    if log is not None:
-        yield Window(log, slice(start, len(log)))
+    if log is not None and start < len(log) - after:
+        yield Window(log, slice(start, len(log) - after))
 
 
-def _first_needed(log: PredictionLog, row: int, reach: Reach) -> int:
+def rows_ahead(reach: Reach) -> int:
+    """How many rows after the last of a window are looked at."""
+    return max(CHARACTER, reach.own)
+
+
+def first_needed(log: PredictionLog, row: int, reach: Reach) -> int:
     """The first row that oracles look at from a row on."""
-    in_reach = int(np.searchsorted(log.positions, log.positions[row] - reach.horizon - _CHARACTER))
+    in_reach = int(np.searchsorted(log.positions, log.positions[row] - reach.horizon - CHARACTER))
     if log.surface is not None:
-        in_reach = _row_before_letters(log.surface, row, reach.horizon + _CHARACTER)
-    return max(min(in_reach, row - max(_CHARACTER, reach.own)), 0)
+        in_reach = _row_before_letters(log.surface, row, reach.horizon + CHARACTER)
+    return max(min(in_reach, row - max(CHARACTER, reach.own)), 0)
 
 
 def _row_before_letters(surface: Surface, row: int, n: int) -> int:
@@ -80,6 +87,14 @@ def last_cut(log: PredictionLog, start: int, stop: int, words: str, horizon: int
 
     `start` is itself a cut, or the log's first row.
     """
+    found = cut_between_words(log, start, stop, words)
+    if found > start:
+        return found
+    return _cut_of_long_word(log, start, stop, horizon) if words == PATTERN else start
+
+
+def cut_between_words(log: PredictionLog, start: int, stop: int, words: str) -> int:
+    """The last row after `start`, and up to `stop`, before which no word is; `start` where there is none."""
     size, end = _PIECE, stop
     while end > start:
         begin = max(end - size, start)
@@ -87,13 +102,13 @@ def last_cut(log: PredictionLog, start: int, stop: int, words: str, horizon: int
         if len(found):
             return begin + 1 + int(found[-1])
         size, end = 2 * size, begin
-    return _cut_of_long_word(log, start, stop, horizon) if words == PATTERN else start
+    return start
 
 
 def _cut_of_long_word(log: PredictionLog, start: int, stop: int, horizon: int) -> int:
     """Where all rows from `start` to beyond `stop` are one word: the last row up to `stop` at which it is cut."""
     if log.surface is not None:
-        return _cut_of_surface(log.surface[start : stop + _CHARACTER], stop - start, horizon) + start
+        return _cut_of_surface(log.surface[start : stop + CHARACTER], stop - start, horizon) + start
     while start + horizon <= stop:
         end = start + horizon
         while end > start and _continues(log, slice(end, end + 1))[0]:

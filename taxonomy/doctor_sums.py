@@ -5,7 +5,8 @@ left when neighbours are merged, and of values that repeat a sample.  x is the l
 order n, both natural logarithms; q = exp(y).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from io import BytesIO
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -114,6 +115,26 @@ class DoctorSums:
             if part._moments is not None:
                 both._keep(part._numbers, part._moments, part._level)
         return both
+
+    def to_bytes(self) -> bytes:
+        """All of it, as a file of a part of a text keeps it."""
+        kept = {field.name: getattr(self, field.name) for field in fields(self)}
+        kept["repeated"] = np.concatenate([np.zeros(0), *self.repeated])
+        out = BytesIO()
+        np.savez_compressed(out, **{name: value for name, value in kept.items() if value is not None})
+        return out.getvalue()
+
+    @staticmethod
+    def of_bytes(content: bytes) -> "DoctorSums":
+        """What `to_bytes` gave; anything else raises one of many errors."""
+        made = DoctorSums()
+        with np.load(BytesIO(content)) as stored:
+            for each in fields(made):
+                if each.name in stored.files:
+                    value, now = stored[each.name], getattr(made, each.name)
+                    plain = type(now)(value.tolist()) if isinstance(now, int | float | tuple) else value
+                    setattr(made, each.name, [value] if each.name == "repeated" else plain)
+        return made
 
     @property
     def batches(self) -> Floats:

@@ -44,8 +44,12 @@ from errtax.taxonomy.peel_metadata import PeelMetadata, read_metadata, require_m
 from errtax.taxonomy.settings import Settings
 
 Result = TypeVar("Result")
+COUNTED = "counted"
+"""In the metadata of a part that was not merged: what its rows add to the whole."""
+OF_A_PART = ("part", COUNTED, "doctor")
+"""What the metadata of parts differ in."""
 
-_TUNING: dict[str, Any] = {
+TUNING: dict[str, Any] = {
     # less than half the time of zstd and dictionaries throughout, for 28 % more bytes: floats have no dictionary,
     # positions are differences
     "compression": "lz4",
@@ -82,7 +86,7 @@ def writing(path: Path, peel: PeelSource, force: bool = True, parts: int = 1) ->
 
 def size_written(peel: Peel) -> int:
     """The bytes that a block of a peel takes in its file."""
-    return size_of_batch(_batch_of(peel), **_TUNING)
+    return size_of_batch(batch_of(peel), **TUNING)
 
 
 class _Written:
@@ -109,10 +113,10 @@ class _Written:
         """What `function` makes of each block, once it is written."""
         parts = max(min(len(self._paths), len(self)), 1)
         starts = [len(self) * k // parts for k in range(parts + 1)]
-        for batch, result in self._peel.map_blocks(lambda peel: (_batch_of(peel), function(peel)), rows):
+        for batch, result in self._peel.map_blocks(lambda peel: (batch_of(peel), function(peel)), rows):
             self._write(batch, starts)
             yield result
-        metadata = _metadata_of(self.head)  # with what only all rows tell: digest and signature
+        metadata = metadata_of_peel(self.head)  # with what only all rows tell: digest and signature
         for k, writer in enumerate(self._writers, 1):
             writer.metadata |= metadata | ({"part": f"{k}/{parts}"} if parts > 1 else {})
 
@@ -127,14 +131,16 @@ class _Written:
 
     def _open(self, schema: Any) -> None:
         path = self._paths[len(self._writers)]
-        self._writers.append(self._stack.enter_context(table_writer(path, schema, {}, self._force, **_TUNING)))
+        self._writers.append(self._stack.enter_context(table_writer(path, schema, {}, self._force, **TUNING)))
 
 
-def _batch_of(peel: Peel) -> Any:
+def batch_of(peel: Peel) -> Any:
+    """The rows of a peel as its file has them."""
     return peel_batch(peel, peel_schema(peel))
 
 
-def _metadata_of(peel: Peel) -> dict[str, str]:
+def metadata_of_peel(peel: Peel) -> dict[str, str]:
+    """What the file of a peel says of itself."""
     return {
         "errtax.schema": PEEL.name,
         "unit": str(peel.log.unit),
@@ -161,9 +167,13 @@ def require_output(path: Path, force: bool, parts: int = 1) -> Path:
 class PeelFile:
     """A peel in a file, or in all the parts in a folder, read block by block; a `PeelSource`."""
 
-    def __init__(self, path: Path) -> None:
-        """Raises `BadInput` for files that cannot be read, or do not say how they were made."""
-        self.path = path
+    def __init__(self, path: Path, unmerged: bool = False) -> None:
+        """Raises `BadInput` for files that cannot be read, or do not say how they were made.
+
+        `unmerged`: they are parts that tasks have written, and only together are a peel (`peel_parts`).
+        """
+        self.path, self._unmerged = path, unmerged
+        self.tally = LogTally()  # of the rows, when all are read
         self._files = [open_parquet(each, dictionaries=SYMBOL_COLUMNS) for each in peel_paths(path)]
         self._metadata = metadata_of(self._files[0].schema_arrow)
         self.problems = _problems_of_parts(self._files) or self._problems_of_schema()
@@ -200,7 +210,7 @@ class PeelFile:
             return peel.log, function(peel)
 
         self.require_sound()
-        tally = LogTally()
+        self.tally = tally = LogTally()
         for log, result in ordered_map(work, self._tables(rows, None if self._foreign else self._evidence_names)):
             self._require(_out_of_order(tally, log))
             tally.add(log)
@@ -254,6 +264,9 @@ class PeelFile:
         if (stated := metadata.get("errtax.schema", "no schema")) != PEEL.name:
             wanted = f"{PEEL.name} is needed; make one with errtax peel {self.path.name}"
             return [f"its metadata says {stated}, {wanted}"]
+        if (COUNTED in metadata) is not self._unmerged:
+            hint = f"its parts are not one peel yet; run errtax merge {self.path}"
+            return ["it is a whole peel, not parts that tasks have written" if self._unmerged else hint]
         require_metadata(self.path, metadata)
         problems = PEEL.mistyped(schema) or ([] if len(self) else ["it has no rows"])
         try:
@@ -351,7 +364,8 @@ def _problems_of_parts(files: list[TableFile]) -> list[str]:
     if [each.get("part") for each in stated] != [f"{k}/{due}" for k in range(1, n + 1)] or str(n) != due:
         found = ", ".join(each.get("part", "a whole peel") for each in stated[:5])
         return [f"a peel of {due} parts needs all of them, each once, in one folder; found {found}"]
-    if any({**each, "part": ""} != {**stated[0], "part": ""} for each in stated):
+    own = dict.fromkeys(OF_A_PART, "")
+    if any({**each, **own} != {**stated[0], **own} for each in stated):
         return ["its parts are of different peels"]
     same = all(file.schema_arrow.equals(files[0].schema_arrow) for file in files)
     return [] if same else ["its parts have different columns"]

@@ -1,10 +1,9 @@
 """A log on its way through the peel: windows of it in, evidence and verdicts out, block by block and on all cores."""
 
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,22 +17,18 @@ from errtax.lm.text import Text
 from errtax.lm.word_counts import WordCounts
 from errtax.oracle.characters import WORD
 from errtax.oracle.evidence import collect_evidence
-from errtax.oracle.ngram import NgramTotals
+from errtax.oracle.excerpts import Excerpt
 from errtax.oracle.text_view import TextView
 from errtax.oracle.windows import HORIZON, Reach, Window, windows
 from errtax.oracle.word_rule import PATTERN, count_without_spaces
-from errtax.taxonomy.doctor import SUSPICION, findings
-from errtax.taxonomy.doctor_sums import DoctorSums
+from errtax.taxonomy.counted import Counted, signed
 from errtax.taxonomy.examination import DoctorTally
 from errtax.taxonomy.layers.registry import find_layer
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.settings import Settings
-from errtax.taxonomy.signature import make_signature
 
 logger = logging.getLogger("errtax")
 Result = TypeVar("Result")
-_MOSTLY = 0.5
-"""Of a text's letters: with more than that share of Chinese, Japanese, Thai, … a notice says what words are."""
 
 
 class Oracles(NamedTuple):
@@ -42,14 +37,6 @@ class Oracles(NamedTuple):
     model: NgramModel | None
     training_words: WordCounts | None
     words: str = PATTERN  # what a word is (`word_rule`)
-
-
-class _Counted(NamedTuple):
-    """What a block adds to the whole, beside its rows."""
-
-    ngram: NgramTotals
-    letters: NDArray[np.int64]  # of all scripts, of scripts without spaces
-    doctor: DoctorSums
 
 
 @dataclass(eq=False)
@@ -66,14 +53,20 @@ class PeelFlow:
     sources: Mapping[str, str]  # what the peel is made from, by the keys of its file's metadata
     metadata: Mapping[str, str]  # of the log, with what was said of its model and is known of its text
     text: Text | None = None  # if given, the log must be a log of it
+    part: Excerpt | None = None  # what of the log is peeled, if it is not all of it
+    counted: Counted = field(default_factory=Counted, init=False)  # complete when the last block is made
     _head: Peel | None = field(default=None, init=False)
 
     def __len__(self) -> int:
-        return len(self.log)
+        return len(self._source)
+
+    @property
+    def _source(self) -> LogSource:
+        return self.log if self.part is None else self.part
 
     @property
     def head(self) -> Peel:
-        """The peel without rows, once all rows are made."""
+        """The peel without rows, once all rows are made; that of a part is not signed."""
         if self._head is None:
             raise RuntimeError("the head of a peel is known when its last block is made")
         return self._head
@@ -105,49 +98,36 @@ class PeelFlow:
         if self.in_one_block and rows < len(self):
             logger.warning("An oracle of yours needs the whole text in memory; say how far it looks: @oracle(reach=N).")
             rows = len(self)
-        ngram, letters, doctor = NgramTotals(), np.zeros(2, np.int64), DoctorSums()
 
-        def work(window: Window) -> tuple[Peel, _Counted, Result]:
+        def work(window: Window) -> tuple[Peel, Counted, Result]:
             peel, counted = self._peeled(window, reach)
             return peel.head, counted, function(peel)
 
-        for head, counted, result in ordered_map(work, read_ahead(windows(self._read(tally, rows), words, reach))):
-            ngram, letters, doctor = ngram + counted.ngram, letters + counted.letters, doctor + counted.doctor
-            self._head = head
+        margins = (0, 0) if self.part is None else (self.part.before, self.part.after)
+        for head, counted, result in ordered_map(
+            work, read_ahead(windows(self._read(tally, rows), words, reach, *margins))
+        ):
+            self.counted += counted
+            self._head = replace(head, sources={**self.sources, "horizon": str(reach.horizon)})
             yield result
-        self._finish(tally, ngram, letters)
-        _announce_suspicions(self.head.log, doctor)
+        if self.part is None:
+            self._head = signed(self.head, tally, self.counted)
 
     def _read(self, tally: LogTally, rows: int) -> Iterator[PredictionLog]:
-        for block in self.log.blocks(rows):
+        for block in self._source.blocks(rows):
             tally.add(block)
             if self.text is not None:
                 _require_text(block, self.text)
             yield replace(block, metadata=dict(self.metadata))
 
-    def _peeled(self, window: Window, reach: Reach) -> tuple[Peel, _Counted]:
+    def _peeled(self, window: Window, reach: Reach) -> tuple[Peel, Counted]:
         log, own = window
         model, training_words, words = self.oracles
         view = TextView.of_log(log, words, reach.horizon, own.start)
         tally = DoctorTally(view, log, model, sample=True)
         evidence = collect_evidence(view, model, training_words, self.settings.custom, tally, own)
         peel = peel_log(log.part(own.start, own.stop), evidence, self.settings)
-        return peel, _Counted(tally.totals, _letters(view, own), tally.sums)
-
-    def _finish(self, tally: LogTally, ngram: NgramTotals, letters: Any) -> None:
-        """Sign the peel, and say what only all rows tell."""
-        head = self.head
-        if tally.problems:
-            raise BadInput(f"{head.log.name}: {tally.problems[0]}.")
-        tally.announce_unpredicted(head.log.name)
-        _announce_words(letters)
-        sources = {**self.sources, "text_sha256": tally.text_sha256, "horizon": str(self.reach.horizon)}
-        if tally.documents > 1:
-            sources["documents"] = str(tally.documents)
-        if alone := ngram.best():
-            sources["ngram_alone"] = json.dumps(alone._asdict())
-        signature = make_signature(str(head.log.unit), tally.rows, head.settings, sources, tally.documents)
-        self._head = replace(head, sources=sources, signature=signature)
+        return peel, Counted(tally.totals, _letters(view, own), tally.sums)
 
 
 def _letters(view: TextView, own: slice) -> NDArray[np.int64]:
@@ -158,19 +138,6 @@ def _letters(view: TextView, own: slice) -> NDArray[np.int64]:
     characters = slice(*np.searchsorted(view.first_symbol, (symbols[0], symbols[-1] + 1)))
     letters = view.points[characters][(view.marks[characters] & WORD) != 0]
     return np.array([count_without_spaces(letters), len(letters)])
-
-
-def _announce_suspicions(log: PredictionLog, sums: DoctorSums) -> None:
-    for each in findings(sums, log.surface is not None):
-        if each.level == SUSPICION:
-            logger.warning("%s: %s", log.name, each.sentence)
-
-
-def _announce_words(letters: NDArray[np.int64]) -> None:
-    without, total = letters.tolist()
-    if without > _MOSTLY * total:
-        found = f"{100 * without / total:.0f} % of the text's letters are of scripts that put no spaces between words"
-        logger.warning("%s: a whole clause counts as one word here; --words icu finds the words in it.", found)
 
 
 def _require_text(log: PredictionLog, text: Text) -> None:

@@ -56,10 +56,11 @@ def peel_files(inputs: PeelInputs, settings: Settings) -> Peel:
     return replace(peel, sources=flow.head.sources, signature=flow.head.signature)
 
 
-def flow_of(inputs: PeelInputs, settings: Settings) -> PeelFlow:
+def flow_of(inputs: PeelInputs, settings: Settings, sources: Mapping[str, str] | None = None) -> PeelFlow:
     """The way of a prediction log through the peel.
 
     Says which layers are left out because their oracle is missing, and at its end how many positions are not predicted.
+    `sources`: what the peel is made from, where it is known already; else the files are read for their digests.
     """
     log: LogSource = open_log_file(inputs.preds) if isinstance(inputs.preds, Path) else inputs.preds
     head = log.head
@@ -75,7 +76,7 @@ def flow_of(inputs: PeelInputs, settings: Settings) -> PeelFlow:
         log=log,
         oracles=Oracles(model, words, inputs.words),
         settings=settings,
-        sources=_sources_of(inputs, metadata, train, opened, model),
+        sources=_sources_of(inputs, metadata, train, opened, model) if sources is None else sources,
         metadata=metadata,
         text=text,
     )

@@ -1,6 +1,6 @@
 """One flow in blocks: whatever the blocks, parts and threads, rows and sums are those of the whole log at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,16 +17,20 @@ import errtax
 from errtax.lm.errors import BadInput
 from errtax.lm.kernels import limit_threads, ordered_map
 from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.part import Part, parts_of
 from errtax.lm.prediction_log import PredictionLog, join_logs
 from errtax.lm.table import open_parquet
 from errtax.lm.text import Unit, text_of_bytes
+from errtax.oracle import excerpts
 from errtax.oracle.custom import REGISTRY, find_oracles, oracle
+from errtax.oracle.excerpts import excerpt_of
 from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
 from errtax.oracle.windows import Reach, windows
 from errtax.oracle.word_rule import PATTERN
 from errtax.reports import notebook
 from errtax.taxonomy import peel_flow
+from errtax.taxonomy.counted import Counted
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.peel_columns import frame_of_peel
 from errtax.taxonomy.peel_file import PeelFile, peel_problems, read_peel, write_peel
@@ -87,6 +91,53 @@ def test_blocks_of_any_size_give_the_rows_of_the_whole(log: PredictionLog, rows:
     found, how = rows_of(flow_of(log, words), rows)
     assert found.equals(whole)
     assert how == made
+
+
+class Rows:
+    """A log in memory of which any rows can be read, as of a file; counts those that are."""
+
+    def __init__(self, log: PredictionLog) -> None:
+        self.head, self.log, self.read = log.head, log, 0
+
+    def __len__(self) -> int:
+        return len(self.log)
+
+    def rows(self, first: int, stop: int, rows: int = 1 << 18) -> Iterator[PredictionLog]:
+        self.read += stop - first
+        return self.log.part(first, stop).blocks(rows)
+
+
+@pytest.mark.parametrize("near", [8, 1 << 10])
+@given(log=nasty_logs(), n=st.integers(1, 9), words=RULES)
+def test_tasks_that_know_nothing_of_each_other_peel_each_row_once(
+    log: PredictionLog, n: int, words: str, near: int
+) -> None:
+    whole, counted = flow_of(log, words), Counted()
+    due = rows_of(whole, len(log))[0]
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(excerpts, "_NEAR", near)
+        for part in parts_of(n):
+            flow = flow_of(log, words)
+            flow.part = excerpt_of(Rows(log), part, words, flow.reach)
+            if len(flow):
+                found.append(rows_of(flow, 30)[0])
+                assert len(found[-1]) == len(flow)
+            counted += Counted.of_metadata(flow.counted.to_metadata())
+    assert pd.concat(found, ignore_index=True).equals(due)
+    assert counted.ngram == whole.counted.ngram
+    assert counted.letters.tolist() == whole.counted.letters.tolist()
+    assert counted.doctor.rows == whole.counted.doctor.rows
+
+
+def test_a_task_reads_its_rows_and_those_in_reach_alone() -> None:
+    log = Rows(log_of(Unit.BYTE, b"the cat sat on the mat " * 1000))
+    part = excerpt_of(log, Part(3, 10), PATTERN, Reach(30, 5))
+    assert log.read < 3 * 1100
+    rows = np.concatenate([block.positions for block in part.blocks()])
+    assert 30 <= part.before < 50 and part.after == 5
+    assert len(rows) == len(part) + part.before + part.after
+    assert abs(len(part) - 2300) < 10
 
 
 @pytest.mark.parametrize("text", ["aé b", "a猫b c", "🙂’s", "a" * 50, "é" * 30 + " a", "a\r\nb"])
