@@ -55,10 +55,11 @@ def _peel_on(ctx: click.Context) -> str | None:
 
 def _settings(ctx: click.Context) -> "Settings":
     """Those of the peel that the line names, else the paper's."""
+    from errtax.lm.locations import is_uri
     from errtax.taxonomy.settings import Settings
 
     path = _peel_on(ctx)
-    if path is None:
+    if path is None or is_uri(path):  # an object store may take seconds to answer
         return Settings()
     from errtax.taxonomy.peel_file import read_settings
 

@@ -6,11 +6,11 @@ import click
 
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, force_option, notice, progress
-from errtax.cli.paths import OUTPUT
+from errtax.cli.paths import RUN_OUTPUT
 
 
 @declare("demo", "errtax demo -o errtax-demo")
-@click.option("-o", "--output", type=OUTPUT, default="errtax-demo", show_default=True, help="Folder to write.")
+@click.option("-o", "--output", type=RUN_OUTPUT, default="errtax-demo", show_default=True, help="Folder to write.")
 @click.option(
     "--corpus",
     type=click.Choice(["prose", "code"]),

@@ -4,7 +4,9 @@ import errno
 import io
 import os
 import sys
+import traceback
 from contextlib import suppress
+from types import TracebackType
 from typing import NoReturn
 
 import click
@@ -15,7 +17,7 @@ from errtax.cli.frame import fail
 from errtax.cli.signals import ending_on_signals, was_ended
 from errtax.cli.streams import soften_streams
 from errtax.lm.errors import ErrtaxError
-from errtax.lm.visible import shown_message
+from errtax.lm.visible import shown_message, without_secrets
 
 
 class _Commands(click.Group):
@@ -63,6 +65,10 @@ def _show(error: click.ClickException) -> None:
         click.echo(shown_message(line), err=True)
 
 
+def _show_traceback(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    sys.stderr.write(without_secrets("".join(traceback.format_exception(kind, error, trace))))
+
+
 def main() -> None:
     """Run the command line.
 
@@ -106,6 +112,7 @@ def _run() -> None:
         sys.exit(141)
     except Exception as error:
         if debug:
+            sys.excepthook = _show_traceback
             raise
         fail(*_explained(error))
 

@@ -10,13 +10,33 @@ from typing import Any
 import click
 
 
-class Input(click.Path):
+class _Location(click.Path):
+    """A path of this machine, or a URI (`lm.locations`).  `local`: what is on this machine only, with a verb."""
+
+    def __init__(self, local: str = "", path_type: type[Path | str] = Path) -> None:
+        super().__init__(path_type=path_type, readable=False)  # what cannot be read is bad input, not bad usage
+        self.local = local
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path; `UsageError` for a URI that cannot be one."""
+        from errtax.lm.locations import is_uri, location, require_local
+
+        if not is_uri(value):
+            return super().convert(value, param, ctx)
+        found = location(value)
+        return require_local(found, self.local) if self.local else found
+
+
+class Input(_Location):
     """A path that is read.  `files`: what must not be written over; a folder stands for all files below it."""
 
     def __init__(
-        self, files: Callable[[Path], Iterable[Path]] = lambda path: [path], path_type: type[Path | str] = Path
+        self,
+        files: Callable[[Path], Iterable[Path]] = lambda path: [path],
+        local: str = "",
+        path_type: type[Path | str] = Path,
     ) -> None:
-        super().__init__(path_type=path_type, readable=False)  # what cannot be read is bad input, not bad usage
+        super().__init__(local, path_type)
         self.files = files
 
 
@@ -38,11 +58,8 @@ def _files_of_log(path: Path) -> Iterable[Path]:
     return log_paths(path)
 
 
-class Output(click.Path):
+class Output(_Location):
     """A path to write, other than stdout: a table, a picture, an index, a folder."""
-
-    def __init__(self) -> None:
-        super().__init__(path_type=Path, readable=False)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """The path."""
@@ -52,13 +69,14 @@ class Output(click.Path):
 
 
 FILE = Input()
-RUN = Input(_files_of_run)
+RUN = Input(_files_of_run, local="a run is read from")
 SPLIT = Input(_files_of_split)
-SPLIT_NAME = Input(_files_of_split, path_type=str)
+SPLIT_NAME = Input(_files_of_split, local="the parts of a split are read from", path_type=str)
 LOG = Input(_files_of_log)
-MODULE = Input(path_type=str)  # Python code: a file, or the name of a module, which no file will have
+MODULE = Input(local="code is run from", path_type=str)  # a file, or the name of a module, which no file will have
 OUTPUT = Output()
-TEXT_OUTPUT = click.Path(path_type=Path, readable=False)  # may be - for stdout
+RUN_OUTPUT = Output(local="runs are written to")
+TEXT_OUTPUT = _Location()  # may be - for stdout
 
 
 def input_files(command: click.Command, values: dict[str, Any]) -> Iterator[Path]:
@@ -68,4 +86,4 @@ def input_files(command: click.Command, values: dict[str, Any]) -> Iterator[Path
         kind, value = parameter.type, values.get(parameter.name or "")
         if isinstance(kind, Input) and value is not None:
             for path in value if isinstance(value, tuple) else (value,):
-                yield from kind.files(Path(path))
+                yield from kind.files(path if isinstance(path, Path) else Path(path))

@@ -8,7 +8,7 @@ import click
 
 from errtax.cli.frame import Update, emit, notice, progress
 from errtax.cli.frame import command as declare
-from errtax.cli.paths import FILE, OUTPUT, SPLIT_NAME
+from errtax.cli.paths import FILE, RUN_OUTPUT, SPLIT_NAME
 from errtax.cli.types import INTEGERS, NAMES, PATTERNS
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @declare("sweep", "errtax sweep --text wp -o zoo --budgets 64,128 --ngrams 1,2,3 --jobs 2")
 @click.argument("spec", type=FILE, required=False, metavar="[SPEC.toml]")
-@click.option("-o", "--output", type=OUTPUT, default="sweep", show_default=True, help="Folder of the runs.")
+@click.option("-o", "--output", type=RUN_OUTPUT, default="sweep", show_default=True, help="Folder of the runs.")
 @click.option("--text", type=SPLIT_NAME, help="Folder made by errtax split: train.txt, val.txt, test.txt.")
 @click.option("--models", type=NAMES, help="[default: lstm,rnn,gru]")
 @click.option("--layers", type=INTEGERS, help="[default: 1,2,3]")

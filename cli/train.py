@@ -8,7 +8,7 @@ from click.core import ParameterSource
 
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, force_option, notice, progress
-from errtax.cli.paths import FILE, OUTPUT, SPLIT
+from errtax.cli.paths import FILE, RUN_OUTPUT, SPLIT
 from errtax.cli.types import UNIT
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def _checkpoint_rule(ctx: click.Context, param: click.Parameter, value: str | No
 
 @declare("train", "errtax train wp -o lstm2 --model lstm --layers 2 --budget 64")
 @click.argument("text", type=SPLIT, metavar="TEXT|DIR")
-@click.option("-o", "--output", type=OUTPUT, help="Run folder to write [default: TEXT's name + .run].")
+@click.option("-o", "--output", type=RUN_OUTPUT, help="Run folder to write [default: TEXT's name + .run].")
 @click.option("--val", type=FILE, help="Validation text [default: DIR/val.txt, or the last 5 % of TEXT].")
 @click.option("--model", type=click.Choice(["lstm", "gru", "rnn", "nn"]), default="lstm", show_default=True)
 @click.option("--layers", type=int, default=2, show_default=True)

@@ -45,6 +45,10 @@ class BadInput(ErrtaxError, ValueError):
     exit_code = 3
 
 
+class StoreError(BadInput):
+    """An object store that does not give or take a file."""
+
+
 @contextmanager
 def decoding(complaint: str, advice: str = "") -> Iterator[None]:
     """Turn whatever is raised inside into `BadInput`: `{complaint} (the reason){advice}.`
@@ -54,5 +58,7 @@ def decoding(complaint: str, advice: str = "") -> Iterator[None]:
     """
     try:
         yield
+    except StoreError:  # what is to be decoded did not arrive
+        raise
     except Exception as error:
         raise BadInput(f"{complaint} ({reason_of(error)}){advice}.") from None

@@ -12,12 +12,17 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from errtax.lm import store
 from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.fetched import fetched, staged
+from errtax.lm.locations import Remote
 from errtax.lm.temporary import leftovers, name_beside, remove, stands_at, temporary_beside, try_lock
 
 
 def require_input(path: Path) -> Path:
-    """`path`, once it is known to be a readable regular file."""
+    """`path`, once it is known to be a readable regular file; of an object in a store, its copy on this machine."""
+    if isinstance(path, Remote):
+        return fetched(path)
     if path.is_dir():
         raise BadInput(f"{path} is a folder; a file is needed here.")
     if not path.exists():
@@ -25,6 +30,15 @@ def require_input(path: Path) -> Path:
     if not os.access(path, os.R_OK):
         raise BadInput(f"{path} cannot be read: permission denied.")
     return path
+
+
+def first_bytes(path: Path, n: int) -> bytes:
+    """The first bytes of a file, at most n; an object in a store is not fetched for them."""
+    try:
+        with (path if isinstance(path, Remote) else require_input(path)).open("rb") as file:
+            return bytes(file.read(n))
+    except FileNotFoundError:
+        return require_input(path).read_bytes()[:n]  # says what is wrong
 
 
 _inputs: ContextVar[Callable[[], Iterable[Path]]] = ContextVar("_inputs", default=tuple)
@@ -52,15 +66,22 @@ def require_absent(path: Path, force: bool) -> Path:
         return path
     if not (path.is_file() or path.is_dir()):
         raise UsageError(f"{path} is a device, a pipe or a socket, not a regular file; give another name with -o.")
-    if any(_holds(given, path) or _holds(path, given) for given in _inputs.get()() if given.exists()):
+    if any(_may_hold(given, path) and (_holds(given, path) or _holds(path, given)) for given in _inputs.get()()):
         raise UsageError(f"{path} is an input of this command, so it cannot be written; give another name with -o.")
     if not force:
         raise UsageError(f"{path} exists already; give --force to replace it, or another name.")
     return path
 
 
+def _may_hold(given: Path, path: Path) -> bool:
+    """Whether both are on this machine or both in an object store, and the first exists."""
+    return isinstance(given, Remote) is isinstance(path, Remote) and given.exists()
+
+
 def _holds(outer: Path, path: Path) -> bool:
     """Whether two existing paths are the same, or the first is a folder with the second somewhere below it."""
+    if isinstance(outer, Remote):
+        return path.is_relative_to(outer)
     if outer.samefile(path):
         return True
     return outer.is_dir() and (
@@ -105,8 +126,12 @@ def require_folder(path: Path) -> None:
 
 
 def require_parent(path: Path) -> None:
-    """Raise `UsageError` unless the folder around `path` exists."""
-    if not path.parent.is_dir():
+    """Raise `UsageError` unless the folder around `path` exists; in an object store, its bucket."""
+    if isinstance(path, Remote):
+        if len(path.parts) < 3:
+            raise UsageError(f"{path} is a bucket; give a name in it, such as {path}/name, with -o.")
+        store.require_bucket(path.uri)
+    elif not path.parent.is_dir():
         raise UsageError(f"the folder {path.parent} does not exist; make it first, or give another name with -o.")
 
 
@@ -138,13 +163,19 @@ def locked(path: Path) -> Iterator[BinaryIO]:
 
 @contextmanager
 def replacing(path: Path, force: bool = True) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any failure."""
+    """Yield a temporary path beside `path`; rename it to `path` on success, remove it on any failure.
+
+    For a location in an object store the temporary path is on this machine, and is sent there on success.
+    """
     require_absent(path, force)
     path = target_of(path)
     require_folder(path)
-    with temporary_beside(path) as temporary:
+    with temporary_beside(staged(path)) as temporary:
         yield temporary
-        os.replace(temporary, path)
+        if isinstance(path, Remote):
+            store.put(temporary, path.uri)
+        else:
+            os.replace(temporary, path)
 
 
 @contextmanager
@@ -157,6 +188,12 @@ def replacing_folder(path: Path, force: bool = True) -> Iterator[Path]:
     require_absent(path, force=True)
     target = target_of(path)
     require_parent(target)
+    if isinstance(target, Remote):
+        require_absent(target, force)
+        with temporary_beside(staged(target), folder=True) as temporary:
+            yield temporary
+            _send_folder(temporary, target)
+        return
     _put_back(target)
     require_absent(path, force)
     old = name_beside(target, "old")
@@ -169,6 +206,17 @@ def replacing_folder(path: Path, force: bool = True) -> Iterator[Path]:
         finally:
             if old.exists():
                 _settle(old, target)
+
+
+def _send_folder(folder: Path, target: Remote) -> None:
+    """Make the files of a folder the objects below `target`, and remove others that are there."""
+    names = [path.relative_to(folder) for path in files_below(folder)]
+    before = list(target.rglob("*")) if target.is_dir() else []
+    wanted = [target / name for name in names]
+    store.put_all([folder / name for name in names], [str(path) for path in wanted])
+    for path in before:
+        if path not in wanted:
+            store.remove(str(path))
 
 
 def _put_back(path: Path) -> None:
@@ -195,7 +243,8 @@ def write_text(path: Path, content: str, force: bool = True) -> None:
 
 def map_bytes(path: Path) -> NDArray[np.uint8]:
     """The bytes of a file as an array, read from it when they are looked at."""
-    size = require_input(path).stat().st_size
+    path = require_input(path)
+    size = path.stat().st_size
     return np.asarray(np.memmap(path, np.uint8, "r")) if size else np.empty(0, np.uint8)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from errtax.lm.errors import BadInput
 from errtax.lm.files import sha256_of_file
+from errtax.lm.locations import Remote
 from errtax.lm.prediction_log import SYMBOL_COLUMNS
 from errtax.lm.table import TableFile, blocks_of, open_parquet
 
@@ -60,16 +61,21 @@ def log_paths(path: Path) -> list[Path]:
     if str(path) == "-":
         return []
     if path.is_dir():
-        found = sorted(part for part in path.glob("*.parquet") if not part.name.startswith("."))
+        found = files_of_folder(path)
         if not found:
             raise BadInput(f"{path} is a folder without any .parquet file; a prediction log is needed.")
         return found
     if path.exists() or not any(sign in str(path) for sign in _PATTERN):
         return [path]
-    found = sorted(map(Path, glob.glob(str(path))))
+    found = path.matching() if isinstance(path, Remote) else sorted(map(Path, glob.glob(str(path))))
     if not found:
         raise BadInput(f"no file fits the pattern {path}; a prediction log is needed.")
     return found
+
+
+def files_of_folder(path: Path) -> list[Path]:
+    """The Parquet files in a folder, in the order of their names."""
+    return sorted(each for each in path.glob("*.parquet") if not each.name.startswith("."))
 
 
 def log_stem(path: Path) -> str:

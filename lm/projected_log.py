@@ -13,6 +13,7 @@ import errtax
 from errtax.lm.byte_log import ByteProjector, ByteRows
 from errtax.lm.byte_table import byte_batch, byte_schema
 from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.locations import location
 from errtax.lm.prediction_log import LOG, PredictionLog
 from errtax.lm.table import table_writer
 from errtax.lm.text import Unit
@@ -65,8 +66,9 @@ def byte_log(  # noqa: PLR0913  # what a log says of itself
     symbols = np.frombuffer(content, np.uint8)
     pieces = _project(projector, distributions, tokens, known)
     if output is not None:
-        _write(Path(output), metadata, force, symbols, pieces)
-        return Path(output)
+        written = location(output)
+        _write(written, metadata, force, symbols, pieces)
+        return written
     rows = ByteRows(*(np.concatenate(column) for column in zip(*pieces, strict=True)))
     return PredictionLog(
         metadata["model"], Unit.BYTE, np.arange(len(symbols)), symbols, rows.logprob, rows.argmax, metadata,

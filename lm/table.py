@@ -15,8 +15,11 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from errtax.lm.errors import decoding
+from errtax.lm.fetched import require_stored
 from errtax.lm.files import replacing, require_input
+from errtax.lm.locations import Remote
 from errtax.lm.seal import require_unbroken, seal_parquet
+from errtax.lm.store import PIECE, StoredFile
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ def table_problems(path: Path, schema: TableSchema) -> list[str]:
 
 
 _BUFFERED = 1 << 26
+_SMALL = 1 << 23
+"""Bytes of a file in an object store that is read twice, once for its seal."""
 _GROUP = 1 << 16
 """Rows that a row group has at least, where few come at a time."""
 
@@ -121,8 +126,11 @@ class TableFile:
             # with `pre_buffer`, pyarrow's default, what was read of a file stays in memory until its last batch
             settings: Any = {"page_checksum_verification": not sealed, "pre_buffer": False}
             settings["read_dictionary"] = [name for name in dictionaries if name in names]
-            if isinstance(source, Path) and _row_group_bytes(metadata) > _BUFFERED:
-                settings["buffer_size"] = 1 << 20  # else whole columns of a row group are in memory
+            stored = isinstance(source, StoredFile)
+            if (stored or isinstance(source, Path)) and _row_group_bytes(metadata) > _BUFFERED:
+                settings["buffer_size"] = PIECE if stored else 1 << 20  # else whole columns of a group are in memory
+            elif stored:
+                settings["pre_buffer"] = True  # one request for a row group, not one for each of its columns
             self._file = pq.ParquetFile(source, metadata=metadata, **settings)
             self.num_rows = int(self._file.metadata.num_rows)
             self.num_row_groups = int(self._file.num_row_groups)
@@ -203,15 +211,34 @@ def open_parquet(path: Path, content: bytes | None = None, dictionaries: Sequenc
     if content is not None:
         sealed = require_unbroken(BytesIO(content), str(path))
         return TableFile(str(path), pa.BufferReader(content), sealed, dictionaries)
+    if isinstance(path, Remote):
+        return _open_stored(path, dictionaries)
     with require_input(path).open("rb") as file:
         sealed = require_unbroken(file, str(path))
     return TableFile(str(path), path, sealed, dictionaries)
 
 
+def _open_stored(path: Remote, dictionaries: Sequence[str]) -> TableFile:
+    """A Parquet file in an object store, of which the parts that are asked for are read.
+
+    A large one is not read twice for its seal (`errtax validate` does that); its pages have checksums of their own.
+    """
+    stored = require_stored(path)
+    sealed = stored.size <= _SMALL and require_unbroken(BytesIO(path.read_bytes()), str(path))
+    return TableFile(str(path), stored, sealed, dictionaries)
+
+
+def require_seal(path: Path) -> None:
+    """Raise `BadInput` where a file in an object store is not the one that was sealed; reads all of it."""
+    if isinstance(path, Remote):
+        with path.open("rb") as file:
+            require_unbroken(file, str(path))
+
+
 def stated_schema(path: Path) -> str:
     """What a Parquet file says it is, by its footer alone; empty where it does not, and for other files."""
     try:
-        found = pq.read_metadata(path).metadata or {}
+        found = pq.read_metadata(StoredFile(str(path)) if isinstance(path, Remote) else path).metadata or {}
     except (OSError, pa.ArrowException):
         return ""
     return bytes(found.get(b"errtax.schema", b"")).decode(errors="replace")

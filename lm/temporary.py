@@ -13,7 +13,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 try:
@@ -37,6 +37,13 @@ def try_lock(descriptor: int) -> bool:
         except OSError:
             pass
     return True
+
+
+def wait_for_lock(descriptor: int) -> None:
+    """Lock an open file for this process, once no other has it; at once where the file system has no locks."""
+    if fcntl is not None:
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
 def stands_at(descriptor: int, path: Path) -> bool:

@@ -161,7 +161,8 @@ def _token_text(files: list[Path], name: str, sentences: Sentences | None) -> Te
 
 def _text_of_files(files: list[Path], unit: Unit, name: str, sentences: Sentences, separate: bool) -> Text:
     if unit is Unit.BYTE and len(files) == 1 and str(files[0]) != "-":
-        return Text(name, unit, map_bytes(files[0]), sha256_of_file(files[0]), sentences)
+        file = require_input(files[0])
+        return Text(name, unit, map_bytes(file), sha256_of_file(file), sentences)
     data = _joined(files, separate)
     try:
         return text_of_bytes(data, unit, name, sentences)

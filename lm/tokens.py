@@ -59,9 +59,8 @@ def read_token_files(files: Sequence[Path], end_of_line: int, lines: bool | None
     """
     pieces, kinds, digest = [], [], hashlib.sha256()
     for file in files:
-        codes, with_rows = (_read_npy if file.suffix == ".npy" else _read_parquet)(
-            require_input(file), None if lines is False else end_of_line
-        )
+        read = _read_npy if file.suffix == ".npy" else _read_parquet
+        codes, with_rows = read(file, None if lines is False else end_of_line)
         if lines and not with_rows:
             raise BadInput(
                 f"{file} holds one stream of tokens, without line ends; for a sentence per line give lists of ids in "
@@ -78,14 +77,14 @@ def read_token_files(files: Sequence[Path], end_of_line: int, lines: bool | None
 
 
 def _update(digest: Any, file: Path) -> None:
-    with file.open("rb") as opened:
+    with require_input(file).open("rb") as opened:
         while piece := opened.read(1 << 20):
             digest.update(piece)
 
 
 def _read_npy(path: Path, end_of_line: int | None) -> tuple[Tokens, bool]:
     try:
-        values: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
+        values: NDArray[Any] = np.lib.format.open_memmap(require_input(path), mode="r")
     except Exception as error:  # a damaged header raises whatever Python's parser does
         raise BadInput(f"{path} is not a readable NumPy array ({str(error).splitlines()[0]}).") from None
     if values.ndim != 1 or values.dtype.kind not in "iu":

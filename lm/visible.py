@@ -3,6 +3,8 @@
 One set of signs for terminals, pages, pictures and messages; all of them are in the fonts that systems come with.
 """
 
+import os
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -64,8 +66,34 @@ def shown_name(name: str) -> str:
 
 
 def shown_message(message: str) -> str:
-    """A message that may quote names, texts and files, in one line of at most `LONGEST_MESSAGE` characters."""
-    return cut(visible(cut(message, LONGEST_MESSAGE)), LONGEST_MESSAGE)
+    """A message that may quote names, texts and files, in one line of at most `LONGEST_MESSAGE` characters.
+
+    See `without_secrets`.
+    """
+    return cut(visible(cut(without_secrets(message), LONGEST_MESSAGE)), LONGEST_MESSAGE)
+
+
+_BEFORE_HOST = re.compile(r"(://)[^/\s@]+@")
+_SIGNED = re.compile(
+    r"([?&](?:x-amz-[\w-]+|awsaccesskeyid|\w*(?:signature|token|key|credential|sig))=)[^&\s'\"]+", re.I
+)
+_SECRET = re.compile(r"SECRET|TOKEN|PASSWORD|ACCESS_KEY|CREDENTIAL")
+_SHORTEST_SECRET = 12
+
+
+def without_secrets(text: str) -> str:
+    """`text` without what opens doors: names and keys before a host, signatures, and secrets of the environment.
+
+    No message should hold any; this is for those that somebody types or another library writes.
+
+    >>> without_secrets("s3://me:key@bucket/a and https://host/a?X-Amz-Signature=0f&b=1")
+    's3://…@bucket/a and https://host/a?X-Amz-Signature=…&b=1'
+    """
+    text = _SIGNED.sub(r"\1…", _BEFORE_HOST.sub(r"\1…@", text))
+    for name, value in os.environ.items():
+        if len(value) >= _SHORTEST_SECRET and _SECRET.search(name):
+            text = text.replace(value, "…")
+    return text
 
 
 def whole_number(text: str | None) -> int | None:

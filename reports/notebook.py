@@ -26,6 +26,7 @@ from numpy.typing import ArrayLike
 
 from errtax.lm.errors import UsageError
 from errtax.lm.files import require_input, write_text
+from errtax.lm.locations import location
 from errtax.lm.log_objects import log_of_object
 from errtax.lm.ngram.model import NgramModel
 from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog
@@ -98,13 +99,20 @@ def peel(  # noqa: PLR0913  # an argument for each option that the command has
         raise UsageError("the training text is given as train and as train_text; give it once.")
     trained_on = train_text if train is None else train
     inputs = PeelInputs(
-        Path(log) if isinstance(log, str | PathLike) and text is None else log_of_object(log, text),
-        Path(ngram) if isinstance(ngram, str | PathLike) else ngram,
-        None if trained_on is None else require_input(Path(trained_on)),
+        location(log) if isinstance(log, str | PathLike) and text is None else log_of_object(log, text),
+        location(ngram) if isinstance(ngram, str | PathLike) else ngram,
+        None if trained_on is None else _existing(trained_on),
         words=words,
     )
     said = Identity(model, parameters, step)
     return PeelView(said.of(peel_files(inputs, _changed(PRESETS[preset], settings))))
+
+
+def _existing(path: StrPath) -> Path:
+    """The location of a file that is there."""
+    found = location(path)
+    require_input(found)
+    return found
 
 
 @speaks_python
@@ -115,7 +123,7 @@ def read(path: StrPath) -> "PeelView":
     """
     if not isinstance(path, str | PathLike):
         raise UsageError(f"a peel is read from the name of a file or folder; got {type(path).__name__}.")
-    file = PeelFile(Path(path))
+    file = PeelFile(location(path))
     file.require_sound()
     return PeelView(file if len(file) > BLOCK_ROWS else whole_peel(file))
 
@@ -258,12 +266,12 @@ class PeelView:
     @speaks_python
     def save(self, path: StrPath, force: bool = False) -> None:
         """Write the peel table; every command that takes a PEEL reads it."""
-        write_peel(Path(path), self.source, force)
+        write_peel(location(path), self.source, force)
 
     @speaks_python
     def report(self, path: StrPath, force: bool = False) -> None:
         """Write the HTML page of `errtax report`."""
-        write_text(Path(path), report_page(results_of([self.source])), force)
+        write_text(location(path), report_page(results_of([self.source])), force)
 
     def __repr__(self) -> str:
         """Model, errors and layers, in a line."""

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
-from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from errtax.lm.locations import location
 from errtax.reports.figure import save_figure, svg_of
 from errtax.reports.python_words import speaks_python
 
@@ -26,7 +26,7 @@ class Picture:
     @speaks_python
     def save(self, path: str | PathLike[str], force: bool = False) -> None:
         """Write it as .png, .svg or .pdf, by the file's ending."""
-        save_figure(self.figure, Path(path), force)
+        save_figure(self.figure, location(path), force)
 
     def _repr_svg_(self) -> str:
         return self.svg

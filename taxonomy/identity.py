@@ -83,7 +83,7 @@ def distinct_peels(peels: Sequence[PeelSource]) -> list[PeelSource]:
 def distinct_names(logs: Sequence[PredictionLog]) -> list[str]:
     """The models' names, no two alike: where need be with the file's name, its whole path, or a number."""
     files = [
-        (shown_name(_stem(log)), shown_name(str(Path(log.name).parent / _stem(log))), str(number))
+        (shown_name(_stem(log)), shown_name(log.name.removesuffix(Path(log.name).name) + _stem(log)), str(number))
         for number, log in enumerate(logs, 1)
     ]
     ways = [(log.model, *(f"{log.model} [{file}]" for file in names)) for log, names in zip(logs, files, strict=True)]

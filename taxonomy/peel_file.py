@@ -13,6 +13,7 @@ from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import replacing_folder, require_absent, require_folder, require_parent
 from errtax.lm.kernels import ordered_map, read_ahead
 from errtax.lm.log_columns import decode_logprobs, decode_positions, decode_symbols, number_documents
+from errtax.lm.log_files import files_of_folder
 from errtax.lm.log_reader import LogTally
 from errtax.lm.prediction_log import BLOCK_ROWS, SYMBOL_COLUMNS, PredictionLog
 from errtax.lm.table import (
@@ -348,7 +349,7 @@ def peel_paths(path: Path) -> list[Path]:
     """The files of a peel: itself, or the Parquet files in a folder, in the order of their names."""
     if not path.is_dir():
         return [path]
-    found = sorted(each for each in path.glob("*.parquet") if not each.name.startswith("."))
+    found = files_of_folder(path)
     if not found:
         raise BadInput(f"{path} is a folder without any .parquet file; a peel is needed.")
     return found

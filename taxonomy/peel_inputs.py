@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from errtax.lm.errors import BadInput
-from errtax.lm.files import sha256_of_file
+from errtax.lm.files import require_input, sha256_of_file
 from errtax.lm.log_files import log_sha256
 from errtax.lm.log_reader import LogSource, open_log_file
 from errtax.lm.ngram.index import NgramIndex, require_tokenizer
@@ -146,7 +146,7 @@ def _model(inputs: PeelInputs, train: Text | None, log: PredictionLog, settings:
 
 
 def _sha256_of_model(path: Path) -> str:
-    return sha256_of_file(path / MANIFEST if path.is_dir() else path)
+    return sha256_of_file(path / MANIFEST if path.is_dir() else require_input(path))
 
 
 def _announce_missing(

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -203,11 +204,12 @@ def test_every_command_has_help_with_an_example_and_is_documented(name: str) -> 
     assert any(f"errtax {name}" in page.read_text(encoding="utf-8") for page in pages)
 
 
-HEAVY = ("numpy", "numba", "torch", "matplotlib", "pyarrow", "pandas", "rich")
+HEAVY = ("numpy", "numba", "torch", "matplotlib", "pyarrow", "pandas", "rich", "fsspec", "ray")
+FOR_CLUSTERS = {"fsspec", "s3fs", "botocore", "ray"}
 
 
-def modules_after(code: str) -> set[str]:
-    probe = f"{code}\nimport sys; print(' '.join(name for name in {HEAVY!r} if name in sys.modules))"
+def modules_after(code: str, names: Iterable[str] = HEAVY) -> set[str]:
+    probe = f"{code}\nimport sys; print(' '.join(name for name in {tuple(names)!r} if name in sys.modules))"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     return set(done.stdout.splitlines()[-1].split()) if done.stdout.strip() else set()
 
@@ -217,8 +219,22 @@ def test_help_imports_nothing_heavy() -> None:
     assert modules_after(call.format("--help")) == set()
 
 
+def test_peels_and_notebooks_import_nothing_for_clusters_and_object_stores(errtax: Errtax) -> None:
+    call = (
+        "import sys; from errtax.cli.main import main\nsys.argv = {}\ntry:\n    main()\nexcept SystemExit as e:\n    {}"
+    )
+    peel = ["errtax", "peel", "preds.parquet", "--train-text", "train.txt", "-q"]
+    for line in (peel, ["errtax", "stats", "preds.peel.parquet", "-q"]):
+        assert modules_after(call.format(line, "assert not e.code"), FOR_CLUSTERS) == set()
+    notebook = "import errtax; errtax.peel('preds.parquet', train='train.txt')._repr_html_(); print()"
+    assert modules_after(notebook, FOR_CLUSTERS) == set()
+
+
 def test_the_import_test_can_fail() -> None:
     assert "numba" in modules_after("import errtax.lm.ngram.index\nprint()")
+    pytest.importorskip("fsspec")
+    listing = "from errtax.lm.locations import location; location('memory://a/b').exists(); print()"
+    assert modules_after(listing, FOR_CLUSTERS) >= {"fsspec"}
 
 
 @pytest.mark.parametrize(

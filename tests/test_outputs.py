@@ -11,7 +11,7 @@ import pytest
 
 from commands import TEXT, Errtax, files, refused
 from errtax.cli.commands import COMMANDS
-from errtax.cli.paths import OUTPUT, TEXT_OUTPUT, Input
+from errtax.cli.paths import OUTPUT, RUN_OUTPUT, TEXT_OUTPUT, Input
 from errtax.lm.errors import UsageError
 from errtax.lm.files import guarding, require_absent, write_text
 
@@ -20,6 +20,9 @@ SUFFIX = {"pie": ".png", "bars": ".png", "figure": ".png"}
 NEEDED = {"check": ["--max", "errors:45pp"], "import": ["table"], "align": ["other-log"]}
 IN_FOLDER = {"split": "train.txt", "train": "best.pt", "dynamics": "classes.parquet"}  # what stands in an output folder
 LATE = {("sweep", "output"), ("demo", "output"), ("report", "figures")}  # refused when they are written, not before
+
+
+WRITTEN = (OUTPUT, RUN_OUTPUT, TEXT_OUTPUT)
 
 
 def parameters_of(name: str) -> list[click.Parameter]:
@@ -34,7 +37,7 @@ def pairs() -> list[tuple[str, str, str]]:
         for name in COMMANDS
         for output in parameters_of(name)
         for given in parameters_of(name)
-        if output.type in (OUTPUT, TEXT_OUTPUT) and isinstance(given.type, Input) and (name, output.name) not in LATE
+        if output.type in WRITTEN and isinstance(given.type, Input) and (name, output.name) not in LATE
     ]
 
 
@@ -87,7 +90,7 @@ def test_every_path_is_declared_as_read_or_written() -> None:
     for name in COMMANDS:
         for parameter in parameters_of(name):
             if isinstance(parameter.type, click.Path):
-                assert isinstance(parameter.type, Input) or parameter.type in (OUTPUT, TEXT_OUTPUT), (
+                assert isinstance(parameter.type, Input) or parameter.type in WRITTEN, (
                     name,
                     parameter.name,
                 )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput, ErrtaxError, UsageError
+from errtax.lm.fetched import staged
 from errtax.lm.files import locked, reserve, write_text
 from errtax.lm.records import read_json
 
@@ -45,7 +46,8 @@ def resuming(
     They are kept where this block is interrupted, and removed where it ends or fails for its input.  Raises
     `UsageError` where a run with other settings was interrupted, unless `force` is given.
     """
-    path = output.with_name(output.name + ".part")
+    stage = staged(output)
+    path = stage.with_name(stage.name + ".part")
     state = path.with_name(path.name + ".state")
     done = _done(state, settings, force) if path.exists() and path.stat().st_size == n_rows * dtype.itemsize else 0
     with locked(path) as file:

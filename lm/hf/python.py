@@ -13,6 +13,7 @@ from errtax.lm.hf.model import LanguageModel, load_model
 from errtax.lm.hf.prediction import HfOptions, predict_text
 from errtax.lm.hf.sources import Source
 from errtax.lm.hf.tokenizer import TextTokenizer, load_tokenizer
+from errtax.lm.locations import location
 
 
 def predict(
@@ -37,12 +38,13 @@ def predict(
     Raises `BadInput` for texts, tokenizers and models that do not fit each other, `UsageError` for options.
     """
     chosen = HfOptions(**options)
-    documents = (read_documents(Path(text)) if isinstance(text, PathLike) else documents_of(text)).limited(limit)
+    documents = (read_documents(location(text)) if isinstance(text, PathLike) else documents_of(text)).limited(limit)
     used = load_tokenizer(tokenizer) if isinstance(tokenizer, str) else TextTokenizer.of(tokenizer)
     loaded = load_model(Source.of(model)) if isinstance(model, str) else LanguageModel.of(model, name)
     if output is not None:
-        predict_text(loaded, used, documents, Path(output), chosen, force)
-        return Path(output)
+        written = location(output)
+        predict_text(loaded, used, documents, written, chosen, force)
+        return written
     with tempfile.TemporaryDirectory(prefix="errtax-") as folder:
         predict_text(loaded, used, documents, Path(folder) / "log.parquet", chosen)
         return pq.read_table(Path(folder) / "log.parquet", memory_map=False)

@@ -23,6 +23,7 @@ from torch import Tensor
 
 import errtax
 from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.fetched import staged
 from errtax.lm.files import release, require_input, reserve
 from errtax.lm.log_columns import encode_symbols
 from errtax.lm.neural.models import Model
@@ -101,7 +102,7 @@ def predict(
     total, predicted = 0.0, 0
     with (
         table_writer(output, log_schema(run.unit), metadata, force) as writer,
-        tempfile.TemporaryDirectory(prefix=".errtax-", dir=output.parent) as scratch,
+        tempfile.TemporaryDirectory(prefix=".errtax-", dir=staged(output).parent) as scratch,
     ):
         scores = _scratch(Path(scratch), streams.rows.shape)
         _fill(scores, model, run, streams, place, options.dynamic, on_step)

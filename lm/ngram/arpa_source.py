@@ -70,9 +70,10 @@ def open_source(path: Path) -> tuple[ArpaSource, str]:
 
     Raises `BadInput` for a missing or empty file and a damaged gzip file.
     """
-    if require_input(path).stat().st_size == 0:
+    copy = require_input(path)
+    if copy.stat().st_size == 0:
         raise BadInput(f"{path} is empty; an ARPA file has a line \\data\\.")
-    with path.open("rb") as file:
+    with copy.open("rb") as file:
         data: Any = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     sha256 = hashlib.sha256(data).hexdigest()
     if data[:2] == _GZIP:

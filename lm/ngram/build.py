@@ -10,8 +10,11 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from errtax.lm import store
 from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.fetched import adopt, staged
 from errtax.lm.files import locked, require_absent, require_folder, target_of
+from errtax.lm.locations import Remote
 from errtax.lm.machine import free_memory, memory_in_use
 from errtax.lm.ngram.container import ContainerWriter
 from errtax.lm.ngram.index_file import MAX_ORDER, SCHEMA, IndexArrays, IndexInfo, begin_index, finish_index
@@ -130,7 +133,8 @@ def build_file(
     """Build the index of a text into `path`; see `NgramIndex.build_file`."""
     require_folder(path)
     path = target_of(require_absent(path, force=True))
-    partial = path.with_name(path.name + ".partial")
+    stage = staged(path)
+    partial = stage.with_name(stage.name + ".partial")
     # with a journal beside it, an unfinished build stays to be resumed
     with locked(partial) as file:
         source = _prepare(text, order, fallback, on_suffixes, rule)
@@ -152,8 +156,12 @@ def build_file(
         writer.append("nodes", top)
         finish_index(writer, _info(source, kenlm_compat, discounts), discounts)
         os.fsync(file.fileno())
+        if isinstance(path, Remote):
+            store.put(partial, path.uri)
+            adopt(partial, path)
         journal.forget()
-        os.replace(partial, path)
+        if not isinstance(path, Remote):
+            os.replace(partial, path)
 
 
 class Journal:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.kernels import even_spans, n_threads, parallel_map
+from errtax.lm.locations import location
 from errtax.lm.ngram import build as build_index
 from errtax.lm.ngram.best_symbols import Piece, find_expected, map_pieces, read_best
 from errtax.lm.ngram.container import damaged_arrays
@@ -131,12 +132,12 @@ class NgramIndex:
         left `PATH.partial`, and is resumed; nothing unfinished ever stands at `path`.  `on_suffixes`: called with the
         suffixes that are sorted and grown, and with all of them, from any thread.  `words`: see `build`.
         """
-        build_index.build_file(text, Path(path), int(order), fallback, kenlm_compat, memory, on_suffixes, words)
+        build_index.build_file(text, location(path), int(order), fallback, kenlm_compat, memory, on_suffixes, words)
         return cls.open(path, verify=False)
 
     def save(self, path: Path, force: bool = True) -> None:
         """Write the index to one file, all or nothing."""
-        write_index(Path(path), self.info, self.arrays, force)
+        write_index(location(path), self.info, self.arrays, force)
 
     @classmethod
     def open(cls, path: Path, verify: bool | None = None) -> "NgramIndex":
@@ -145,16 +146,18 @@ class NgramIndex:
         `verify`: whether to compare all checksums first and to check that no walk can leave the arrays, which reads the
         whole file; None: if it has at most 256 MB, and of a larger file the checksums of the small arrays alone.
         What somebody else made may crash the process where it is not verified.
-        Raises `BadInput` for a file that is not an index, or is cut, damaged or of another version.
+        Raises `BadInput` for a file that is not an index, or is cut, damaged or of another version.  One in an object
+        store is fetched, and its copy verified unless `verify` is False.
         """
-        return cls(*read_index(Path(path), verify), Path(path))
+        path = location(path)
+        return cls(*read_index(path, verify), path)
 
     @staticmethod
     def problems(path: Path) -> list[str]:
         """What is wrong with an index file, one line per problem (reads all of it)."""
-        if damaged := damaged_arrays(Path(path), KIND):
+        if damaged := damaged_arrays(path, KIND):
             return [f"array {name!r}: its checksum is wrong" for name in damaged]
-        problem = index_problem(*read_index(Path(path), verify=False))
+        problem = index_problem(*read_index(path, verify=False))
         return [problem] if problem else []
 
     def __reduce__(self) -> tuple[Any, ...]:

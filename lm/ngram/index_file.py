@@ -13,8 +13,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from errtax.lm.errors import BadInput
-from errtax.lm.files import replacing
+from errtax.lm.errors import BadInput, StoreError
+from errtax.lm.fetched import forget_copy
+from errtax.lm.files import replacing, require_input
+from errtax.lm.locations import Remote
 from errtax.lm.ngram.container import SMALL, ContainerWriter, read_container
 from errtax.lm.ngram.sequence import id_dtype
 from errtax.lm.ngram.smoothing import Discounts
@@ -121,13 +123,26 @@ def write_index(path: Path, info: IndexInfo, arrays: IndexArrays, force: bool) -
 
 
 def read_index(path: Path, verify: bool | None = None) -> tuple[IndexInfo, IndexArrays]:
-    """An index in a file, memory-mapped.
+    """An index in a file, memory-mapped; of one in an object store, a copy, brought again where it is damaged.
 
     Raises `BadInput` for a file that is not an index, or is cut, damaged or of another version.
 
     `verify`: see `container.read_container`.  Where all checksums are compared, it is also checked that no walk can
     leave the arrays (`tree_check`): a file may have been made by somebody else.
     """
+    if not isinstance(path, Remote):
+        return _read(path, verify)
+    try:
+        return _read(path, verify is not False)
+    except StoreError:
+        raise
+    except BadInput:
+        if not forget_copy(path):
+            raise
+    return _read(path, verify is not False)
+
+
+def _read(path: Path, verify: bool | None) -> tuple[IndexInfo, IndexArrays]:
     header, arrays = read_container(path, KIND, verify)
     if header.get("schema") != SCHEMA:
         raise BadInput(f"{path} is not {KIND} of this version ({header.get('schema')!r:.40}); build it again.")
@@ -136,7 +151,7 @@ def read_index(path: Path, verify: bool | None = None) -> tuple[IndexInfo, Index
         index = _arrays_of(info, arrays)
     except (ValueError, TypeError, KeyError) as error:
         raise BadInput(f"{path} is damaged ({error}); build it again.") from None
-    verified = path.stat().st_size <= SMALL if verify is None else verify
+    verified = require_input(path).stat().st_size <= SMALL if verify is None else verify
     if verified and (problem := index_problem(info, index)):
         raise BadInput(f"{path} is damaged ({problem}); build it again.")
     return info, index

@@ -70,8 +70,9 @@ class KenlmModel:
             return cls._open_folder(path, unit, sentences)
         if unit is None:
             raise UsageError(f"{path} does not say what its words are; give --unit byte, char, word or token.")
-        model = load_model(require_input(path))
-        described = f"kenlm,order={model.order},sha256={sha256_of_file(path)[:8]}"
+        file = require_input(path)
+        model = load_model(file)
+        described = f"kenlm,order={model.order},sha256={sha256_of_file(file)[:8]}"
         return cls(unit, sentences or default_sentences(unit), model.order, "", described, None, [model], [])
 
     @classmethod

@@ -6,7 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.files import require_input
+from errtax.lm.files import first_bytes
+from errtax.lm.locations import require_local
 from errtax.lm.ngram import container, kenlm_model
 from errtax.lm.ngram.arpa import ArpaModel
 from errtax.lm.ngram.index import NgramIndex
@@ -68,10 +69,10 @@ def kind_of(path: Path) -> ModelKind:
     """What a path holds, by its first bytes; `BadInput` with a list of what can be opened for anything else."""
     if path.is_dir():
         if (path / MANIFEST).is_file():
+            require_local(path, "models of KenLM are read from")
             return ModelKind.FOLDER
     else:
-        with require_input(path).open("rb") as file:
-            head = file.read(_HEAD)
+        head = first_bytes(path, _HEAD)
         if head.startswith(container.MAGIC[:6]):
             return ModelKind.INDEX
         if head.startswith(kenlm_model.MAGIC):

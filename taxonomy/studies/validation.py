@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from errtax.lm.errors import BadInput
-from errtax.lm.files import require_input, sha256_of_file
+from errtax.lm.files import first_bytes, require_input, sha256_of_file
 from errtax.lm.log_reader import log_problems
 from errtax.lm.ngram import kenlm_tools
 from errtax.lm.ngram.arpa import ArpaModel
@@ -20,7 +20,7 @@ from errtax.lm.ngram.open_model import ModelKind, kind_of
 from errtax.lm.prediction_log import LOG
 from errtax.lm.scores import SCORES_NAME, scores_problems
 from errtax.lm.split import read_split
-from errtax.lm.table import metadata_of, open_parquet, table_problems
+from errtax.lm.table import metadata_of, open_parquet, require_seal, table_problems
 from errtax.taxonomy.peel_columns import PEEL
 from errtax.taxonomy.peel_file import peel_paths, peel_problems
 from errtax.taxonomy.studies.cells_file import CELLS, cells_problems
@@ -48,8 +48,7 @@ def problems_of(path: Path) -> tuple[str, list[str]]:
 
 
 def _problems_of_file(path: Path) -> tuple[str, list[str]]:
-    with require_input(path).open("rb") as file:
-        start = file.read(8)
+    start = first_bytes(path, 8)
     if start[:6] == MAGIC[:6]:
         NgramIndex.open(path, verify=False)
         return SCHEMA, NgramIndex.problems(path)
@@ -70,15 +69,17 @@ def _model_problems(path: Path) -> tuple[str, list[str]]:
     if kind is ModelKind.ARPA:
         ArpaModel.open(path)
     elif find_spec("kenlm"):
-        load_model(path)
+        load_model(require_input(path))
     else:
         logging.getLogger("errtax").warning("Without the kenlm module only the first bytes of %s are looked at.", path)
     return {ModelKind.ARPA: "ARPA", ModelKind.BINARY: "KenLM binary"}.get(kind, str(kind)), []
 
 
 def _table_problems(path: Path) -> tuple[str, list[str]]:
-    first = peel_paths(path)[0]
-    schema = metadata_of(open_parquet(first).schema_arrow).get("errtax.schema", LOG.name)
+    paths = peel_paths(path)
+    for each in paths:
+        require_seal(each)
+    schema = metadata_of(open_parquet(paths[0]).schema_arrow).get("errtax.schema", LOG.name)
     checks = {LOG.name: log_problems, PEEL.name: peel_problems, SCORES_NAME: scores_problems}
     checks |= {DISTANCE.name: distance_problems, OVERLAP_NAME: overlap_problems}
     checks |= {CELLS.name: cells_problems}
