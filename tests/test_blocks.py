@@ -130,6 +130,23 @@ def test_tasks_that_know_nothing_of_each_other_peel_each_row_once(
     assert counted.doctor.rows == whole.counted.doctor.rows
 
 
+@pytest.mark.parametrize(
+    "text", ["aéééééééééééé b", "é" * 30 + " a", "a猫猫猫猫猫 b c", "🙂’s" * 5, "a" * 50, "a\r\nb"]
+)
+@pytest.mark.parametrize("shift", [0, 1])
+def test_no_part_ends_inside_a_character_or_a_word(monkeypatch: pytest.MonkeyPatch, text: str, shift: int) -> None:
+    log = log_of(Unit.BYTE, b"." * shift + text.encode())
+    due = rows_of(flow_of(log), len(log))[0]
+    monkeypatch.setattr(excerpts, "_NEAR", 8)
+    for n in (3, 7):
+        found = []
+        for part in parts_of(n):
+            flow = flow_of(log)
+            flow.part = excerpt_of(Rows(log), part, PATTERN, flow.reach)
+            found += [rows_of(flow, 30)[0]] if len(flow) else []
+        assert pd.concat(found, ignore_index=True).equals(due)
+
+
 def test_a_task_reads_its_rows_and_those_in_reach_alone() -> None:
     log = Rows(log_of(Unit.BYTE, b"the cat sat on the mat " * 1000))
     part = excerpt_of(log, Part(3, 10), PATTERN, Reach(30, 5))
