@@ -8,12 +8,13 @@ from errtax.cli.frame import command as declare
 from errtax.cli.frame import force_option, jobs_option, slices_option
 from errtax.cli.paths import LOG, OUTPUT
 from errtax.cli.peels import PARTS, emit_peel
+from errtax.cli.scores import emit_merged_scores
 
 
 @declare("merge", "errtax merge preds.parts -o preds.peel.parquet")
 @click.argument("folder", type=LOG, metavar="PARTS")
-@click.option("-o", "--output", type=OUTPUT, help="File to write [default: PARTS.peel.parquet, without its .parts].")
-@click.option("--parts", type=PARTS, default=1, help="Write a folder of so many files [default: one file].")
+@click.option("-o", "--output", type=OUTPUT, help="File to write [default: named as by the command itself].")
+@click.option("--parts", type=PARTS, default=1, help="Write a peel as a folder of so many files [default: one].")
 @jobs_option
 @slices_option
 @force_option
@@ -22,9 +23,20 @@ def command(folder: Path, output: Path | None, parts: int, slices: bool | None, 
 
     PARTS is their folder.  A part that is missing is named; the folder stays as it is.
     """
+    from errtax.lm.files import require_absent
+    from errtax.lm.part_files import schema_of_parts
+    from errtax.lm.scores import SCORES_NAME
+
+    stem = folder.name.removesuffix(".parts")
+    if schema_of_parts(folder) == SCORES_NAME:
+        emit_merged_scores(folder, require_absent(output or Path(f"{stem}.scores.parquet"), force), force)
+    else:
+        _merge_peel(folder, output or Path(stem + (".peel" if parts > 1 else ".peel.parquet")), slices, force, parts)
+
+
+def _merge_peel(folder: Path, output: Path, slices: bool | None, force: bool, parts: int) -> None:
     from errtax.taxonomy.peel_file import require_output
     from errtax.taxonomy.peel_parts import MergedPeel
 
-    output = output or Path(folder.name.removesuffix(".parts") + (".peel" if parts > 1 else ".peel.parquet"))
     require_output(output, force, parts)
     emit_peel(MergedPeel(folder), output, slices, force, parts)

@@ -29,6 +29,15 @@ def part_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--part", metavar="K/N", callback=_part, help=text)(function)
 
 
+def part_folder(output: Path | None, stem: str) -> Path:
+    """The folder of parts: as given, or named after the input.  Raises `UsageError` where there is a file."""
+    from errtax.lm.files import require_output_folder, require_parent
+
+    folder = require_output_folder(output or Path(f"{stem}.parts"))
+    require_parent(folder)
+    return folder
+
+
 @dataclass(frozen=True)
 class PeelTarget:
     """Where a peel, or a part of one, is to be written."""
@@ -44,20 +53,18 @@ class PeelTarget:
         """The file; of parts, their folder."""
         from errtax.lm.log_files import log_stem
 
-        ending = ".parts" if self.part else ".peel" if self.parts > 1 else ".peel.parquet"
-        return self.output or Path(log_stem(self.log) + ending)
+        if self.part is not None:
+            return part_folder(self.output, log_stem(self.log))
+        return self.output or Path(log_stem(self.log) + (".peel" if self.parts > 1 else ".peel.parquet"))
 
     def require(self) -> None:
         """Raise `UsageError` where it cannot be written."""
-        from errtax.lm.files import require_output_folder, require_parent
         from errtax.taxonomy.peel_file import require_output
 
         if self.part is None:
             require_output(self.path, self.force, self.parts)
-            return
-        if self.parts > 1:
+        elif self.parts > 1:
             raise UsageError("--part writes a part for errtax merge, which takes --parts; give one of them.")
-        require_parent(require_output_folder(self.path))
 
 
 def emit_part(spec: "PeelPart", force: bool) -> None:

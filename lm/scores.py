@@ -1,6 +1,6 @@
 """Scores of a text by all orders of an n-gram model (errtax.scores/1)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pyarrow as pa
 import errtax
 from errtax.lm.errors import UsageError
 from errtax.lm.ngram.model import NgramModel
+from errtax.lm.ngram.totals import NgramTotals, totals_of_scores
 from errtax.lm.symbols import symbol_column
 from errtax.lm.table import Column, TableSchema, arrow_of, metadata_of, numpy_of, open_parquet, table_writer
 from errtax.lm.text import Text, Unit
@@ -43,16 +44,34 @@ def score_text(
 
     Streamed: memory does not grow with the text beyond the text itself.
     """
-    codes = model.codes_of(text)
+    orders = chosen_orders(model, orders)
+    total = NgramTotals()
+    with table_writer(output, arrow_schema(text, orders), scores_metadata(text, model), force) as writer:
+        for batch, totals in score_rows(text, model, orders):
+            writer.write_batch(batch)
+            total += totals
+            on_block(total.positions, len(text))
+    return dict(zip(orders, total.entropies, strict=True))
+
+
+def chosen_orders(model: NgramModel, orders: tuple[int, ...] | None) -> tuple[int, ...]:
+    """The orders asked for, by default all.  Raises `UsageError` for others than those of the model."""
     orders = orders or tuple(range(1, model.order + 1))
     if not 1 <= orders[0] <= orders[-1] <= model.order:
         raise UsageError(
             f"orders must lie in 1..{model.order}, the orders of the model; got {', '.join(map(str, orders))}."
         )
-    symbol = pa.binary() if text.unit is Unit.BYTE else pa.string()
-    schema = scores_schema(orders).arrow(symbol=symbol)
-    columns = [n - 1 for n in orders]
-    metadata = {
+    return orders
+
+
+def arrow_schema(text: Text, orders: tuple[int, ...]) -> Any:
+    """The columns of a text's scores."""
+    return scores_schema(orders).arrow(symbol=pa.binary() if text.unit is Unit.BYTE else pa.string())
+
+
+def scores_metadata(text: Text, model: NgramModel) -> dict[str, str]:
+    """What a table of scores says of itself."""
+    return {
         "errtax.schema": SCORES_NAME,
         "unit": str(text.unit),
         "text_sha256": text.sha256,
@@ -60,21 +79,31 @@ def score_text(
         "signature": scores_signature(text, model),
         "symbols": str(len(text)),
     }
-    # total[k]: log-probabilities of order orders[k], summed over the symbols before `start`
-    total, start = np.zeros(len(orders)), 0
-    with table_writer(output, schema, metadata, force) as writer:
-        for block in model.score_blocks(codes):
-            stop = start + len(block)
-            arrays: list[Any] = [
-                arrow_of(np.arange(start, stop)),
-                symbol_column(text, start, stop),
-            ]
-            arrays += [arrow_of(np.ascontiguousarray(block[:, column])) for column in columns]
-            writer.write_batch(pa.record_batch(arrays, schema=schema))
-            total += block[:, columns].sum(axis=0, dtype=np.float64)
-            start = stop
-            on_block(stop, len(text))
-    return {n: float(-total[k] / len(text)) for k, n in enumerate(orders)}
+
+
+def score_rows(
+    text: Text, model: NgramModel, orders: tuple[int, ...], first: int = 0, stop: int | None = None
+) -> Iterator[tuple[Any, NgramTotals]]:
+    """The rows first .. stop - 1 of a text's scores in blocks, by default all, with what the orders score on each.
+
+    The model reads as many symbols before them as its contexts have.
+    """
+    schema, columns = arrow_schema(text, orders), [n - 1 for n in orders]
+    stop = len(text) if stop is None else stop
+    start = begin = max(first - model.order + 1, 0)
+    for scores in model.score_blocks(model.codes_of(text)[begin:stop]):
+        start += len(scores)
+        block = scores[max(first - (start - len(scores)), 0) :, columns]
+        if len(block):
+            rows = start - len(block), start
+            arrays = [arrow_of(np.arange(*rows)), symbol_column(text, *rows)]
+            arrays += [arrow_of(np.ascontiguousarray(block[:, k])) for k in range(len(columns))]
+            yield pa.record_batch(arrays, schema=schema), totals_of_scores(block, np.ones(len(block), bool))
+
+
+def count_unknown(text: Text, model: NgramModel, first: int = 0, stop: int | None = None) -> int:
+    """How many of the symbols first .. stop - 1 the model does not know."""
+    return int(np.count_nonzero(~model.knows(model.codes_of(text)[first:stop])))
 
 
 def scores_signature(text: Text, model: NgramModel) -> str:

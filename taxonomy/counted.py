@@ -5,15 +5,14 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
 from errtax.lm.log_reader import LogTally
+from errtax.lm.ngram.totals import NgramTotals
 from errtax.lm.prediction_log import PredictionLog
-from errtax.oracle.ngram import NgramTotals
 from errtax.taxonomy.doctor import SUSPICION, findings
 from errtax.taxonomy.doctor_sums import DoctorSums
 from errtax.taxonomy.peel import Peel
@@ -45,11 +44,8 @@ class Counted:
     def of_metadata(metadata: Mapping[str, str]) -> "Counted":
         """What `to_metadata` gave; anything else raises one of many errors."""
         numbers = json.loads(metadata["counted"])
-        ngram: dict[str, Any] = {
-            key: value if key == "positions" else tuple(value) for key, value in numbers["ngram"].items()
-        }
         doctor = DoctorSums.of_bytes(base64.b64decode(metadata["doctor"]))
-        return Counted(NgramTotals(**ngram), np.array(numbers["letters"], np.int64).reshape(2), doctor)
+        return Counted(NgramTotals.of_json(numbers["ngram"]), np.array(numbers["letters"], np.int64).reshape(2), doctor)
 
 
 def signed(head: Peel, tally: LogTally, counted: Counted) -> Peel:

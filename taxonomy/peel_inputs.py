@@ -6,13 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from errtax.lm.errors import BadInput
-from errtax.lm.files import require_input, sha256_of_file
 from errtax.lm.log_files import log_sha256
 from errtax.lm.log_reader import LogSource, open_log_file
 from errtax.lm.ngram.index import NgramIndex, require_tokenizer
-from errtax.lm.ngram.kenlm_tools import MANIFEST
 from errtax.lm.ngram.model import NgramModel, require_unit
-from errtax.lm.ngram.open_model import open_model_for_log
+from errtax.lm.ngram.open_model import open_model_for_log, sha256_of_model
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.split import streams_of_part
 from errtax.lm.text import Text, Unit, read_text
@@ -99,7 +97,7 @@ def _sources_of(
         "train_sha256": train.sha256 if train else opened.text_sha256 if opened else "",
         "ngram_model": model.description if model else None,
         "ngram_order": str(model.order) if model else None,
-        "ngram_sha256": _sha256_of_model(inputs.ngram) if opened and isinstance(inputs.ngram, Path) else None,
+        "ngram_sha256": sha256_of_model(inputs.ngram) if opened and isinstance(inputs.ngram, Path) else None,
         **{key: metadata.get(key) for key in _KEPT},
         WHOLE_TEXT: metadata.get("text_sha256"),
     }
@@ -143,10 +141,6 @@ def _model(inputs: PeelInputs, train: Text | None, log: PredictionLog, settings:
         return None
     logger.info("No --ngram: building an index of order %d in memory.", settings.ngram_max + 1)
     return NgramIndex.build(train, settings.ngram_max + 1)
-
-
-def _sha256_of_model(path: Path) -> str:
-    return sha256_of_file(path / MANIFEST if path.is_dir() else require_input(path))
 
 
 def _announce_missing(

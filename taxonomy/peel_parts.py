@@ -17,6 +17,7 @@ import errtax
 from errtax.lm.errors import BadInput, UsageError, decoding
 from errtax.lm.log_reader import LogFile
 from errtax.lm.part import Part
+from errtax.lm.part_files import is_complete, require_all_parts
 from errtax.lm.prediction_log import BLOCK_ROWS
 from errtax.lm.table import metadata_of, open_parquet, table_writer
 from errtax.oracle.excerpts import Excerpt, excerpt_of
@@ -68,17 +69,6 @@ def key_of(flow: PeelFlow) -> str:
     rules = [asdict(rule) for rule in flow.settings.custom]
     made = [errtax.__version__, PEEL.name, flow.settings.to_json(), rules, dict(flow.sources), dict(flow.metadata)]
     return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
-
-
-def is_complete(path: Path, part: Part, key: str) -> bool:
-    """Whether a part is there.  Raises `UsageError` where something else is, or a part of another peel or number."""
-    if not path.exists():
-        return False
-    metadata = metadata_of(open_parquet(path).schema_arrow)
-    if (metadata.get("part"), metadata.get("key")) != (str(part), key):
-        found = f"{path} is not part {part} of this"
-        raise UsageError(f"{found}: other inputs, settings or number of parts; give --force or another folder with -o.")
-    return True
 
 
 def write_peel_part(spec: PeelPart, force: bool = False) -> bool:
@@ -160,23 +150,3 @@ class MergedPeel:
             with decoding(f"{path} does not say what its rows add to the whole", "; peel this part again"):
                 found += Counted.of_metadata(metadata_of(open_parquet(path).schema_arrow))
         return found
-
-
-def require_all_parts(folder: Path) -> None:
-    """Raise `BadInput` where a folder lacks parts: in one line, which."""
-    if not folder.is_dir():
-        raise BadInput(f"{folder} is no folder of parts, as --part writes it.")
-    stated = [metadata_of(open_parquet(path).schema_arrow).get("part", "") for path in peel_paths(folder)]
-    if (n := _number_of_parts(stated)) is None:
-        return  # what is wrong with them the reader of the files says
-    missing = [str(k) for k in range(1, n + 1) if f"{k}/{n}" not in stated]
-    if missing:
-        found = f"{folder} lacks {len(missing)} of {n} parts: {', '.join(missing)}"
-        raise BadInput(f"{found}; run --part {missing[0]}/{n} again, and look what became of it.")
-
-
-def _number_of_parts(stated: list[str]) -> int | None:
-    """The n of parts K/n; None where they have none, or several."""
-    found = {text.partition("/")[2] for text in stated}
-    (n, *others) = found
-    return int(n) if not others and n.isdigit() else None

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from errtax.lm.errors import BadInput
+from errtax.lm.ngram.totals import NgramAlone
 from errtax.lm.visible import whole_number
-from errtax.oracle.ngram import NgramAlone
 from errtax.taxonomy.block_sums import PeelSums, Quantity, sum_peels
 from errtax.taxonomy.layers.registry import REST, find_layer
 from errtax.taxonomy.peel import Peel, PeelSource

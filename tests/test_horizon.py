@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 import naive
 from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.ngram.totals import NgramTotals
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit, text_of_bytes
 from errtax.oracle.custom import REGISTRY, OracleRule, find_oracles, oracle
 from errtax.oracle.evidence import Evidence, collect_evidence
-from errtax.oracle.ngram import NgramTally, NgramTotals, smallest_context
+from errtax.oracle.ngram import NgramTally, smallest_context
 from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
 from errtax.oracle.windows import Reach, Window, windows

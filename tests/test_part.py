@@ -134,3 +134,39 @@ def test_rows_of_several_files_are_read_from_any_one_on(folder: Errtax) -> None:
         symbols = b"".join(bytes(block.codes) for block in log.rows(first, stop, 30))
         assert symbols == TEXT[first:stop]
     assert pa.Table.from_batches(table.to_batches()).num_rows == len(TEXT)
+
+
+# --- scores -----------------------------------------------------------------------------------------------------------
+
+UNITS = [("--unit", "byte"), ("--unit", "char"), ("--unit", "word"), ("--unit", "byte", "--sentences", "lines")]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=" ".join)
+@pytest.mark.parametrize("n", [1, 3, 8])
+def test_parts_of_scores_are_the_scores_of_one_command(errtax: Errtax, n: int, unit: tuple[str, ...]) -> None:
+    Path("test.txt").write_bytes("A dark “night” of storms;\nthe é rain\n\n at times, 'Except' X fell.\nIt".encode())
+    assert errtax("build-ngram", "train.txt", "--order", 5, *unit).code == 0
+    line = ("score", "test.txt", "--ngram", "train.ngram", "--orders", "2-5")
+    local = errtax(*line, "-o", "s.parquet", "--json")
+    Path("s.parquet").rename("local.parquet")
+    for k in range(n, 0, -1):
+        assert errtax(*line, "--part", f"{k}/{n}").code == 0
+    assert "there already" in errtax(*line, "--part", f"1/{n}").out
+    merged = errtax("merge", "test.parts", "-o", "s.parquet", "--json")
+    assert (merged.out, merged.err) == (local.out, local.err)
+    ours, due = pq.read_table("s.parquet"), pq.read_table("local.parquet")
+    assert ours.equals(due) and ours.schema.metadata == due.schema.metadata
+    assert errtax("validate", "s.parquet").code == 0
+
+
+def test_parts_of_scores_are_looked_at(errtax: Errtax) -> None:
+    assert errtax("build-ngram", "train.txt", "--order", 5).code == 0
+    line = ("score", "test.txt", "--ngram", "train.ngram")
+    assert errtax(*line, "--part", "1/2").code == 0
+    refused(errtax("merge", "test.parts"), 3, "test.parts lacks 1 of 2 parts: 2; run --part 2/2")
+    refused(errtax(*line, "--orders", "3", "--part", "1/2"), 2, "is not part 1/2 of this")
+    assert errtax(*line, "--orders", "3", "--part", "2/2").code == 0
+    refused(errtax("merge", "test.parts"), 3, "its parts are of different tables")
+    refused(errtax("score", "-", "--ngram", "train.ngram", "--part", "1/2"), 2, "it must be a file or a folder")
+    Path("none").mkdir()
+    refused(errtax("merge", "none"), 3, "no")

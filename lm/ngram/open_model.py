@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.files import first_bytes
+from errtax.lm.files import first_bytes, require_input, sha256_of_file
 from errtax.lm.locations import require_local
 from errtax.lm.ngram import container, kenlm_model
 from errtax.lm.ngram.arpa import ArpaModel
@@ -104,3 +104,8 @@ def open_model_for_log(path: Path, unit: Unit, engine: str | None = None) -> Ngr
     """The model at `path` for a log; a file of KenLM's does not say its unit, so it is taken to be the log's."""
     says = kind_of(path) in (ModelKind.INDEX, ModelKind.FOLDER)
     return open_model(path, None, None, engine) if says else open_model(path, unit, Sentences.STREAM, engine)
+
+
+def sha256_of_model(path: Path) -> str:
+    """The hexadecimal SHA-256 of a model's file; of a folder of models, that of the file that lists them."""
+    return sha256_of_file(path / MANIFEST if path.is_dir() else require_input(path))

@@ -1,0 +1,55 @@
+"""Tables in parts that tasks write into a folder: which are there, and which are missing.
+
+A part is one file with a seal, which appears under its name when it is complete.  Its metadata say which part it is,
+`part`, and a digest of what it was made from, `key`.
+"""
+
+from pathlib import Path
+
+from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.part import Part
+from errtax.lm.table import metadata_of, open_parquet, stated_schema
+
+
+def is_complete(path: Path, part: Part, key: str) -> bool:
+    """Whether a part is there.  Raises `UsageError` where something else is, or a part of another peel or number."""
+    if not path.exists():
+        return False
+    metadata = metadata_of(open_parquet(path).schema_arrow)
+    if (metadata.get("part"), metadata.get("key")) != (str(part), key):
+        found = f"{path} is not part {part} of this"
+        raise UsageError(f"{found}: other inputs, settings or number of parts; give --force or another folder with -o.")
+    return True
+
+
+def require_all_parts(folder: Path) -> None:
+    """Raise `BadInput` where a folder lacks parts: in one line, which."""
+    if not folder.is_dir():
+        raise BadInput(f"{folder} is no folder of parts, as --part writes it.")
+    paths = part_paths(folder)
+    if not paths:
+        raise BadInput(f"{folder} has no parts yet, as --part writes them.")
+    stated = [metadata_of(open_parquet(path).schema_arrow).get("part", "") for path in paths]
+    if (n := _number_of_parts(stated)) is None:
+        return  # what is wrong with them the reader of the files says
+    missing = [str(k) for k in range(1, n + 1) if f"{k}/{n}" not in stated]
+    if missing:
+        found = f"{folder} lacks {len(missing)} of {n} parts: {', '.join(missing)}"
+        raise BadInput(f"{found}; run --part {missing[0]}/{n} again, and look what became of it.")
+
+
+def schema_of_parts(folder: Path) -> str:
+    """What the files in a folder say they are, by the first of them; empty where they do not."""
+    return next(map(stated_schema, part_paths(folder)), "")
+
+
+def _number_of_parts(stated: list[str]) -> int | None:
+    """The n of parts K/n; None where they have none, or several."""
+    found = {text.partition("/")[2] for text in stated}
+    (n, *others) = found
+    return int(n) if not others and n.isdigit() else None
+
+
+def part_paths(folder: Path) -> list[Path]:
+    """The tables in a folder, in the order of their names."""
+    return sorted(path for path in folder.glob("*.parquet") if not path.name.startswith("."))
