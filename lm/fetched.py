@@ -90,8 +90,8 @@ def require_stored(remote: Remote) -> store.StoredFile:
 def _require_object(remote: Remote) -> store.Entry:
     entry = remote.entry
     if entry is None:
-        store.require_bucket(remote.uri)
-        raise BadInput(f"{remote} does not exist.")
+        bucket = store.missing_bucket(remote.uri)
+        raise BadInput(f"the bucket {bucket} does not exist." if bucket else f"{remote} does not exist.")
     if entry.is_folder:
         raise BadInput(f"{remote} is a folder; a file is needed here.")
     return entry

@@ -4,7 +4,7 @@ import hashlib
 import mmap
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm import store
-from errtax.lm.errors import BadInput, UsageError
+from errtax.lm.errors import BadInput, StoreError, UsageError
 from errtax.lm.fetched import fetched, staged
 from errtax.lm.locations import Remote
 from errtax.lm.temporary import leftovers, name_beside, remove, stands_at, temporary_beside, try_lock
@@ -60,6 +60,8 @@ def require_absent(path: Path, force: bool) -> Path:
     The one place that decides it: what exists is replaced with `force` only, and never where it is not a regular file
     (a device, a pipe, a socket) or is read by the same command (see `guarding`).  A link stands for what it points to.
     """
+    if isinstance(path, Remote) and len(path.parts) < 3:
+        raise UsageError(f"{path} is a bucket; give a name in it, such as {path}/name, with -o.")
     if path.is_symlink() and target_of(path).is_symlink():
         raise UsageError(f"{path} is a link that leads nowhere; give another name with -o.")
     if not path.exists():
@@ -128,9 +130,8 @@ def require_folder(path: Path) -> None:
 def require_parent(path: Path) -> None:
     """Raise `UsageError` unless the folder around `path` exists; in an object store, its bucket."""
     if isinstance(path, Remote):
-        if len(path.parts) < 3:
-            raise UsageError(f"{path} is a bucket; give a name in it, such as {path}/name, with -o.")
-        store.require_bucket(path.uri)
+        if bucket := store.missing_bucket(path.uri):
+            raise UsageError(f"the bucket {bucket} does not exist; make it first, or give another name with -o.")
     elif not path.parent.is_dir():
         raise UsageError(f"the folder {path.parent} does not exist; make it first, or give another name with -o.")
 
@@ -213,7 +214,14 @@ def _send_folder(folder: Path, target: Remote) -> None:
     names = [path.relative_to(folder) for path in files_below(folder)]
     before = list(target.rglob("*")) if target.is_dir() else []
     wanted = [target / name for name in names]
-    store.put_all([folder / name for name in names], [str(path) for path in wanted])
+    try:
+        store.put_all([folder / name for name in names], [str(path) for path in wanted])
+    except StoreError:
+        with suppress(StoreError):
+            for path in wanted:  # those that appeared before another did not
+                if path not in before:
+                    store.remove(str(path))
+        raise
     for path in before:
         if path not in wanted:
             store.remove(str(path))

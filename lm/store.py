@@ -67,16 +67,16 @@ def matching(uri: str) -> list[Entry]:
     return _sorted(uri, lambda: _filesystem(uri).glob(_name(uri), detail=True).values())
 
 
-def require_bucket(uri: str) -> None:
-    """Raise `UsageError` where the store says that the bucket, the first part of the name, does not exist."""
+def missing_bucket(uri: str) -> str:
+    """The bucket, the first part of the name, if the store says that there is none of that name; else nothing."""
     bucket = "/".join(uri.split("/")[:3])
     try:
         _ask(bucket, lambda: _filesystem(uri).info(_name(bucket)))
     except FileNotFoundError:
-        if not uri.startswith("memory:"):
-            raise UsageError(f"the bucket {bucket} does not exist; make it first, or give another name.") from None
-    except StoreError:  # who may write objects need not be allowed to ask for their bucket
+        return "" if uri.startswith("memory:") else bucket
+    except StoreError:  # who may use objects need not be allowed to ask for their bucket
         pass
+    return ""
 
 
 def remove(uri: str) -> None:
@@ -180,12 +180,12 @@ def _ask(uri: str, request: Callable[[], Result], writing: bool = False) -> Resu
         except ImportError:
             scheme = _scheme(uri)
             raise UsageError(f"{scheme}:// needs more packages: pip install {PACKAGES[scheme]}.") from None
-        except FileNotFoundError:
-            if writing:
-                require_bucket(uri)
-            else:
+        except FileNotFoundError as error:
+            if not writing:
                 raise FileNotFoundError(uri) from None
-            failure: Exception = FileNotFoundError()
+            if bucket := missing_bucket(uri):
+                raise StoreError(f"the bucket {bucket} does not exist; make it first.") from None
+            failure: Exception = error  # it is an upload that the store has forgotten
         except Exception as error:  # each library raises kinds of its own
             if not _is_transient(error):
                 raise StoreError(f"{uri}: {_explained(error)}") from None
