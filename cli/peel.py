@@ -8,9 +8,9 @@ import click
 from errtax.cli.configuration import allow_config_code_option, require_own_code
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import force_option, jobs_option, slices_option
-from errtax.cli.parts import PeelTarget, emit_part, part_option
+from errtax.cli.parts import Cluster, PeelTarget, emit_peel_to, part_option, ray_options
 from errtax.cli.paths import FILE, LOG, MODULE, OUTPUT
-from errtax.cli.peels import PARTS, emit_dry_run, emit_peel, given_logs, identity_options, log_argument
+from errtax.cli.peels import PARTS, given_logs, identity_options, log_argument
 from errtax.cli.settings import layers_and_oracles, settings_of, settings_options
 from errtax.cli.types import ENGINE, Repeated
 
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 @identity_options
 @click.option("--parts", type=PARTS, default=1, help="Write a folder of so many files [default: one file].")
 @part_option
+@ray_options
 @click.option(
     "--dry-run", is_flag=True, help="Peel the first block only, write nothing, and say what the whole would take."
 )
@@ -72,6 +73,7 @@ def command(
     identity: "Identity",
     parts: int,
     part: "Part | None",
+    cluster: Cluster | None,
     dry_run: bool,
     slices: bool | None,
     force: bool,
@@ -81,18 +83,9 @@ def command(
 
     LOG is Parquet; - for stdin, a folder of its parts, or a pattern such as 'part-*'.
     """
-    from errtax.taxonomy.peel_inputs import PeelInputs, flow_of
-    from errtax.taxonomy.peel_parts import PeelPart
+    from errtax.taxonomy.peel_inputs import PeelInputs
 
     (log,) = given_logs(logs, preds)
-    target = PeelTarget(output, log, parts, part, force)
-    if not dry_run:
-        target.require()
     settings = settings_of(given, custom=layers_and_oracles(given, oracles))
     inputs = PeelInputs(log, ngram, train_text, text, engine, words, identity)
-    if dry_run:
-        emit_dry_run(inputs, settings, target.path, force, parts)
-    elif part is not None:
-        emit_part(PeelPart(inputs, settings, part, target.path), force)
-    else:
-        emit_peel(flow_of(inputs, settings), target.path, slices, force, parts)
+    emit_peel_to(PeelTarget(output, log, parts, part, cluster, force), inputs, settings, dry_run, slices)

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 import click
 
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import force_option, progress
-from errtax.cli.parts import part_folder, part_option
+from errtax.cli.frame import force_option, jobs_option
+from errtax.cli.parts import Cluster, part_folder, part_option, ray_options
 from errtax.cli.paths import FILE, OUTPUT
-from errtax.cli.scores import announce_unknown, emit_score_part, emit_scored
+from errtax.cli.scores import emit_score_part, emit_scores
 from errtax.cli.types import ANY_UNIT, ENGINE, RANGE, SENTENCES
 
 if TYPE_CHECKING:
     from errtax.lm.part import Part
-    from errtax.lm.text import Sentences, Unit
 
 
 @declare("score", "errtax score test.txt --ngram train.ngram --orders 1-20")
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
 @click.option("--sentences", type=SENTENCES, help="Likewise: one sentence, or one per line.")
 @click.option("--engine", type=ENGINE, help="What reads an .arpa file [default: native].")
 @part_option
+@ray_options
+@jobs_option
 @force_option
 def command(
     text: Path,
@@ -41,42 +42,18 @@ def command(
     sentences: str | None,
     engine: str | None,
     part: "Part | None",
+    cluster: Cluster | None,
     force: bool,
 ) -> None:
     """Write the log-probability of each symbol of TEXT by every order; print the cross-entropies."""
+    from errtax.lm.part import Part
     from errtax.lm.score_parts import ScorePart
     from errtax.lm.text import Sentences, Unit
 
     stem = "stdin" if str(text) == "-" else text.stem
     how = (orders, Unit(unit) if unit else None, Sentences(sentences) if sentences else None, engine)
     if part is not None:
-        emit_score_part(ScorePart(text, ngram, part, part_folder(output, stem), *how), force)
+        emit_score_part(ScorePart(text, ngram, part, part_folder(output, stem, cluster), *how), force)
     else:
-        _emit_scores(text, ngram, output or Path(f"{stem}.scores.parquet"), force, *how)
-
-
-def _emit_scores(
-    text: Path,
-    ngram: Path,
-    output: Path,
-    force: bool,
-    orders: tuple[int, ...] | None,
-    unit: "Unit | None",
-    sentences: "Sentences | None",
-    engine: str | None,
-) -> None:
-    """Score a text, and show what came out."""
-    from errtax.lm.files import require_absent
-    from errtax.lm.ngram.open_model import open_model
-    from errtax.lm.score_parts import Scored
-    from errtax.lm.scores import count_unknown, score_text, scores_signature
-    from errtax.lm.text import read_text
-
-    require_absent(output, force)
-    model = open_model(ngram, unit, sentences, engine)
-    symbols = read_text(text, model.unit, model.sentences)
-    unknown = count_unknown(symbols, model)
-    announce_unknown(unknown, len(symbols), ngram)
-    with progress("scoring") as update:
-        entropies = score_text(symbols, model, output, orders, force, update)
-    emit_scored(Scored(scores_signature(symbols, model), len(symbols), unknown, entropies), output)
+        spec = ScorePart(text, ngram, Part(1, 1), Path(), *how)
+        emit_scores(spec, output or Path(f"{stem}.scores.parquet"), cluster, force)

@@ -1,10 +1,11 @@
 """What `score` and `merge` say of a table of scores."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from errtax.cli.frame import emit, notice, progress
-from errtax.cli.parts import tell_part
+from errtax.cli.parts import Cluster, parts_beside, tell_part
 
 if TYPE_CHECKING:
     from errtax.lm.score_parts import Scored, ScorePart
@@ -32,6 +33,37 @@ def emit_score_part(spec: "ScorePart", force: bool) -> None:
     from errtax.lm.score_parts import write_score_part
 
     tell_part(spec.part, spec.path, write_score_part(spec, force))
+
+
+def emit_scores(spec: "ScorePart", output: Path, cluster: Cluster | None, force: bool) -> None:
+    """Score a whole text, here or on a cluster, and show what came out.  `spec`: its part and folder do not matter."""
+    from errtax.lm.files import discard, require_absent
+    from errtax.lm.score_parts import score_on
+
+    require_absent(output, force)
+    if cluster is None:
+        _emit_scores_here(spec, output, force)
+        return
+    folder = parts_beside(output)
+    with cluster.pool("Scoring") as pool, progress("scoring") as update:
+        score_on(pool, replace(spec, folder=folder), cluster.tasks, update)
+    emit_merged_scores(folder, output, force)
+    discard(folder)
+
+
+def _emit_scores_here(spec: "ScorePart", output: Path, force: bool) -> None:
+    from errtax.lm.ngram.open_model import open_model
+    from errtax.lm.score_parts import Scored
+    from errtax.lm.scores import count_unknown, score_text, scores_signature
+    from errtax.lm.text import read_text
+
+    model = open_model(spec.ngram, spec.unit, spec.sentences, spec.engine)
+    symbols = read_text(spec.text, model.unit, model.sentences)
+    unknown = count_unknown(symbols, model)
+    announce_unknown(unknown, len(symbols), spec.ngram)
+    with progress("scoring") as update:
+        entropies = score_text(symbols, model, output, spec.orders, force, update)
+    emit_scored(Scored(scores_signature(symbols, model), len(symbols), unknown, entropies), output)
 
 
 def emit_merged_scores(folder: Path, output: Path, force: bool) -> None:

@@ -227,6 +227,15 @@ def _send_folder(folder: Path, target: Remote) -> None:
             store.remove(str(path))
 
 
+def discard(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it, wherever it is, if it is there."""
+    if isinstance(path, Remote):
+        for each in [path, *path.rglob("*")]:
+            store.remove(str(each))
+    else:
+        remove(path)
+
+
 def _put_back(path: Path) -> None:
     """Settle what killed runs put away from `path`."""
     for old in leftovers(path, "old"):

@@ -62,6 +62,11 @@ def n_threads() -> int:
     return cores if _threads.limit is None else min(cores, _threads.limit)
 
 
+def thread_limit() -> int | None:
+    """The limit that this thread works under, if there is one."""
+    return _threads.limit
+
+
 @contextmanager
 def limit_threads(n: int | None) -> Iterator[None]:
     """In this block, and in this thread, nothing is spread over more than n threads; None: as before."""

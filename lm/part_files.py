@@ -4,10 +4,15 @@ A part is one file with a seal, which appears under its name when it is complete
 `part`, and a digest of what it was made from, `key`.
 """
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.part import Part
+from errtax.lm.executors.tasks import Pool, Task, Watch, run_tasks
+from errtax.lm.files import discard
+from errtax.lm.part import Part, parts_of
 from errtax.lm.table import metadata_of, open_parquet, stated_schema
 
 
@@ -20,6 +25,59 @@ def is_complete(path: Path, part: Part, key: str) -> bool:
         found = f"{path} is not part {part} of this"
         raise UsageError(f"{found}: other inputs, settings or number of parts; give --force or another folder with -o.")
     return True
+
+
+def complete_parts(folder: Path, key: str) -> list[Path | None]:
+    """The files of the parts 1 .. n that are there, None for each that is not; empty where there is none of any.
+
+    Parts that were made from something else, or are damaged, are removed.  Raises `UsageError` where the folder holds
+    anything but parts.
+    """
+    found: dict[str, Path] = {}
+    for path in part_paths(folder) if folder.exists() else ():
+        try:
+            metadata = metadata_of(open_parquet(path).schema_arrow)
+        except BadInput:
+            metadata = {"part": "damaged"}
+        if "part" not in metadata:
+            raise UsageError(f"{folder} holds {path.name}, which is no part of a result; give another name with -o.")
+        if metadata.get("key") == key:
+            found[metadata["part"]] = path
+        else:
+            discard(path)
+    numbers = {int(part.partition("/")[2]) for part in found}
+    if len(numbers) > 1:  # two runs at a time
+        raise UsageError(f"{folder} holds parts of several numbers of them; remove it.")
+    return [found.get(str(part)) for n in numbers for part in parts_of(n)]
+
+
+class PartSpec(Protocol):
+    """A frozen dataclass with what one part is made from: which it is, and the folder that its file belongs in."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def part(self) -> Part:
+        """Which part."""
+
+    @property
+    def folder(self) -> Path:
+        """Where its file belongs."""
+
+
+Spec = TypeVar("Spec", bound=PartSpec)
+
+
+def run_parts(pool: Pool[Any], work: Callable[[Spec], object], spec: Spec, key: str, n: int, watch: Watch) -> None:
+    """Let `work` make the parts of a table on a pool, n of them: each is given `spec` with its own part.
+
+    Those that are there, of the same `key`, are not made again, and in that case their number counts.  Raises what the
+    first part raises that fails.
+    """
+    complete = complete_parts(spec.folder, key) or [None] * n
+    parts = [part for part, path in zip(parts_of(len(complete)), complete, strict=True) if path is None]
+    tasks = [Task(f"part {part}", work, replace(spec, part=part)) for part in parts]
+    run_tasks(pool, tasks, watch, done=len(complete) - len(tasks))
 
 
 def require_all_parts(folder: Path) -> None:

@@ -3,21 +3,24 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import errtax
 from errtax.lm.errors import BadInput, UsageError, decoding
+from errtax.lm.executors.tasks import Pool, Watch, parts_for
+from errtax.lm.ngram.model import NgramModel
 from errtax.lm.ngram.open_model import open_model, sha256_of_model
 from errtax.lm.ngram.totals import NgramTotals
 from errtax.lm.part import Part
-from errtax.lm.part_files import is_complete, part_paths, require_all_parts
+from errtax.lm.part_files import is_complete, part_paths, require_all_parts, run_parts
 from errtax.lm.scores import arrow_schema, chosen_orders, count_unknown, score_rows, scores_metadata
 from errtax.lm.table import metadata_of, open_parquet, table_writer
-from errtax.lm.text import Sentences, Unit, read_text
+from errtax.lm.text import Sentences, Text, Unit, read_text
 
 _OF_A_PART = ("part", "key", "counted")
+_LEAST = 1 << 20  # symbols of a part, unless somebody says how many parts
 
 
 @dataclass(frozen=True)
@@ -49,18 +52,32 @@ class Scored(NamedTuple):
     model: str = ""  # what its file is called
 
 
-def write_score_part(spec: ScorePart, force: bool = False) -> bool:
-    """Score a part of a text and write it, unless that is done already; whether it was written now.
+class _Scoring(NamedTuple):
+    """What all parts have in common."""
 
-    `force`: anew, whatever is there.
-    """
+    text: Text
+    model: NgramModel
+    orders: tuple[int, ...]
+    metadata: dict[str, str]
+    key: str
+
+
+def _prepare(spec: ScorePart) -> _Scoring:
     if str(spec.text) == "-":
         raise UsageError("a text in parts is read by several tasks, so it must be a file or a folder.")
     model = open_model(spec.ngram, spec.unit, spec.sentences, spec.engine)
     text = read_text(spec.text, model.unit, model.sentences)
     orders, metadata = chosen_orders(model, spec.orders), scores_metadata(text, model)
     made = json.dumps([errtax.__version__, metadata, orders, sha256_of_model(spec.ngram)])
-    key = hashlib.sha256(made.encode()).hexdigest()
+    return _Scoring(text, model, orders, metadata, hashlib.sha256(made.encode()).hexdigest())
+
+
+def write_score_part(spec: ScorePart, force: bool = False) -> bool:
+    """Score a part of a text and write it, unless that is done already; whether it was written now.
+
+    `force`: anew, whatever is there.
+    """
+    text, model, orders, metadata, key = _prepare(spec)
     if not force and is_complete(spec.path, spec.part, key):
         return False
     spec.folder.mkdir(exist_ok=True)
@@ -74,6 +91,17 @@ def write_score_part(spec: ScorePart, force: bool = False) -> bool:
         counted = {"orders": orders, "unknown": unknown, "ngram": asdict(total), "model": str(spec.ngram)}
         writer.metadata |= {"part": str(spec.part), "key": key, "counted": json.dumps(counted)}
     return True
+
+
+def score_on(pool: Pool[Any], spec: ScorePart, n: int | None, watch: Watch) -> None:
+    """Score a text on a pool, n parts or as many as there is room for, each into its file in `spec.folder`.
+
+    Parts that are there are not done again.  Raises what the first part raises that fails.
+    """
+    spec = replace(spec, text=spec.text.absolute(), ngram=spec.ngram.absolute(), folder=spec.folder.absolute())
+    scoring = _prepare(spec)
+    n = n or parts_for(pool.slots, len(scoring.text), _LEAST)
+    run_parts(pool, write_score_part, spec, scoring.key, n, watch)
 
 
 def merge_scores(

@@ -8,16 +8,17 @@ counted, and signs.
 import hashlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import errtax
 from errtax.lm.errors import BadInput, UsageError, decoding
+from errtax.lm.executors.tasks import Pool, Watch, parts_for
 from errtax.lm.log_reader import LogFile
 from errtax.lm.part import Part
-from errtax.lm.part_files import is_complete, require_all_parts
+from errtax.lm.part_files import is_complete, require_all_parts, run_parts
 from errtax.lm.prediction_log import BLOCK_ROWS
 from errtax.lm.table import metadata_of, open_parquet, table_writer
 from errtax.oracle.excerpts import Excerpt, excerpt_of
@@ -93,6 +94,31 @@ def write_peel_part(spec: PeelPart, force: bool = False) -> bool:
     return True
 
 
+def peel_on(
+    pool: Pool[Any], inputs: PeelInputs, settings: Settings, folder: Path, n: int | None, watch: Watch
+) -> "MergedPeel":
+    """Peel a log on a pool, n parts or as many as there is room for, each into its file in `folder`.
+
+    Parts that are there are not done again, in whatever number; those of another peel are removed first.  Raises what
+    the first part raises that fails.
+    """
+    first = PeelPart(_from_anywhere(inputs), settings, Part(1, 1), folder.absolute())
+    flow = flow_of_parts(first)
+    spec = replace(first, sources=tuple(flow.sources.items()))
+    rows = len(cast(LogFile, flow.log))
+    run_parts(pool, write_peel_part, spec, key_of(flow), n or parts_for(pool.slots, rows, BLOCK_ROWS), watch)
+    return MergedPeel(folder, str(inputs.preds))
+
+
+def _from_anywhere(inputs: PeelInputs) -> PeelInputs:
+    """The same files for a process in another folder."""
+    names = ("preds", "ngram", "train_text", "text")
+    found: dict[str, Any] = {
+        name: value.absolute() for name in names if isinstance(value := getattr(inputs, name), Path)
+    }
+    return replace(inputs, **found)
+
+
 def _no_rows(flow: PeelFlow, log: LogFile) -> Any:
     """The columns of a part that has no rows of its own: those of the log's first row."""
     flow.part = Excerpt(log, 0, 1, 0, 0)
@@ -107,9 +133,13 @@ class MergedPeel:
     Like that of a log on its way, its head is known, and signed, when its last block is read.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Raises `BadInput` where parts are missing, and names them; or where there is something else."""
+    def __init__(self, folder: Path, name: str = "") -> None:
+        """Raises `BadInput` where parts are missing, and names them; or where there is something else.
+
+        `name`: what messages call the log, if not by the folder.
+        """
         require_all_parts(folder)
+        self._name = name or str(folder)
         self._file = PeelFile(folder, unmerged=True)
         self._file.require_sound()
         self._head: Peel | None = None
@@ -124,11 +154,6 @@ class MergedPeel:
             raise RuntimeError("the head of a peel is known when its last block is read")
         return self._head
 
-    @property
-    def model(self) -> str:
-        """The name of the model."""
-        return self._file.head.log.model
-
     def blocks(self, rows: int = BLOCK_ROWS) -> Iterator[Peel]:
         """The peel in blocks of about so many rows."""
         return self.map_blocks(lambda peel: peel, rows)
@@ -140,6 +165,7 @@ class MergedPeel:
         """
         yield from self._file.map_blocks(function, rows)
         head, tally = self._file.head, self._file.tally
+        head = replace(head, log=replace(head.log, name=self._name))
         if tally.whole and head.sources.get(WHOLE_TEXT, tally.text_sha256) != tally.text_sha256:
             raise BadInput(f"{self._file.path}: its symbols are not those of the text that the log names.")
         self._head = signed(head, tally, self._counted())

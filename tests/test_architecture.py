@@ -12,10 +12,22 @@ from errtax.cli.commands import COMMANDS
 ROOT = Path(__file__).parents[1]
 LAYERS = ("lm", "oracle", "taxonomy", "reports", "cli")
 """Each may import itself and what stands before it."""
-ROOMS = ("lm/hf", "lm/imports", "lm/neural", "lm/ngram", "reports/studies", "taxonomy/layers", "taxonomy/studies")
+ROOMS = (
+    "lm/executors",
+    "lm/hf",
+    "lm/imports",
+    "lm/neural",
+    "lm/ngram",
+    "reports/studies",
+    "taxonomy/layers",
+    "taxonomy/studies",
+)
 """All folders below them.  What lies outside a room of `APART` does not import from it."""
 APART = ("lm/hf", "lm/imports", "lm/neural", "reports/studies", "taxonomy/studies")
-HEAVY = {"torch": APART, "sklearn": APART, "transformers": ("lm/hf",), "tokenizers": ("lm/hf",)}
+HEAVY = {
+    **{"torch": APART, "sklearn": APART, "transformers": ("lm/hf",), "tokenizers": ("lm/hf",)},
+    "ray": ("lm/executors",),
+}
 """The rooms that alone import them."""
 FILES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
 
