@@ -281,6 +281,17 @@ def test_a_peel_warns(logs: Errtax) -> None:
     assert "suspicion" not in logs("peel", "sound.parquet", "--ngram", "x.ngram").err
 
 
+def test_streams_begin_in_the_middle_of_a_text(logs: Errtax) -> None:
+    """A byte that only one token goes on with has p = 1; at the beginning of a text nothing has."""
+    table = pq.read_table("sound.parquet")
+    values = table["logprob"].to_numpy().copy()
+    values[0] = 0.0
+    for streams, code in (("1", 1), ("2", 0)):
+        made = table.set_column(2, "logprob", pa.array(values))
+        pq.write_table(made.replace_schema_metadata({"streams": streams, "symbols": str(len(values))}), "one.parquet")
+        assert logs("validate", "one.parquet", "--ngram", "x.ngram").code == code
+
+
 def test_entropy_of_a_log_is_read(logs: Errtax, made: Made) -> None:
     table = pq.read_table("sound.parquet")
     entropy = np.where(np.arange(len(table)) % 3 == 0, 0.2, np.where(np.arange(len(table)) % 3 == 1, 0.8, 2.5))
