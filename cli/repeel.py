@@ -10,7 +10,7 @@ from errtax.cli.frame import force_option, jobs_option, slices_option
 from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, OUTPUT
 from errtax.cli.peels import emit_peel
-from errtax.cli.settings import layers_and_oracles, settings_of, settings_options
+from errtax.cli.settings import layers_and_oracles, layers_kept, settings_of, settings_options
 
 
 @declare("repeel", "errtax repeel preds.peel.parquet --layers rare,ngram,memory,word,punctuation,boost --ngram-max 5")
@@ -23,7 +23,8 @@ from errtax.cli.settings import layers_and_oracles, settings_of, settings_option
 def command(peel: Path, output: Path | None, force: bool, slices: bool | None, **given: Any) -> None:
     """Peel again from the evidence in PEEL: other layers, another order, other thresholds.
 
-    What is not given stays as it was in PEEL; --preset changes the thresholds, not the layers.
+    What is not given stays as it was in PEEL; --preset changes the thresholds, not the layers, except between layers
+    made for characters and those made for tokens.
     """
     from errtax.taxonomy.peel_file import PeelFile
     from errtax.taxonomy.repeel import repeel
@@ -31,6 +32,6 @@ def command(peel: Path, output: Path | None, force: bool, slices: bool | None, *
     Outputs(force, [output])
     original = PeelFile(peel)
     known = original.head.settings
-    asked = {**given, "layers": given["layers"] or known.layers}
-    settings = settings_of(asked, known, layers_and_oracles(asked, custom=known.custom))
+    asked = {**given, "layers": given["layers"] or layers_kept(known, given["preset"])}
+    settings = settings_of(asked, known, layers_and_oracles(asked, custom=known.custom, base=known))
     emit_peel(repeel(original, settings), output, slices, force)

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def _option(parameter: Parameter) -> Callable[..., Any]:
     """The option of a layer's parameter, with its default in each preset."""
     numbers = INTEGERS if parameter.kind is int else FLOATS
-    text = f"; text: {joined(parameter.text)}" if parameter.text is not None else ""
+    presets = {"text": parameter.text, "token": parameter.token}
+    text = "".join(f"; {name}: {joined(value)}" for name, value in presets.items() if value is not None)
     return click.option(
         "--" + parameter.name.replace("_", "-"),
         *parameter.flags,
@@ -30,8 +31,8 @@ def _option(parameter: Parameter) -> Callable[..., Any]:
 _OPTIONS = (
     click.option(
         "--preset",
-        type=click.Choice(["paper", "text"]),
-        help="paper: reproduces the paper's counts; text: its words literally.",
+        type=click.Choice(["paper", "text", "token"]),
+        help="paper: reproduces the paper's counts; text: its words literally; token: layers made for tokens.",
     ),
     click.option(
         "--layers",
@@ -96,19 +97,34 @@ def _with_limits(custom: "tuple[OracleRule, ...]", given: tuple[str, ...]) -> "t
 
 
 def layers_and_oracles(
-    given: dict[str, Any], sources: tuple[str, ...] = (), custom: "tuple[OracleRule, ...]" = ()
+    given: dict[str, Any],
+    sources: tuple[str, ...] = (),
+    custom: "tuple[OracleRule, ...]" = (),
+    base: "Settings | None" = None,
 ) -> "tuple[OracleRule, ...]":
     """The rules of the oracles that `--oracles` loads and `--layers` names, beside those that there are.
 
     `given["layers"]` has the names of the layers afterwards; without `--layers` loaded oracles join those before boost.
+    `base`: the settings that hold where no preset is given.
     """
     from errtax.oracle.custom import load_oracles
     from errtax.taxonomy.layers.registry import with_own
     from errtax.taxonomy.naming import choose_layers
+    from errtax.taxonomy.settings import PRESETS
+
+    made_for = (PRESETS[given["preset"]] if given["preset"] else base or PRESETS["paper"]).made_for
 
     loaded = tuple(dict.fromkeys(name for source in sources for name in load_oracles(source)))
     if loaded and given["layers"] is None:
-        given["layers"] = with_own(loaded)
-    names, rules = choose_layers(given["layers"] or (), loaded, custom)
+        given["layers"] = with_own(loaded, made_for)
+    names, rules = choose_layers(given["layers"] or (), loaded, custom, made_for)
     given["layers"] = names or None
     return rules
+
+
+def layers_kept(known: "Settings", preset: str | None) -> tuple[str, ...]:
+    """The layers of a peel that is peeled again without `--layers`: its own, if the preset has such, too."""
+    from errtax.taxonomy.settings import PRESETS
+
+    asked = PRESETS[preset] if preset else known
+    return known.layers if asked.made_for == known.made_for else asked.layers

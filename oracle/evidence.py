@@ -6,12 +6,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.model import NgramModel
 from errtax.lm.word_counts import WordCounts
+from errtax.oracle import copy
 from errtax.oracle.characters import PUNCTUATION
 from errtax.oracle.custom import OracleRule, ask_oracle
 from errtax.oracle.memory import distances_to_earlier
-from errtax.oracle.ngram import NgramTally, smallest_context
+from errtax.oracle.ngram import NgramTally, knows_best, smallest_best_context, smallest_context
+from errtax.oracle.piece import is_white_space, starts_inside_word
 from errtax.oracle.rare import counts_in_training
 from errtax.oracle.text_view import TextView
 from errtax.oracle.word import kinds_before, newline_distances
@@ -33,6 +36,15 @@ class Evidence(NamedTuple):
     after: NDArray[np.uint8]  # kind of the character before: 0, SPACE, QUOTE, NEWLINE
     newline_distance: NDArray[np.int32]  # characters since the last newline, from 1; 0: none before
     punctuation: NDArray[np.bool_]  # the correct symbol is punctuation
+    # of tokens and spans alone, None with bytes and characters:
+    ngram_best: NDArray[np.uint8] | None = None  # smallest context after which it is the most probable; 0: none
+    ngram_best_logprob: NDArray[np.float32] | None = None  # natural log of the probability that this model gives; NaN
+    copy_3: NDArray[np.int32] | None = None  # tokens back to where the 3 before were followed by this one, too; NONE
+    copy_2: NDArray[np.int32] | None = None
+    copy_1: NDArray[np.int32] | None = None
+    piece: NDArray[np.bool_] | None = None  # it begins inside a word
+    space: NDArray[np.bool_] | None = None  # it is white space alone
+    rank: NDArray[np.int32] | None = None  # that the model gave it, from 1; 0: not known; None: the log does not say
     custom: Mapping[str, NDArray[Any]] = {}  # by the name of a custom oracle: bool, or int32 with NONE
 
     def at(self, rows: Any) -> "Evidence":
@@ -60,6 +72,7 @@ def collect_evidence(
     custom: Sequence[OracleRule] = (),
     tally: NgramTally | None = None,
     own: slice = slice(None),
+    copy_horizon: int = copy.HORIZON,
 ) -> Evidence:
     """The evidence on every row of a log, or on the rows `own`; an oracle without its model or counts leaves None.
 
@@ -81,17 +94,34 @@ def collect_evidence(
     distances = distances_to_earlier(view, asked)
     counts = None if training_words is None else words.spread(counts_in_training(view, training_words, asked))[within]
     contexts, logprobs = (None, None) if model is None else smallest_context(model, view, tally, span)
-    return Evidence(
+    offsets = words.offsets()
+    evidence = Evidence(
         ngram_context=None if contexts is None else contexts[within],
         ngram_logprob=None if logprobs is None else logprobs[within],
         memory_distance=words.spread(np.where(distances > 0, distances, NONE))[within],
         word_length=words.spread(view.words.characters[asked])[within],
-        word_offset=words.offsets()[within],
+        word_offset=offsets[within],
         word_count=counts,
         after=kinds_before(view)[rows],
         newline_distance=newline_distances(view)[rows],
         punctuation=view.spread((view.marks & PUNCTUATION) != 0)[rows],
         custom={rule.name: ask_oracle(rule, view)[rows] for rule in custom},
+    )
+    if view.surface is None:
+        return evidence
+    copies = [copy.distances_to_copy(view, length, copy_horizon, span)[within] for length in copy.LENGTHS]
+    three, two, one = (np.where(found > 0, found, NONE).astype(np.int32) for found in copies)
+    best, best_logprobs = None, None
+    if isinstance(model, NgramIndex) and knows_best(model):
+        best, best_logprobs = (column[within] for column in smallest_best_context(model, view, span))
+    return evidence._replace(
+        ngram_best=best,
+        ngram_best_logprob=best_logprobs,
+        copy_3=three,
+        copy_2=two,
+        copy_1=one,
+        piece=starts_inside_word(offsets, view.splits_judge[slice(*span)])[within],
+        space=is_white_space(view)[rows],
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.kernels import tight
+from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.model import NgramModel
 from errtax.lm.ngram.totals import NgramAlone, NgramTotals, totals_of_scores
 from errtax.oracle.text_view import TextView
@@ -57,6 +58,24 @@ def smallest_context(
         piece = slice(place - first, start - first)
         _find_smallest(np.ascontiguousarray(logprobs), _HALF, contexts[piece], found[piece])
     return contexts, found
+
+
+def smallest_best_context(
+    index: NgramIndex, view: TextView, span: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The smallest n >= 1 such that a symbol is the most probable after n symbols of context, and log p by that model.
+
+    0 and NaN where it never is.  `span`: the symbols that are asked about; shapes (their number,).
+    """
+    first, stop = span
+    begin = max(first - index.order + 1, 0)
+    gaps = view.gaps[(view.gaps >= begin) & (view.gaps < stop)] - begin
+    return index.smallest_best(view.codes[begin:stop], gaps, first - begin)
+
+
+def knows_best(model: NgramModel | None) -> bool:
+    """Whether a model can say which symbols are the most probable ones: only an index of one stream can."""
+    return isinstance(model, NgramIndex) and model.end_of_line is None
 
 
 @tight

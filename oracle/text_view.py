@@ -216,6 +216,13 @@ class TextView:
         _judge(self._characters[1], ends - ends[:1], self._kinds, white, found)
         return found
 
+    @property
+    def splits_judge(self) -> NDArray[np.bool_]:
+        """Which symbols begin inside the character that judges them; shape (n,)."""
+        begins = np.arange(len(self)) if self.surface is None else (self.surface.ends - self.surface.ends[0])[:-1]
+        splits: NDArray[np.bool_] = begins > self.spread(self._characters[1][:-1])
+        return splits
+
     def characters_at(self, symbols: NDArray[np.int64]) -> NDArray[np.int64]:
         """The character with which each of some symbols begins, or that begins first after it began."""
         begins: NDArray[np.int64] = (

@@ -24,10 +24,14 @@ _PIECE = 256  # rows among which a cut is looked for first
 
 
 class Reach(NamedTuple):
-    """How far oracles look: `horizon` positions back, characters with tokens and spans; `own` rows back and ahead."""
+    """How far oracles look: `horizon` positions back, characters with tokens and spans; `own` rows back and ahead.
+
+    `before`: rows back.
+    """
 
     horizon: int = HORIZON
     own: int = 0
+    before: int = 0
 
 
 class Window(NamedTuple):
@@ -72,7 +76,7 @@ def first_needed(log: PredictionLog, row: int, reach: Reach) -> int:
     in_reach = int(np.searchsorted(log.positions, log.positions[row] - reach.horizon - CHARACTER))
     if log.surface is not None:
         in_reach = _row_before_letters(log.surface, row, reach.horizon + CHARACTER)
-    return max(min(in_reach, row - max(CHARACTER, reach.own)), 0)
+    return max(min(in_reach, row - max(CHARACTER, reach.own, reach.before)), 0)
 
 
 def _row_before_letters(surface: Surface, row: int, n: int) -> int:

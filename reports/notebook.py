@@ -167,7 +167,7 @@ def _changed(base: Settings, given: dict[str, Any]) -> Settings:
         if not isinstance(layers, str | Sequence):
             raise UsageError(f"layers are a list of names, or names with commas between; got {layers!r}.")
         asked = layers.split(",") if isinstance(layers, str) else list(map(str, layers))
-        changes["layers"], custom = choose_layers(asked, custom=custom)
+        changes["layers"], custom = choose_layers(asked, (), custom, base.made_for)
     if "criterion" in given and not isinstance(given["criterion"], Criterion):
         changes["criterion"] = Criterion.parse(str(given["criterion"]))
     return base.changed(**{**changes, "custom": custom})

@@ -56,6 +56,9 @@ def page_data(peels: Sequence[Peel]) -> dict[str, Any]:
             limit = 1.0 if _contradicts_itself(peel, values) else 0.5  # above that the correct symbol is first
             columns[f"guess{k}"], guessed = _guesses(peel, values <= limit, symbols)
             guesses = {"guesses": guessed, "guess_bytes": columns[f"guess{k}"].itemsize, "guess_limit": limit}
+        elif peel.settings.criterion.threshold is None:  # only ranks say which are wrong, and nothing what was guessed
+            columns[f"guess{k}"] = peel.error.astype(np.uint8)[peel.predicted]
+            guesses = {"guesses": [], "guess_bytes": 1, "guess_limit": 1.0}
         models.append({"name": peel.log.model, "levels": levels, "bytes": codes.itemsize, **guesses})
     return {
         "schema": "errtax.page/1",
@@ -187,7 +190,7 @@ def _layers(peel: Peel) -> list[Layer]:
     """The layers whose evidence there is: those of the settings first, in their order, then the others."""
     settings, absent = peel.settings, layers_without_evidence(peel.settings, peel.evidence)
     own = tuple(rule.name for rule in settings.custom)
-    known = [name for name in with_own(own) if name not in {layer.name for layer in absent}]
+    known = [name for name in with_own(own, settings.made_for) if name not in {layer.name for layer in absent}]
     return [find_layer(name, settings) for name in dict.fromkeys([*settings.layers, *known])]
 
 
@@ -207,6 +210,7 @@ def _settings(peel: Peel) -> dict[str, Any]:
     settings, longest = peel.settings, longest_of(peel)
     return {
         "layers": list(settings.layers),
+        "made_for": settings.made_for,
         "threshold": settings.criterion.threshold,
         **settings.parameters,
         "ngram_max": min(settings.ngram_max, longest) if longest else settings.ngram_max,

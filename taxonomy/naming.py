@@ -7,7 +7,15 @@ from errtax.lm.errors import UsageError
 from errtax.oracle.custom import OracleRule, find_oracles, registered
 from errtax.taxonomy.layers.layer import Layer
 from errtax.taxonomy.layers.own import layer_of
-from errtax.taxonomy.layers.registry import LAYER_NAMES, LAYERS, RESERVED, find_layer
+from errtax.taxonomy.layers.registry import (
+    CHARACTERS,
+    LAYERS,
+    RESERVED,
+    TOKEN_LAYERS,
+    TOKENS,
+    find_layer,
+    layer_names,
+)
 from errtax.taxonomy.peel import Peel
 
 Known = Mapping[str, Sequence[str]]
@@ -77,21 +85,30 @@ def _owners_of_slices(peel: Peel) -> dict[str, str]:
 
 
 def choose_layers(
-    asked: Sequence[str], loaded: Sequence[str] = (), custom: Sequence[OracleRule] = ()
+    asked: Sequence[str],
+    loaded: Sequence[str] = (),
+    custom: Sequence[OracleRule] = (),
+    made_for: str = CHARACTERS,
 ) -> tuple[tuple[str, ...], tuple[OracleRule, ...]]:
     """The names of the layers that somebody asks for, and the rules of those that are not built in.
 
-    `loaded`: oracles whose rules are wanted in any case; `custom`: rules that there are already.  Raises `UsageError`
+    `loaded`: oracles whose rules are wanted in any case; `custom`: rules that there are already; `made_for`: what the
+    built-in layers are made for.  Raises `UsageError`
     for a layer that is neither built in nor a registered oracle, and for an oracle with one of errtax's own names.
     """
     rules = {**registered(), **{rule.name: rule for rule in custom}}
     for name in rules:
         if name in RESERVED:
             raise UsageError(f"your oracle {name!r} has one of errtax's own names; give it another one.")
-    known = names_of((*LAYERS, *(layer_of(rule, 0) for rule in rules.values())))
+    layers = LAYERS if made_for == CHARACTERS else TOKEN_LAYERS
+    known = names_of((*layers, *(layer_of(rule, 0) for rule in rules.values())))
     own = f"own ones are {', '.join(sorted(rules))}." if rules else "load your own with --oracles FILE."
-    there_are = f"the built-in layers are {', '.join(LAYER_NAMES)}; {own}"
+    built_in = layer_names(made_for)
+    there_are = f"the built-in layers are {', '.join(built_in)}; {own}"
+    elsewhere = {*layer_names(TOKENS)} - {*built_in}
+    for name in elsewhere & {*asked}:
+        raise UsageError(f"the layer {name!r} is made for tokens: give --preset token, too.")
     names = tuple(find_name(name, known, "layer {}", there_are) for name in asked)
-    there = {*LAYER_NAMES, *(rule.name for rule in custom)}
+    there = {*built_in, *(rule.name for rule in custom)}
     missing = [name for name in dict.fromkeys([*names, *loaded]) if name not in there]
     return names, (*custom, *find_oracles(missing))

@@ -17,7 +17,7 @@ from errtax.lm.kernels import kernel, ordered_map
 from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog, join_logs, right_first
 from errtax.oracle.evidence import Evidence, join_evidence
 from errtax.taxonomy.layers.layer import Layer
-from errtax.taxonomy.layers.registry import REST, all_layers, claim_bits, find_layer
+from errtax.taxonomy.layers.registry import REST, TOKENS, all_layers, claim_bits, find_layer
 from errtax.taxonomy.settings import Criterion, Settings
 
 Result = TypeVar("Result")
@@ -137,6 +137,12 @@ def available_layers(settings: Settings, evidence: Evidence) -> Settings:
     return replace(settings, layers=left)
 
 
+def require_tokens(log: PredictionLog, settings: Settings) -> None:
+    """Raise `UsageError` where layers made for tokens are asked about bytes or characters."""
+    if settings.made_for == TOKENS and log.surface is None:
+        raise UsageError(f"--preset token is for logs of tokens; {log.name} has units of {log.unit}.")
+
+
 def find_errors(log: PredictionLog, criterion: Criterion) -> NDArray[np.bool_]:
     """Where the model was wrong: p below the threshold (strict), or another symbol ranked first; never unpredicted."""
     if criterion.threshold is not None:
@@ -148,6 +154,7 @@ def find_errors(log: PredictionLog, criterion: Criterion) -> NDArray[np.bool_]:
 
 def peel_log(log: PredictionLog, evidence: Evidence, settings: Settings) -> Peel:
     """Give every error of a log to the first layer that claims it.  Time O(rows x slices)."""
+    evidence = evidence._replace(rank=log.ranks)
     settings = available_layers(settings, evidence)
     error = find_errors(log, settings.criterion)
     p, known = np.exp(log.logprobs), claim_bits(settings)

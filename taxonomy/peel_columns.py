@@ -56,6 +56,19 @@ PEEL = TableSchema(
         Column("after", (_NAME,), "space, quote or newline just before", nullable=True),
         Column("newline_distance", (pa.int32(),), "characters since the last newline, from 1", nullable=True),
         Column("punctuation", (pa.bool_(),), "the correct symbol is punctuation"),
+        Column(
+            "ngram_best",
+            (pa.uint8(),),
+            "smallest n of context after which an n-gram model ranks the token first",
+            required=False,
+            nullable=True,
+        ),
+        Column("ngram_best_logprob", (pa.float32(),), "natural log of p by this model", False, nullable=True, high=0),
+        Column("copy_3", (pa.int32(),), "tokens back to where the 3 before were followed by it", False, nullable=True),
+        Column("copy_2", (pa.int32(),), "the same of the 2 before", False, nullable=True),
+        Column("copy_1", (pa.int32(),), "the same of the one before", False, nullable=True),
+        Column("piece", (pa.bool_(),), "whether it begins inside a word", False),
+        Column("space", (pa.bool_(),), "whether it is white space alone", False),
         Column("claims", (pa.uint32(),), "one bit per layer that would take this error alone"),
         Column("layer", (_NAME,), "the layer that took the error; null where correct", nullable=True),
         Column("slice", (_NAME,), "its slice", nullable=True),
@@ -71,6 +84,7 @@ def peel_schema(peel: Peel) -> Any:
         optional["argmax"] = symbol
     optional |= {"argmax_logprob": pa.float32()} if peel.log.argmax_logprobs is not None else {}
     optional |= {"doc": document_column(peel.log, slice(0)).type} if peel.log.docs is not None else {}
+    optional |= {name: column.type for name, column in _token_evidence(peel.head.evidence).items()}
     schema = PEEL.arrow(**{"symbol": symbol, **optional})
     for rule in peel.settings.custom:
         schema = schema.append(pa.field(column_of(rule), type_of(rule), nullable=True))
@@ -115,7 +129,7 @@ def _arrow_columns(peel: Peel) -> dict[str, Any]:
     for rule in peel.settings.custom:
         values = evidence.custom[rule.name]
         columns[column_of(rule)] = _nullable(values) if rule.limits else arrow_of(values)
-    columns |= encode_tokens(log)
+    columns |= encode_tokens(log) | _token_evidence(evidence)
     if log.argmax_codes is not None and log.surface is None:
         columns["argmax"] = encode_symbols(log.argmax_codes, log.unit)
     if log.argmax_logprobs is not None:
@@ -123,6 +137,34 @@ def _arrow_columns(peel: Peel) -> dict[str, Any]:
         columns["argmax_logprob"] = arrow_of(best, null=np.isnan(best))
     if log.docs is not None:
         columns["doc"] = document_column(log)
+    return columns
+
+
+def _token_evidence(evidence: Evidence) -> dict[str, Any]:
+    """The columns that only tokens and spans have, as Arrow arrays by name."""
+    columns: dict[str, Any] = {}
+    if evidence.ngram_best is not None and evidence.ngram_best_logprob is not None:
+        columns["ngram_best"] = arrow_of(evidence.ngram_best, null=evidence.ngram_best == 0)
+        by_best = evidence.ngram_best_logprob
+        columns["ngram_best_logprob"] = arrow_of(by_best, null=np.isnan(by_best))
+    numbers = {name: getattr(evidence, name) for name in ("copy_3", "copy_2", "copy_1")}
+    columns |= {name: _nullable(values) for name, values in numbers.items() if values is not None}
+    truths = {name: getattr(evidence, name) for name in ("piece", "space")}
+    return columns | {name: arrow_of(values) for name, values in truths.items() if values is not None}
+
+
+def _decode_token_evidence(table: Any) -> dict[str, Any]:
+    """The fields of `Evidence` that these columns hold, where there are any."""
+    columns: dict[str, Any] = {}
+    names = table.column_names
+    for name in ("copy_3", "copy_2", "copy_1"):
+        columns[name] = _integers(table[name], NONE) if name in names else None
+    for name in ("piece", "space"):
+        columns[name] = numpy_of(table[name]) if name in names else None
+    if "ngram_best" in names and "ngram_best_logprob" in names:
+        columns["ngram_best"] = _integers(table["ngram_best"], 0, np.uint8)
+        by_best = numpy_of(table["ngram_best_logprob"], missing=np.nan)
+        columns["ngram_best_logprob"] = by_best.astype(np.float32)
     return columns
 
 
@@ -172,7 +214,7 @@ def evidence_of(table: Any, made: PeelMetadata) -> Evidence:
         },
     )
     absent: dict[str, Any] = dict.fromkeys(made.absent)
-    return evidence._replace(**absent)
+    return evidence._replace(**absent, **_decode_token_evidence(table))
 
 
 def foreign_names(table: Any, row: int) -> list[str]:

@@ -15,6 +15,7 @@ from errtax.lm.ngram.model import NgramModel
 from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog
 from errtax.lm.text import Text
 from errtax.lm.word_counts import WordCounts
+from errtax.oracle import copy
 from errtax.oracle.characters import WORD
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.excerpts import Excerpt
@@ -78,7 +79,20 @@ class PeelFlow:
             [HORIZON, *(find_layer(name, self.settings).reach(self.settings) for name in self.settings.layers)]
         )
         own = [rule.reach for rule in self.settings.custom if rule.reach is not None]
-        return Reach(horizon, max([self.oracles.model.order if self.oracles.model else 0, *own]))
+        before = copy.LENGTHS[0] + self.copy_horizon if self.log.head.surface is not None else 0
+        return Reach(horizon, max([self.oracles.model.order if self.oracles.model else 0, *own]), before)
+
+    @property
+    def _horizons(self) -> dict[str, str]:
+        """What a file's metadata say of it."""
+        of_copies = {} if self.log.head.surface is None else {"copy_horizon": str(self.copy_horizon)}
+        return {"horizon": str(self.reach.horizon), **of_copies}
+
+    @property
+    def copy_horizon(self) -> int:
+        """How many tokens back copies are looked for."""
+        chosen = (find_layer(name, self.settings) for name in self.settings.layers)
+        return max([copy.HORIZON, *(layer.reach_in_rows(self.settings) for layer in chosen)])
 
     @property
     def in_one_block(self) -> bool:
@@ -108,7 +122,7 @@ class PeelFlow:
             work, read_ahead(windows(self._read(tally, rows), words, reach, *margins))
         ):
             self.counted += counted
-            self._head = replace(head, sources={**self.sources, "horizon": str(reach.horizon)})
+            self._head = replace(head, sources={**self.sources, **self._horizons})
             yield result
         if self.part is None:
             self._head = signed(self.head, tally, self.counted)
@@ -125,7 +139,7 @@ class PeelFlow:
         model, training_words, words = self.oracles
         view = TextView.of_log(log, words, reach.horizon, own.start)
         tally = DoctorTally(view, log, model, sample=True)
-        evidence = collect_evidence(view, model, training_words, self.settings.custom, tally, own)
+        evidence = collect_evidence(view, model, training_words, self.settings.custom, tally, own, self.copy_horizon)
         peel = peel_log(log.part(own.start, own.stop), evidence, self.settings)
         return peel, Counted(tally.totals, _letters(view, own), tally.sums)
 

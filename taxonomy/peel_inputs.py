@@ -14,13 +14,14 @@ from errtax.lm.ngram.open_model import open_model_for_log, sha256_of_model
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.split import streams_of_part
 from errtax.lm.text import Text, Unit, read_text
+from errtax.oracle.ngram import knows_best
 from errtax.oracle.rare import training_words
 from errtax.oracle.word_rule import PATTERN, describe_words, require_words
 from errtax.taxonomy.aligned import WHOLE_TEXT
 from errtax.taxonomy.identity import AS_LOGGED, Identity
-from errtax.taxonomy.layers.layer import NGRAM_MODEL, TRAINING_WORDS, Source
-from errtax.taxonomy.layers.registry import find_layer
-from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.layers.layer import BEST_SYMBOLS, NGRAM_MODEL, OF_TOKENS, TRAINING_WORDS, Source
+from errtax.taxonomy.layers.registry import CHARACTERS, find_layer
+from errtax.taxonomy.peel import Peel, require_tokens
 from errtax.taxonomy.peel_flow import Oracles, PeelFlow
 from errtax.taxonomy.settings import Settings
 
@@ -62,12 +63,18 @@ def flow_of(inputs: PeelInputs, settings: Settings, sources: Mapping[str, str] |
     """
     log: LogSource = open_log_file(inputs.preds) if isinstance(inputs.preds, Path) else inputs.preds
     head = log.head
+    require_tokens(head, settings)
+    if head.unit is Unit.TOKEN and settings.made_for == CHARACTERS:
+        said = "these layers are made for characters; --preset token has layers made for tokens"
+        logger.info("%s holds tokens: %s.", head.name, said)
     text = None if inputs.text is None else read_text(inputs.text, head.unit.of_text)
     train = None if inputs.train_text is None else read_text(inputs.train_text, head.unit.of_text)
     opened = _model(inputs, train, head, settings)
-    model = opened if _needs(settings, NGRAM_MODEL) and head.has_ids else None
+    model = opened if _needs_model(settings) and head.has_ids else None
     words = training_words(train, opened, inputs.words) if _needs(settings, TRAINING_WORDS) else None
-    _announce_missing(settings, {NGRAM_MODEL: model, TRAINING_WORDS: words}, opened, head)
+    best = model if knows_best(model) else None
+    found = {NGRAM_MODEL: model, BEST_SYMBOLS: best, TRAINING_WORDS: words, OF_TOKENS: head.surface}
+    _announce_missing(settings, found, opened, head)
     split = {} if text is None or inputs.text is None or head.surface is not None else _streams_of(inputs.text, text)
     metadata = {**split, **head.metadata, **inputs.identity.metadata}
     return PeelFlow(
@@ -115,9 +122,13 @@ def _needs(settings: Settings, source: Source) -> bool:
     return any(find_layer(name, settings).source == source for name in settings.layers)
 
 
+def _needs_model(settings: Settings) -> bool:
+    return _needs(settings, NGRAM_MODEL) or _needs(settings, BEST_SYMBOLS)
+
+
 def _model(inputs: PeelInputs, train: Text | None, log: PredictionLog, settings: Settings) -> NgramModel | None:
     """The model that is given, or one of the training text; None where nothing is asked of it."""
-    asked = _needs(settings, NGRAM_MODEL)
+    asked = _needs_model(settings)
     if not asked and (train is not None or not _needs(settings, TRAINING_WORDS)):
         return None
     if inputs.ngram is not None:
@@ -157,10 +168,12 @@ def _announce_missing(
 
 
 def _what_helps(source: Source, opened: NgramModel | None, log: PredictionLog) -> str:
-    if source == NGRAM_MODEL and not log.has_ids:
+    if source in (NGRAM_MODEL, BEST_SYMBOLS) and not log.has_ids:
         whose = "spans have" if log.unit is Unit.SPAN else "this log has"
         return f"{whose} no ids of tokens, which an n-gram model needs"
-    if source == NGRAM_MODEL and log.unit is Unit.TOKEN:
+    if source == BEST_SYMBOLS and opened is not None:
+        return "needs an index of one stream of tokens, which says what it ranks first"
+    if source in (NGRAM_MODEL, BEST_SYMBOLS) and log.unit is Unit.TOKEN:
         return "needs --ngram X.ngram: errtax build-ngram train.txt --tokenizer T"
     if opened is None or source != TRAINING_WORDS:
         return f"needs {source.flags}"

@@ -6,7 +6,15 @@ from typing import overload
 from errtax.lm.errors import UsageError
 from errtax.lm.visible import whole_number
 from errtax.taxonomy.layers.registry import find_layer
-from errtax.taxonomy.peel import ChangedPeel, Peel, PeelSource, available_layers, layers_without_evidence, peel_log
+from errtax.taxonomy.peel import (
+    ChangedPeel,
+    Peel,
+    PeelSource,
+    available_layers,
+    layers_without_evidence,
+    peel_log,
+    require_tokens,
+)
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.signature import make_signature
 
@@ -44,6 +52,7 @@ def repeel(peel: PeelSource, settings: Settings) -> PeelSource:
 
 
 def _require_evidence(head: Peel, settings: Settings) -> None:
+    require_tokens(head.log, settings)
     known = head.settings.custom
     if [(r.name, bool(r.limits)) for r in settings.custom] != [(r.name, bool(r.limits)) for r in known]:
         names = ", ".join(rule.name for rule in known) or "none"
@@ -56,11 +65,14 @@ def _require_evidence(head: Peel, settings: Settings) -> None:
     if "ngram" in settings.layers and longest is not None and settings.ngram_max > longest:
         message = f"this peel's n-gram model had contexts of up to {longest} symbols"
         raise UsageError(f"{message}; --ngram-max is {settings.ngram_max}.")
-    horizon = whole_number(head.sources.get("horizon"))
+    horizon, rows = (whole_number(head.sources.get(key)) for key in ("horizon", "copy_horizon"))
     for layer in (find_layer(name, settings) for name in settings.layers):
         if horizon is not None and layer.reach(settings) > horizon:
             message = f"this peel's evidence reaches {horizon:,} positions back; the layer {layer.name} asks for"
             raise UsageError(f"{message} {layer.reach(settings):,}; peel the log again with errtax peel.")
+        if rows is not None and layer.reach_in_rows(settings) > rows:
+            message = f"this peel's evidence reaches {rows:,} tokens back; the layer {layer.name} asks for"
+            raise UsageError(f"{message} {layer.reach_in_rows(settings):,}; peel the log again with errtax peel.")
 
 
 def longest_context(peel: Peel) -> int | None:

@@ -11,7 +11,16 @@ from errtax.lm.errors import UsageError
 from errtax.oracle.custom import OracleRule
 from errtax.taxonomy.layers.layer import Threshold
 from errtax.taxonomy.layers.own import MOST
-from errtax.taxonomy.layers.registry import LAYER_NAMES, PARAMETERS, RESERVED, find_layer
+from errtax.taxonomy.layers.registry import (
+    CHARACTERS,
+    MADE_FOR,
+    PARAMETERS,
+    RESERVED,
+    TOKENS,
+    default_layers,
+    find_layer,
+    layer_names,
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ class Settings:
     """The chosen layers in their order, what an error is, and all thresholds, by the names of the layers' parameters.
 
     A threshold is an attribute, too, and an argument; what is not given is as the paper has it.  `custom`: oracles
-    beside the built-in ones.
+    beside the built-in ones.  `made_for`: whether the layers are those made for characters or those for tokens.
 
     >>> settings = Settings(layers=("rare", "memory"), rare_counts=[0, 2])
     >>> settings.rare_counts, settings.ngram_max
@@ -63,13 +72,15 @@ class Settings:
     criterion: Criterion
     custom: tuple[OracleRule, ...]
     parameters: Mapping[str, Threshold]
+    made_for: str
 
     def __init__(
         self,
-        layers: Sequence[str] = LAYER_NAMES,
+        layers: Sequence[str] | None = None,
         criterion: Criterion = Criterion.PROBABILITY,
         custom: Sequence[OracleRule] = (),
         parameters: Mapping[str, Any] = MappingProxyType({}),
+        made_for: str = CHARACTERS,
         **given: Any,
     ) -> None:
         """Raises `UsageError` for layers, thresholds or names of thresholds that there are not."""
@@ -86,7 +97,10 @@ class Settings:
                 raise UsageError(f"your oracle {name!r} has one of errtax's own names; give it another one.")
         if len(own) > MOST:
             raise UsageError(f"a peel has room for {MOST} oracles of your own; got {len(own)}.")
-        known = (*LAYER_NAMES, *own)
+        if made_for not in MADE_FOR:
+            raise UsageError(f"layers are made for {' or '.join(MADE_FOR)}; got {made_for!r}.")
+        known = (*layer_names(made_for), *own)
+        layers = default_layers(made_for) if layers is None else layers
         if not layers or not {*layers} <= {*known} or len({*layers}) != len(layers):
             allowed = ",".join(known)
             raise UsageError(f"layers must be some of {allowed}, each once, got {','.join(layers) or 'none'}.")
@@ -94,6 +108,7 @@ class Settings:
         object.__setattr__(self, "criterion", criterion)
         object.__setattr__(self, "custom", tuple(custom))
         object.__setattr__(self, "parameters", values)
+        object.__setattr__(self, "made_for", made_for)
 
     def __getattr__(self, name: str) -> Any:
         """A threshold."""
@@ -113,12 +128,15 @@ class Settings:
 
     def to_json(self) -> dict[str, Any]:
         """The settings as a file keeps them; what own oracles mean stands beside it."""
-        return {"layers": list(self.layers), "criterion": str(self.criterion), "parameters": dict(self.parameters)}
+        made_for = {} if self.made_for == CHARACTERS else {"made_for": self.made_for}
+        parameters = dict(self.parameters)
+        return {"layers": list(self.layers), "criterion": str(self.criterion), "parameters": parameters, **made_for}
 
     @classmethod
     def from_json(cls, document: Any, custom: Sequence[OracleRule] = ()) -> "Settings":
         """The settings that `to_json` wrote.  Raises `UsageError`, `KeyError` or `TypeError` for any other document."""
-        return cls(document["layers"], Criterion.parse(document["criterion"]), custom, document["parameters"])
+        criterion, made_for = Criterion.parse(document["criterion"]), document.get("made_for", CHARACTERS)
+        return cls(document["layers"], criterion, custom, document["parameters"], made_for)
 
 
 def _require_parameter(name: str) -> None:
@@ -130,10 +148,15 @@ def _require_parameter(name: str) -> None:
     raise UsageError(f"there is no setting {name!r}; {meant}")
 
 
+def _preset(name: str, **given: Any) -> Settings:
+    return Settings(parameters={each.name: each.in_preset(name) for each in PARAMETERS.values()}, **given)
+
+
 PRESETS = {
-    preset: Settings(parameters={name: parameter.in_preset(preset) for name, parameter in PARAMETERS.items()})
-    for preset in ("paper", "text")
+    "paper": _preset("paper"),
+    "text": _preset("text"),
+    "token": _preset("token", criterion=Criterion.ARGMAX, made_for=TOKENS),
 }
 """`paper` gives the paper's counts: it has two details that the paper does not print and that its counts show – the
 memory takes words of five characters and more only, and "after a newline" means the three characters after it; `text`
-follows its words literally."""
+follows its words literally.  `token` has layers made for tokens."""

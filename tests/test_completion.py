@@ -30,7 +30,7 @@ def peeled(errtax: Errtax) -> None:
 def test_commands_and_options() -> None:
     assert completed("re") == ["repeel", "report"]
     assert "--train-text" in completed("peel --t")
-    assert completed("peel x.parquet --preset t") == ["text"]
+    assert completed("peel x.parquet --preset t") == ["text", "token"]
 
 
 @pytest.mark.parametrize("command", ["peel x.parquet", "repeel", "show", "show --slice 0-train"])

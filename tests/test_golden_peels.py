@@ -71,9 +71,9 @@ def require_equal(folder: Path, train: bytes, test: bytes, due: dict[str, Any]) 
     (folder / "train.txt").write_bytes(train)
     index = NgramIndex.build(text_of_bytes(train, Unit.BYTE), 10)
     log = log_of(text_of_bytes(test, Unit.BYTE).codes)
-    for name, preset in PRESETS.items():
+    for name in ("paper", "text"):
         for criterion in (Criterion.PROBABILITY, Criterion.ARGMAX):
-            settings = replace(preset, criterion=criterion)
+            settings = replace(PRESETS[name], criterion=criterion)
             peel = peel_files(PeelInputs(log, index, folder / "train.txt"), settings)
             wanted = dict(due[f"{name} {criterion}"])
             columns = wanted.pop("crc32")

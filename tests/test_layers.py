@@ -23,9 +23,17 @@ from browser import Page, start_browser
 from errtax.lm.errors import UsageError
 from errtax.oracle.custom import REGISTRY, OracleRule, oracle
 from errtax.taxonomy.layers.layer import Parameter
-from errtax.taxonomy.layers.registry import LAYERS, OUTSIDE, PARAMETERS, REST_LAYER, with_own
+from errtax.taxonomy.layers.registry import (
+    LAYER_NAMES,
+    LAYERS,
+    OUTSIDE,
+    PARAMETERS,
+    REST_LAYER,
+    TOKEN_LAYERS,
+    with_own,
+)
 from errtax.taxonomy.naming import choose_layers, find_name, layer_in, part_in, slice_in
-from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.settings import PRESETS, Settings
 
 TOY = '''"""A layer of a test: long words."""
 
@@ -200,6 +208,9 @@ def test_every_layer_is_found_by_each_of_its_names() -> None:
     for layer in LAYERS:
         for said in (layer.name, layer.title, layer.letter):
             assert choose_layers([said.upper()])[0] == choose_layers([said.lower()])[0] == (layer.name,)
+    for layer in TOKEN_LAYERS:
+        for said in (layer.name, layer.title, layer.letter):
+            assert choose_layers([said.upper()], made_for="tokens")[0] == (layer.name,)
 
 
 def test_slices_and_what_is_neither(peel: Any) -> None:
@@ -224,6 +235,8 @@ def test_slices_and_what_is_neither(peel: Any) -> None:
         (lambda peel: slice_in(peel, "after newlin"), "there is no slice 'after newlin' in this peel; did you mean"),
         (lambda peel: part_in(peel, "500 memori", ("errors",)), "did you mean '500 memory'?"),
         (lambda peel: choose_layers(["bost"]), "there is no layer 'bost'; did you mean 'boost'?"),
+        (lambda peel: choose_layers(["copy"]), "the layer 'copy' is made for tokens: give --preset token, too."),
+        (lambda peel: choose_layers(["zzz"], made_for="tokens"), "the built-in layers are ngram, copy, memory, rare"),
         (lambda peel: choose_layers(["zzz"]), "there is no layer 'zzz'; the built-in layers are ngram, memory, rare"),
         (lambda peel: find_name("x", {"one": ("X",), "two": ("x",)}, "layer {}"), "'x' may be one or two"),
     ],
@@ -270,10 +283,18 @@ def test_parameters_have_bounds() -> None:
 
 
 def test_names_letters_colours_and_parameters_are_each_their_own() -> None:
-    everything = (*LAYERS, REST_LAYER)
-    for names in ("name", "title", "letter", "colour", "bit"):
-        assert len({getattr(layer, names) for layer in everything}) == len(everything)
-    assert len(PARAMETERS) == sum(len(layer.parameters) for layer in LAYERS)
+    for layers in (LAYERS, TOKEN_LAYERS):
+        everything = (*layers, REST_LAYER)
+        for names in ("name", "title", "letter", "colour", "bit"):
+            assert len({getattr(layer, names) for layer in everything}) == len(everything)
+    own = [layer for layer in TOKEN_LAYERS if layer.name not in LAYER_NAMES]
+    bits = {layer.name: layer.bit for layer in LAYERS}
+    assert all(bits.get(layer.name, layer.bit) == layer.bit for layer in TOKEN_LAYERS)
+    assert not {layer.bit for layer in own} & {*bits.values()}
+    declared = {id(each) for layer in (*LAYERS, *TOKEN_LAYERS) for each in layer.parameters}
+    assert len(PARAMETERS) == len(declared)
     assert not {*PARAMETERS} & {*vars(Settings()), "preset", "limits"}
     assert OUTSIDE == ("boost", "rest")
     assert with_own(("digits",)) == ("ngram", "memory", "rare", "word", "punctuation", "digits", "boost")
+    of_tokens = ("ngram", "copy", "memory", "rare", "piece", "word", "punctuation", "space")
+    assert PRESETS["token"].layers == of_tokens and with_own(("digits",), "tokens") == (*of_tokens, "digits")

@@ -184,12 +184,13 @@
   }
 
   function sliceNames(name, s) {
+    if (Object.hasOwn(own, name)) return layerOf[name].own;
     if (name === "ngram") return Array.from({ length: s.ngram }, (_, k) => `${k + 1}-gram`);
     if (name === "memory") return s.windows.map((window) => `${window} memory`);
     if (name === "rare") return s.rare.map((count) => `${count}-train`);
     if (name === "word") return ["after space or quote", "after newline"];
     if (name === "boost") return s.boosts.map((boost) => `${short(boost)} boost`);
-    return (layerOf[name] && layerOf[name].own) || [name];
+    return [name];
   }
 
   // Errors of a model by layer and slice, and by the set of layers that claim them.
@@ -242,6 +243,7 @@
   // --- settings: in the controls, and in the page's address -----------------------------------------------------------
 
   const base = data.settings;
+  const fixed = base.made_for === "tokens"; // layers by the settings alone: the n-grams' depends on what an error is
   const ladder = (values, most) => [...values.filter((value) => value < most), most];
   const last = (values) => values[values.length - 1];
   const short = (value) => String(+value.toPrecision(12));
@@ -283,7 +285,8 @@
     listed("window", data.windows);
     listed("boost", [...data.steps, last(base.boosts)]);
     listed("threshold", [...data.steps, base.threshold]);
-    if (given.get("threshold") === "argmax" && data.models.every((model) => model.guess)) state.threshold = null;
+    if (fixed) state.threshold = base.threshold;
+    else if (given.get("threshold") === "argmax" && data.models.every((model) => model.guess)) state.threshold = null;
     const layers = (given.get("layers") || "").split(",").filter((name, k, all) => names.includes(name) && all.indexOf(name) === k);
     if (layers.length) state.layers = layers;
   }
@@ -324,16 +327,16 @@
 
   const upTo = (low, high) => Array.from({ length: high - low + 1 }, (_, k) => low + k);
   const refresh = [];
-  if (data.longest) refresh.push(slider("ngram", "n-grams: longest context", upTo(1, data.longest), (v) => `${v} symbols`));
-  refresh.push(slider("window", "Memory: farthest earlier occurrence", data.windows, (v) => `${number(v)} symbols`));
-  refresh.push(slider("length", "Memory: shortest word", upTo(1, Math.max(12, base.memory_min_length)), (v) => `${v} characters`));
+  if (data.longest && !own.ngram) refresh.push(slider("ngram", "n-grams: longest context", upTo(1, data.longest), (v) => `${v} symbols`));
+  if (!own.memory) refresh.push(slider("window", "Memory: farthest earlier occurrence", data.windows, (v) => `${number(v)} symbols`));
+  if (!own.memory) refresh.push(slider("length", "Memory: shortest word", upTo(1, Math.max(12, base.memory_min_length)), (v) => `${v} characters`));
   if (rare) refresh.push(slider("rare", "Rare words: at most this often in training", upTo(0, Math.max(20, last(base.rare_counts))), (v) => `${v} ×`));
-  refresh.push(slider("reach", "Word model: how far after a newline", upTo(1, Math.max(10, base.newline_reach)), (v) => `${v} characters`));
+  if (!own.word) refresh.push(slider("reach", "Word model: how far after a newline", upTo(1, Math.max(10, base.newline_reach)), (v) => `${v} characters`));
   const thresholds = [...new Set([...data.steps, ...(base.threshold ? [base.threshold] : [])])].sort((a, b) => a - b);
   if (data.models.every((model) => model.guess)) thresholds.push(null);
-  refresh.push(slider("threshold", "An error is a symbol with", thresholds, (v) => (v === null ? "another one ranked first" : `p < ${short(v)}`)));
+  if (!fixed) refresh.push(slider("threshold", "An error is a symbol with", thresholds, (v) => (v === null ? "another one ranked first" : `p < ${short(v)}`)));
   const boosts = [...new Set([...data.steps, last(base.boosts)])].sort((a, b) => a - b);
-  refresh.push(slider("boost", "Boost: largest step", boosts, (v) => `+ ${short(v)}`));
+  if (names.includes("boost")) refresh.push(slider("boost", "Boost: largest step", boosts, (v) => `+ ${short(v)}`));
 
   let dragged = null;
   function showOrder() {
@@ -687,7 +690,7 @@
       const found = current[k], p = model.levels[model.level[r]], l = found.layer[r];
       const name = [...found.order, "rest"][l];
       const value = p === null ? "not predicted" : `p ≈ ${p >= 0.0095 ? p.toFixed(2) : p.toExponential(0)}, ${(-Math.log2(p)).toFixed(1)} bits`;
-      const guess = model.guess && p !== null ? `; its guess: ${model.guess[r] ? symbolOf(model.guesses[model.guess[r] - 1]) : "this one"}` : "";
+      const guess = model.guess && p !== null ? `; its guess: ${model.guess[r] ? (model.guesses.length ? symbolOf(model.guesses[model.guess[r] - 1]) : "another one") : "this one"}` : "";
       const verdict = p === null ? "" : l < 0 ? "; right" : `; error: ${layerOf[name].letter} ${layerOf[name].title}, ${sliceNames(name, currentSettings)[found.slice[r]]}`;
       return make("li", {}, `${model.name}: ${value}${guess}${verdict}`);
     });

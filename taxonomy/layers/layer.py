@@ -40,7 +40,8 @@ class Parameter:
     """A threshold of a layer, or an increasing list of them, one per slice.
 
     `name`: in Python and in files; as a flag, with hyphens.  `text`: its value in the preset of this name, where it is
-    not the `default`.  `low`, `high`: the least and the greatest value allowed.  `flags`: other names of the flag.
+    not the `default`; `token`: the same of that preset.  `low`, `high`: the least and the greatest value allowed.
+    `flags`: other names of the flag.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Parameter:
     low: Number = 0
     high: Number = math.inf
     text: Threshold | None = None
+    token: Threshold | None = None
     flags: tuple[str, ...] = ()
 
     @property
@@ -64,7 +66,8 @@ class Parameter:
 
     def in_preset(self, preset: str) -> Threshold:
         """Its value in a preset."""
-        return self.text if preset == "text" and self.text is not None else self.default
+        own = {"text": self.text, "token": self.token}.get(preset)
+        return self.default if own is None else own
 
     def checked(self, given: Any) -> Threshold:
         """A value that somebody gave, as a number or a tuple of numbers.  Raises `UsageError` for anything else."""
@@ -113,6 +116,8 @@ class Source:
 
 
 NGRAM_MODEL = Source(("ngram_context", "ngram_logprob"), "--ngram X.ngram or --train-text train.txt")
+BEST_SYMBOLS = Source(("ngram_best", "ngram_best_logprob"), "--ngram X.ngram")
+OF_TOKENS = Source(("copy_3", "copy_2", "copy_1", "piece", "space"), "a log of tokens")
 TRAINING_WORDS = Source(("word_count",), NGRAM_MODEL.flags)
 
 
@@ -124,7 +129,8 @@ class Layer:
     in brackets after its name in a signature; by default the values of its parameters.  `in_words(evidence, row)`:
     what its evidence says of a row, empty for nothing.  `logprob`: the column with the log-probability that its oracle
     gives to the symbol.  `takes_rest`: it takes what the others leave, and so has no part in what is shared among them.
-    `reach(settings)`: how many positions back its evidence must have been looked for.
+    `reach(settings)`: how many positions back its evidence must have been looked for (characters, with tokens and
+    spans); `reach_in_rows(settings)`: how many rows.
     `page_columns(evidence, starts, settings)`: what the page's script needs for its own rule for this layer, `starts`
     being the first row of each word; without it the page has the slices as they are by the settings.
     """
@@ -144,6 +150,7 @@ class Layer:
     logprob: str = ""
     takes_rest: bool = False
     reach: Callable[[Values], int] = lambda settings: 0
+    reach_in_rows: Callable[[Values], int] = lambda settings: 0
     page_columns: Callable[["Evidence", NDArray[np.int64], Values], dict[str, NDArray[Any]]] | None = None
 
     def describe(self, settings: Values) -> str:

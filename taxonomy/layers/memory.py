@@ -51,7 +51,7 @@ LAYER = Layer(
     rule="inside a word that occurred within the last w symbols",
     parameters=(
         Parameter("memory_windows", (100, 500, 1000, 5000), "Windows of the memory layer", flags=("--memory",)),
-        Parameter("memory_min_length", 5, "Shortest word of the memory layer", low=1, text=1),
+        Parameter("memory_min_length", 5, "Shortest word of the memory layer", low=1, text=1, token=1),
     ),
     inside=lambda s: f"{joined(s.memory_windows)};len>={s.memory_min_length}",
     reach=lambda s: max(s.memory_windows),

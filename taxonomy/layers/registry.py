@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+from errtax.taxonomy.layers import token_ngram
 from errtax.taxonomy.layers.layer import Layer, Parameter, Values, no_claims
 from errtax.taxonomy.layers.own import layer_of
 
@@ -15,12 +16,23 @@ ORDER = (
 )
 """The modules of this folder that hold a `LAYER`: a new layer is a module, and its name here.
 
-Its bit is the next one from 2^16 on: the smaller ones belong to those above and to oracles of the user's own.
+Its bit is the next one from 2^20 on: the smaller ones belong to those here and to oracles of the user's own.
 """
-LAYERS: tuple[Layer, ...] = tuple(import_module(f"errtax.taxonomy.layers.{name}").LAYER for name in ORDER)
+TOKEN_ORDER = ("token_ngram", "copy", "token_memory", "rare", "piece", "token_word", "punctuation", "space", "boost")
+"""The same of layers that are made for tokens; some have the names of layers made for characters."""
+
+
+def _layers_of(order: tuple[str, ...]) -> tuple[Layer, ...]:
+    return tuple(import_module(f"errtax.taxonomy.layers.{name}").LAYER for name in order)
+
+
+CHARACTERS, TOKENS = MADE_FOR = ("characters", "tokens")
+"""What the layers of a peel are made for."""
+LAYERS, TOKEN_LAYERS = _layers_of(ORDER), _layers_of(TOKEN_ORDER)
 LAYER_BY_NAME = {layer.name: layer for layer in LAYERS}
 LAYER_NAMES = tuple(LAYER_BY_NAME)
-PARAMETERS: dict[str, Parameter] = {each.name: each for layer in LAYERS for each in layer.parameters}
+_NAMES = {CHARACTERS: LAYER_NAMES, TOKENS: tuple(layer.name for layer in TOKEN_LAYERS)}
+PARAMETERS: dict[str, Parameter] = {each.name: each for layer in (*LAYERS, *TOKEN_LAYERS) for each in layer.parameters}
 
 REST = "rest"
 """Errors that no chosen layer claims: only there when layers are left out or the boost ladder ends below 0.5."""
@@ -37,18 +49,35 @@ REST_LAYER = Layer(
 )
 OUTSIDE = tuple(layer.name for layer in (*LAYERS, REST_LAYER) if layer.takes_rest)
 """Layers that take what is left."""
-RESERVED = (*LAYER_NAMES, REST, "errors", "bits")
+RESERVED = tuple(dict.fromkeys((*LAYER_NAMES, *_NAMES[TOKENS], REST, "errors", "bits")))
 """Names that no oracle of the user's own may have."""
+
+
+def layer_names(made_for: str = CHARACTERS) -> tuple[str, ...]:
+    """The built-in layers that are made for characters, or for tokens."""
+    return _NAMES[made_for]
+
+
+def default_layers(made_for: str = CHARACTERS) -> tuple[str, ...]:
+    """The layers of a peel that names none: of tokens nothing is left that is worth a boost."""
+    return tuple(name for name in _NAMES[made_for] if made_for == CHARACTERS or name not in OUTSIDE)
+
+
+def built_in(settings: Values) -> tuple[Layer, ...]:
+    """The built-in layers of some settings."""
+    if settings.made_for == CHARACTERS:
+        return LAYERS
+    return (token_ngram.layer_of(settings), *TOKEN_LAYERS[1:])
 
 
 def all_layers(settings: Values) -> tuple[Layer, ...]:
     """The built-in layers and those of the settings' own oracles, chosen or not."""
-    return (*LAYERS, *(layer_of(rule, k) for k, rule in enumerate(settings.custom)))
+    return (*built_in(settings), *(layer_of(rule, k) for k, rule in enumerate(settings.custom)))
 
 
 def find_layer(name: str, settings: Values) -> Layer:
     """The layer of that name among `all_layers` and `rest`."""
-    if name in LAYER_BY_NAME:
+    if settings.made_for == CHARACTERS and name in LAYER_BY_NAME:
         return LAYER_BY_NAME[name]
     return next(layer for layer in (*all_layers(settings), REST_LAYER) if layer.name == name)
 
@@ -58,7 +87,8 @@ def claim_bits(settings: Values) -> dict[str, int]:
     return {layer.name: layer.bit for layer in all_layers(settings)}
 
 
-def with_own(names: tuple[str, ...]) -> tuple[str, ...]:
+def with_own(names: tuple[str, ...], made_for: str = CHARACTERS) -> tuple[str, ...]:
     """The default order with own oracles in it: before the layers that take what is left."""
-    inside = [layer.name for layer in LAYERS if not layer.takes_rest]
-    return (*inside, *names, *(name for name in LAYER_NAMES if name not in inside))
+    known = default_layers(made_for)
+    inside = [name for name in known if name not in OUTSIDE]
+    return (*inside, *names, *(name for name in known if name in OUTSIDE))
