@@ -257,6 +257,18 @@ def test_peel_by_the_preset_token(errtax: Errtax) -> None:
     assert trial.code == 0 and json.loads(trial.out)["rows"] == len(TEXT)
 
 
+def test_parts_are_peeled_alike(errtax: Errtax) -> None:
+    write_tokens(Path("t.parquet"), rows_to_write(), unit="token")
+    options = ("peel", "t.parquet", "--preset", "token", "--copy-window", 20)
+    whole = errtax(*options, "-o", "whole.parquet", "--json")
+    for k in (2, 1, 3):
+        assert errtax(*options, "--part", f"{k}/3", "-o", "parts").code == 0
+    assert errtax("merge", "parts", "-o", "merged.parquet").code == whole.code == 0
+    one, other = (read_peel(Path(f"{name}.parquet")) for name in ("whole", "merged"))
+    assert frame_of_peel(one).equals(frame_of_peel(other))
+    assert one.signature == other.signature and one.sources == other.sources
+
+
 def test_what_the_preset_token_cannot_peel(errtax: Errtax) -> None:
     write_tokens(Path("t.parquet"), rows_to_write(), unit="token")
     refused = errtax("peel", "preds.parquet", "--preset", "token")
