@@ -1,21 +1,21 @@
 """`errtax build-ngram`."""
 
 import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import emit, force_option, notice, progress
+from errtax.cli.frame import emit, force_option, jobs_option, progress
+from errtax.cli.indexes import IndexOutputs, Wanted, emit_index, emit_index_part
 from errtax.cli.outputs import Outputs
+from errtax.cli.parts import Cluster, part_folder, part_option, ray_options
 from errtax.cli.paths import FILE, OUTPUT, TEXT_OUTPUT
 from errtax.cli.types import ANY_UNIT, ENGINE, FLOATS, MEMORY, SENTENCES
 
 if TYPE_CHECKING:
-    from errtax.lm.text import Text
+    from errtax.lm.part import Part
 
 
 def _fallback(ctx: click.Context, param: click.Parameter, value: str) -> tuple[float, ...] | None:
@@ -74,6 +74,9 @@ def _fallback(ctx: click.Context, param: click.Parameter, value: str) -> tuple[f
 @click.option("--arpa", type=TEXT_OUTPUT, help="Also write the model of one order as an ARPA file.")
 @click.option("--arpa-order", type=int, help="The order of that model [default: --order].")
 @click.option("--engine", type=ENGINE, default="native", show_default=True, help="kenlm runs lmplz once per order.")
+@part_option
+@ray_options
+@jobs_option
 @force_option
 def command(
     texts: tuple[Path, ...],
@@ -85,22 +88,25 @@ def command(
     arpa: Path | None,
     arpa_order: int | None,
     words: str,
+    memory: int | None,
+    part: "Part | None",
+    cluster: Cluster | None,
     force: bool,
     **options: Any,
 ) -> None:
     """Build modified Kneser-Ney models of all orders 1..N from TEXT: one file, equal to KenLM's models."""
     name = "stdin" if str(texts[0]) == "-" else texts[0].stem
+    wanted = Wanted(texts, unit, sentences, tokenizer, words, **options)
+    _require_native(engine, wanted, arpa, arpa_order, part is not None or cluster is not None)
+    if part is not None:
+        emit_index_part(wanted, part, part_folder(output, name, cluster), memory, force)
+        return
     output = output or Path(f"{name}{'.kenlm' if engine == 'kenlm' else '.ngram'}")
     outputs = _require_outputs(output, arpa, force)
-    _require_arpa(engine, arpa, arpa_order, options["order"])
-    for text in texts:
-        if text.suffix in (".npy", ".parquet") and unit != "token":
-            notice(f"{text} is read as plain bytes; --unit token reads its token ids.")
-    read = _reader(texts, tokenizer, unit, sentences, engine)
     if engine == "kenlm":
-        _build_kenlm(read, output, force, **options)
+        _build_kenlm(wanted, output, memory, force)
     else:
-        _build_index(read, output, outputs, arpa, arpa_order, words, **options)
+        emit_index(wanted, output, IndexOutputs(outputs, arpa, arpa_order), memory, cluster)
 
 
 def _require_outputs(output: Path, arpa: Path | None, force: bool) -> Outputs:
@@ -112,98 +118,35 @@ def _require_outputs(output: Path, arpa: Path | None, force: bool) -> Outputs:
     return Outputs(force, texts=[(arpa, "")])
 
 
-def _reader(
-    texts: tuple[Path, ...], tokenizer: str | None, unit: str, sentences: str | None, engine: str
-) -> "Callable[[], Text]":
-    """What reads the text; with a tokenizer one stream of tokens, for a native index.  Raises `UsageError`."""
-    from errtax.lm.text import Sentences, Unit, read_texts
-
-    if tokenizer is None:
-        return partial(read_texts, texts, Unit(unit), Sentences(sentences) if sentences else None)
-    if unit not in ("byte", "token") or sentences == "lines" or engine != "native":
+def _require_native(engine: str, wanted: Wanted, arpa: Path | None, arpa_order: int | None, in_parts: bool) -> None:
+    """Raise `UsageError` where the engine cannot do what is asked, or an ARPA file cannot be written."""
+    if engine == "kenlm" and in_parts:
+        raise click.UsageError("--part and --ray are for --engine native; lmplz builds a model in one process.")
+    if engine == "kenlm" and wanted.tokenizer is not None:
         raise click.UsageError("--tokenizer makes one stream of tokens, by --engine native; leave the others out.")
-    return partial(_tokens_of, texts, tokenizer)
-
-
-def _tokens_of(texts: tuple[Path, ...], tokenizer: str) -> "Text":
-    from errtax.lm.hf.tokenizer import load_tokenizer
-    from errtax.lm.text import Unit, read_texts, text_of_tokens
-
-    text, made = read_texts(texts, Unit.BYTE), load_tokenizer(tokenizer)
-    return text_of_tokens(text, made.encode(text.codes.tobytes(), text.name).ids, made.sha256)
-
-
-def _require_arpa(engine: str, arpa: Path | None, arpa_order: int | None, order: int) -> None:
-    """Raise `UsageError` where an ARPA file is asked for that cannot be written."""
     if arpa is not None and engine == "kenlm":
         raise click.UsageError("--arpa is written by --engine native; with kenlm, the folder keeps binary models.")
     if arpa is None and arpa_order is not None:
         raise click.UsageError("--arpa-order is the order of a file that --arpa names; give both.")
-    if arpa_order is not None and not 1 <= arpa_order <= order:
-        raise click.UsageError(f"--arpa-order must lie in 1..{order}, the orders of the index.")
+    if arpa_order is not None and not 1 <= arpa_order <= wanted.order:
+        raise click.UsageError(f"--arpa-order must lie in 1..{wanted.order}, the orders of the index.")
 
 
-def _build_index(
-    read: "Callable[[], Text]",
-    output: Path,
-    outputs: Outputs,
-    arpa: Path | None,
-    arpa_order: int | None,
-    words: str,
-    order: int,
-    discount_fallback: tuple[float, float, float] | None,
-    kenlm_compat: bool,
-    memory: int | None,
-) -> None:
-    from errtax.lm.ngram.index import SCHEMA, NgramIndex
-    from errtax.oracle.rare import word_rule_of
-    from errtax.oracle.word_rule import require_words
-
-    require_words(words)
-    rule = word_rule_of(words)
-    start = time.perf_counter()
-    text = read()
-    with progress("sorting") as update:
-        index = NgramIndex.build_file(text, output, order, discount_fallback, kenlm_compat, memory, update, rule)
-    seconds = time.perf_counter() - start
-    if sentence := index.info.describe_fallback():
-        notice(sentence)
-    document = {"schema": SCHEMA, "index": str(output), **index.to_json(), "symbols": len(text)}
-    document |= {"bytes": output.stat().st_size, "seconds": seconds}
-    what = f"orders 1-{order}, {len(text):,} symbols of {len(index.alphabet):,} kinds"
-    lines = [f"{output}  {what}, {document['bytes'] / 1e6:.1f} MB, {seconds:.1f} s"]
-    if arpa is not None:
-        from errtax.lm.ngram.arpa_writer import write_arpa
-
-        counts = outputs.file(arpa, lambda path, index, force: write_arpa(index, path, arpa_order, force), index) or []
-        document["arpa"] = {"path": str(arpa), "ngrams": counts}
-        lines.append(f"{arpa}  order {len(counts)}, {sum(counts):,} n-grams")
-    emit(document, *lines)
-
-
-def _build_kenlm(
-    read: "Callable[[], Text]",
-    output: Path,
-    force: bool,
-    order: int,
-    discount_fallback: tuple[float, float, float] | None,
-    kenlm_compat: bool,
-    memory: int | None,
-) -> None:
+def _build_kenlm(wanted: Wanted, output: Path, memory: int | None, force: bool) -> None:
     from errtax.lm.ngram.kenlm_tools import build_kenlm
 
-    if not kenlm_compat:
+    if not wanted.kenlm_compat:
         raise click.UsageError("--no-kenlm-compat is for --engine native; lmplz has only its own statistic.")
     start = time.perf_counter()
-    text = read()
+    text = wanted.reader()()
     sort_memory = {} if memory is None else {"memory": f"{memory}b"}
     with progress("lmplz") as update:
         manifest = build_kenlm(
-            text, order, output, discount_fallback, force=force, **sort_memory,
+            text, wanted.order, output, wanted.discount_fallback, force=force, **sort_memory,
             on_order=lambda done, total: update(done, total, ""),
         )  # fmt: skip
     size = sum(file.stat().st_size for file in output.iterdir())
     seconds = time.perf_counter() - start
-    what = f"orders 1-{order} by KenLM, {len(text):,} symbols"
+    what = f"orders 1-{wanted.order} by KenLM, {len(text):,} symbols"
     document = {**manifest, "models": str(output), "bytes": size, "seconds": seconds}
     emit(document, f"{output}  {what}, {size / 1e6:.1f} MB, {seconds:.1f} s")

@@ -6,6 +6,7 @@ import click
 
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import force_option, jobs_option, slices_option
+from errtax.cli.indexes import emit_merged_index
 from errtax.cli.paths import LOG, OUTPUT
 from errtax.cli.peels import PARTS, emit_peel
 from errtax.cli.scores import emit_merged_scores
@@ -28,7 +29,9 @@ def command(folder: Path, output: Path | None, parts: int, slices: bool | None, 
     from errtax.lm.scores import SCORES_NAME
 
     stem = folder.name.removesuffix(".parts")
-    if schema_of_parts(folder) == SCORES_NAME:
+    if list(folder.glob("part-*.ngram")):
+        emit_merged_index(folder, output or Path(f"{stem}.ngram"), force)
+    elif schema_of_parts(folder) == SCORES_NAME:
         emit_merged_scores(folder, require_absent(output or Path(f"{stem}.scores.parquet"), force), force)
     else:
         _merge_peel(folder, output or Path(stem + (".peel" if parts > 1 else ".peel.parquet")), slices, force, parts)

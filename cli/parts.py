@@ -126,7 +126,6 @@ def emit_peel_to(
     if dry_run:
         emit_dry_run(inputs, settings, target.path, target.force, target.parts)
         return
-    target.require()
     if target.part is not None:
         spec = PeelPart(inputs, settings, target.part, target.path)
         tell_part(spec.part, spec.path, write_peel_part(spec, target.force))

@@ -86,6 +86,9 @@ def command(
     from errtax.taxonomy.peel_inputs import PeelInputs
 
     (log,) = given_logs(logs, preds)
+    target = PeelTarget(output, log, parts, part, cluster, force)
+    if not dry_run:  # before the code of oracles is run
+        target.require()
     settings = settings_of(given, custom=layers_and_oracles(given, oracles))
     inputs = PeelInputs(log, ngram, train_text, text, engine, words, identity)
-    emit_peel_to(PeelTarget(output, log, parts, part, cluster, force), inputs, settings, dry_run, slices)
+    emit_peel_to(target, inputs, settings, dry_run, slices)

@@ -170,3 +170,47 @@ def test_parts_of_scores_are_looked_at(errtax: Errtax) -> None:
     refused(errtax("score", "-", "--ngram", "train.ngram", "--part", "1/2"), 2, "it must be a file or a folder")
     Path("none").mkdir()
     refused(errtax("merge", "none"), 3, "no")
+
+
+# --- indexes ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=" ".join)
+@pytest.mark.parametrize("n", [1, 3, 8])
+def test_parts_of_an_index_are_the_index_of_one_command(errtax: Errtax, n: int, unit: tuple[str, ...]) -> None:
+    line = ("build-ngram", "train.txt", "test.txt", "--order", 6, *unit, "--discount-fallback", "0.4,1,1.4")
+    assert errtax(*line, "-o", "local.ngram").code == 0
+    for k in range(n, 0, -1):
+        assert errtax(*line, "--part", f"{k}/{n}", "-o", "parts").code == 0
+    assert "there already" in errtax(*line, "--part", f"{n}/{n}", "-o", "parts").out
+    merged = errtax("merge", "parts", "-o", "merged.ngram", "--json")
+    assert merged.code == 0, merged.err
+    assert Path("merged.ngram").read_bytes() == Path("local.ngram").read_bytes()
+    assert "merged.ngram.partial" not in files()
+
+
+def test_an_index_of_more_parts_than_buckets(errtax: Errtax) -> None:
+    Path("train.txt").write_bytes(b"aab")
+    line = ("build-ngram", "train.txt", "--order", 3)
+    assert errtax(*line, "-o", "local.ngram").code == 0
+    for part in parts_of(12):
+        assert errtax(*line, "--part", part).code == 0
+    assert errtax("merge", "train.parts").code == 0
+    assert Path("train.ngram").read_bytes() == Path("local.ngram").read_bytes()
+
+
+def test_parts_of_an_index_are_looked_at(errtax: Errtax) -> None:
+    line = ("build-ngram", "train.txt", "--order", 4)
+    assert errtax(*line, "--part", "2/3").code == 0
+    refused(errtax("merge", "train.parts"), 3, "train.parts lacks 2 of 3 parts: 1, 3; run --part 1/3")
+    refused(errtax("build-ngram", "train.txt", "--order", 5, "--part", "2/3"), 2, "is not part 2/3 of this")
+    refused(errtax("build-ngram", "-", "--part", "1/3"), 2, "it must be a file or a folder")
+    refused(errtax(*line, "--part", "1/3", "--engine", "kenlm"), 2, "for --engine native")
+    for k in (1, 3):
+        assert errtax(*line, "--part", f"{k}/3").code == 0
+    refused(errtax("validate", "train.parts/part-00001.ngram"), 3, "is not an n-gram index of this version")
+    Path("train.txt").write_bytes(b"another text")
+    refused(errtax("merge", "train.parts"), 3, "of another text or order")
+    path = Path("train.parts/part-00001.ngram")
+    path.write_bytes(path.read_bytes().replace(b"\0\1", b"\1\1", 1))
+    refused(errtax("merge", "train.parts"), 3, "part-00001.ngram is damaged")

@@ -90,6 +90,14 @@ def test_scores_on_a_cluster_are_the_local_ones(folder: Errtax, nodes: Nodes) ->
     assert "s.parquet.parts" not in files()
 
 
+def test_an_index_built_on_a_cluster_has_the_bytes_of_the_local_one(folder: Errtax, nodes: Nodes) -> None:
+    for output, more in (("local.ngram", ()), ("n.ngram", ("--ray", nodes.grow(2), "--tasks", 3, "--arpa", "n.arpa"))):
+        done = folder("build-ngram", "train.txt", "test.txt", "--order", 7, "-o", output, *more)
+        assert done.code == 0, done.err
+    assert Path("n.ngram").read_bytes() == Path("local.ngram").read_bytes()
+    assert files() >= {"n.arpa"} and not files() & {"n.ngram.parts", "n.ngram.partial"}
+
+
 def test_what_a_part_fails_with_is_said_in_one_line(folder: Errtax, nodes: Nodes) -> None:
     frame = write_log(Path("preds.parquet"), TEXT)
     frame.loc[500, "logprob"] = 0.5

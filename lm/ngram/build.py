@@ -3,8 +3,10 @@
 import json
 import logging
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,12 +30,13 @@ from errtax.lm.word_counting import DEFAULT, MEMORY, WordRule, count_words
 
 logger = logging.getLogger("errtax")
 Fallback = tuple[float, float, float] | None
+Fill = Callable[[PartitionedBuild, ContainerWriter], None]
 RESERVE = 50_000_000
 """What the process takes besides the arrays that are planned with: kernels that are still to be loaded, heaps."""
 
 
 @dataclass
-class _Source:
+class Source:
     """A text made ready: its alphabet, its sequence, and the build that grows the tree."""
 
     text: Text
@@ -48,7 +51,8 @@ class _Source:
         return self.text.spelt is not None
 
 
-def _prepare(text: Text, order: int, fallback: Fallback, on_suffixes: OnSuffixes, rule: WordRule) -> _Source:
+def prepare(text: Text, order: int, fallback: Fallback, on_suffixes: OnSuffixes, rule: WordRule) -> Source:
+    """A text made ready.  Raises `UsageError`, `BadInput` for what no model can be made of."""
     if not 1 <= order <= MAX_ORDER:
         raise UsageError(f"order must lie in 1..{MAX_ORDER}, got {order}.")
     refuse_special_words(text)
@@ -61,14 +65,14 @@ def _prepare(text: Text, order: int, fallback: Fallback, on_suffixes: OnSuffixes
         raise BadInput(f"{text.name} has no {text.unit} in it; a text of at least one is needed.")
     symbols = training_sequence(text.codes, alphabet, text.end_of_line)
     tree = PartitionedBuild(symbols, len(alphabet) + SPECIAL, order, on_suffixes=on_suffixes)
-    return _Source(text, order, alphabet, tree, rule)
+    return Source(text, order, alphabet, tree, rule)
 
 
 def build(
     text: Text, order: int, fallback: Fallback, kenlm_compat: bool, n_partitions: int = 1, rule: WordRule = DEFAULT
 ) -> tuple[IndexInfo, IndexArrays]:
     """The index of a text, in memory; see `NgramIndex.build`."""
-    source = _prepare(text, order, fallback, tell_nobody, rule)
+    source = prepare(text, order, fallback, tell_nobody, rule)
     tree = source.tree
     with ThreadPoolExecutor(1) as pool:  # beside the build, which leaves a core idle now and then
         counted = pool.submit(count_words, text.spelt, rule) if text.spelt is not None else None
@@ -86,7 +90,7 @@ def build(
     return _info(source, kenlm_compat, discounts), IndexArrays(source.alphabet, text.words, discounts, arrays, surface)
 
 
-def _finish(source: _Source, fallback: Fallback, kenlm_compat: bool) -> tuple[Any, Discounts]:
+def _finish(source: Source, fallback: Fallback, kenlm_compat: bool) -> tuple[Any, Discounts]:
     """The top of the tree, and the discounts from the counts of counts of the whole."""
     top, adjusted, raw, covered = source.tree.finish()
     symbols, order = source.tree.symbols, source.order
@@ -100,7 +104,7 @@ def _finish(source: _Source, fallback: Fallback, kenlm_compat: bool) -> tuple[An
     return top, estimate_discounts(adjusted, raw, fallback)
 
 
-def _info(source: _Source, kenlm_compat: bool, discounts: Discounts) -> IndexInfo:
+def _info(source: Source, kenlm_compat: bool, discounts: Discounts) -> IndexInfo:
     text = source.text
     return IndexInfo(
         str(text.unit),
@@ -131,43 +135,77 @@ def build_file(
     rule: WordRule = DEFAULT,
 ) -> None:
     """Build the index of a text into `path`; see `NgramIndex.build_file`."""
+    _write(path, partial(prepare, text, order, fallback, on_suffixes, rule), fallback, kenlm_compat, memory)
+
+
+def assemble_file(
+    text: Text,
+    path: Path,
+    order: int,
+    fallback: Fallback,
+    kenlm_compat: bool,
+    fill: Fill,
+    memory: int | None = None,
+    rule: WordRule = DEFAULT,
+) -> None:
+    """The same of a tree that was grown elsewhere, and that `fill` writes; `memory`: of counting words."""
+    _write(path, partial(prepare, text, order, fallback, tell_nobody, rule), fallback, kenlm_compat, memory, fill)
+
+
+def _write(
+    path: Path,
+    make: Callable[[], Source],
+    fallback: Fallback,
+    kenlm_compat: bool,
+    memory: int | None,
+    fill: Fill | None = None,
+) -> None:
     require_folder(path)
     path = target_of(require_absent(path, force=True))
     stage = staged(path)
-    partial = stage.with_name(stage.name + ".partial")
+    unfinished = stage.with_name(stage.name + ".partial")
     # with a journal beside it, an unfinished build stays to be resumed
-    with locked(partial) as file:
-        source = _prepare(text, order, fallback, on_suffixes, rule)
-        journal = Journal(partial, file, source)
-        writer = journal.resume() or journal.begin(memory)
-        used = memory_in_use() + RESERVE
-        ranges = source.tree.ranges(used, memory or used + int(0.8 * free_memory()))
-        if len(ranges) > 1:
-            logger.info("Building in %d partitions.", len(ranges))
-        for k, ends in enumerate(ranges):
-            part = source.tree.grow(*ends)
-            for name in ("leaf_position", "leaf_label", "nodes"):
-                writer.append(name, getattr(part, name))
-            del part
-            if len(ranges) > 1:
-                journal.keep(writer)
-                logger.info("Partition %d of %d is done.", k + 1, len(ranges))
+    with locked(unfinished) as file:
+        source = make()
+        journal = Journal(unfinished, file, source)
+        if fill is not None:
+            writer = journal.begin(memory)
+            fill(source.tree, writer)
+        else:
+            writer = journal.resume() or journal.begin(memory)
+            _grow_all(source.tree, writer, journal, memory)
         top, discounts = _finish(source, fallback, kenlm_compat)
         writer.append("nodes", top)
         finish_index(writer, _info(source, kenlm_compat, discounts), discounts)
         os.fsync(file.fileno())
         if isinstance(path, Remote):
-            store.put(partial, path.uri)
-            adopt(partial, path)
+            store.put(unfinished, path.uri)
+            adopt(unfinished, path)
         journal.forget()
         if not isinstance(path, Remote):
-            os.replace(partial, path)
+            os.replace(unfinished, path)
+
+
+def _grow_all(tree: PartitionedBuild, writer: ContainerWriter, journal: "Journal", memory: int | None) -> None:
+    """Grow the tree, partition by partition, and keep what resuming needs after each."""
+    used = memory_in_use() + RESERVE
+    ranges = tree.ranges(used, memory or used + int(0.8 * free_memory()))
+    if len(ranges) > 1:
+        logger.info("Building in %d partitions.", len(ranges))
+    for k, ends in enumerate(ranges):
+        part = tree.grow(*ends)
+        for name in ("leaf_position", "leaf_label", "nodes"):
+            writer.append(name, getattr(part, name))
+        del part
+        if len(ranges) > 1:
+            journal.keep(writer)
+            logger.info("Partition %d of %d is done.", k + 1, len(ranges))
 
 
 class Journal:
     """Keeps what resuming an interrupted build needs: beside `X.partial`, a file that says how far it is whole."""
 
-    def __init__(self, partial: Path, file: BinaryIO, source: _Source) -> None:
+    def __init__(self, partial: Path, file: BinaryIO, source: Source) -> None:
         self.path = partial.with_name(partial.name + ".state")
         self._new = self.path.with_name(self.path.name + ".new")
         self.file = file

@@ -6,7 +6,7 @@ their roots.  The tree and the counts are the same, bit for bit, whatever the pa
 """
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from threading import Lock
@@ -32,7 +32,7 @@ from errtax.lm.ngram.tree_top import finish_top
 
 _NODES_A_SUFFIX = 0.7
 """Reckoned with where memory is planned; natural texts and source code have 0.35 to 0.55."""
-
+_PIECE = 1 << 20  # nodes
 
 OnSuffixes = Callable[[int, int], None]
 
@@ -91,6 +91,28 @@ class PartitionedBuild:
         self.node = node_dtype(symbols.dtype, np.dtype(np.uint64 if wide else np.uint32))
         self.progress = Progress(np.zeros(n_buckets, self.node), new_counts(order))
 
+    def begin_at(self, bucket: int) -> None:
+        """Begin with this bucket: nodes are counted from its first, leaves from the first of all."""
+        self.progress.next_bucket = bucket
+        self.progress.n_leaves = int(self.sizes[:bucket].sum())
+
+    def append(self, part: Partition, roots: NDArray[Any], counts: Counts) -> Iterator[NDArray[Any]]:
+        """Take over the next partition, which was grown elsewhere from its first bucket on.
+
+        Its nodes are returned in pieces, their children counted from the tree's first node.
+        """
+        for start in range(0, len(part.nodes), _PIECE):
+            nodes = part.nodes[start : start + _PIECE].copy()
+            shift_children(nodes, self.progress.n_nodes)
+            yield nodes
+        self.progress.roots[part.first : part.last] = roots
+        shift_children(self.progress.roots[part.first : part.last], self.progress.n_nodes)
+        for sums, more in zip(self.progress.counts, counts, strict=True):
+            np.add(sums, more, out=sums)
+        self.progress.next_bucket = part.last
+        self.progress.n_nodes += len(part.nodes)
+        self.progress.n_leaves += len(part.leaf_position)
+
     def resume(self, progress: Progress) -> None:
         """Continue after the buckets that are done."""
         self.progress, self._grown = progress, progress.n_leaves
@@ -104,28 +126,30 @@ class PartitionedBuild:
         nodes = self.node.itemsize * _NODES_A_SUFFIX
         return int((offset + symbol + nodes) * total + (17 + 2 * offset + 4 * symbol) * sum(sizes))
 
-    def ranges(self, used: int, memory: int) -> list[tuple[int, int]]:
+    def ranges(self, used: int, memory: int, last: int | None = None) -> list[tuple[int, int]]:
         """Ranges of buckets, from the next one on, as few as `memory` bytes allow where `used` bytes are in use.
 
-        Raises `UsageError` where a single bucket needs more.
+        They end before bucket `last`, by default with the last one.  Raises `UsageError` where a single bucket needs
+        more.
         """
-        largest = int(self.sizes.max())
+        last = len(self.sizes) if last is None else last
+        largest = int(self.sizes[self.progress.next_bucket : last].max(initial=0))
         least = used + self.bytes_of([largest], largest)
         if least > memory:
             raise UsageError(f"this text needs --memory of at least {least / 1e9 + 0.005:.2f} GB.")
-        rest = self.sizes[self.progress.next_bucket :]
+        rest = self.sizes[self.progress.next_bucket : last]
         if used + self.bytes_of(heapq.nlargest(n_threads(), rest.tolist()), int(rest.sum())) <= memory:
-            return [(self.progress.next_bucket, len(self.sizes))]
+            return [(self.progress.next_bucket, last)]
         ranges: list[tuple[int, int]] = []
         start, total, top = self.progress.next_bucket, 0, [0] * n_threads()
-        for b in np.flatnonzero(self.sizes[start:]) + start:
+        for b in np.flatnonzero(rest) + start:
             size = int(self.sizes[b])
             longer = heapq.nlargest(len(top), [*top, size])
             if total and used + self.bytes_of(longer, total + size) > memory:
                 ranges.append((start, int(b)))
                 start, total, longer = int(b), 0, [size] + [0] * (len(top) - 1)
             total, top = total + size, longer
-        return [*ranges, (start, len(self.sizes))]
+        return [*ranges, (start, last)]
 
     def even_ranges(self, n_partitions: int) -> list[tuple[int, int]]:
         """All buckets in at most `n_partitions` ranges of about the same number of suffixes."""
