@@ -10,6 +10,7 @@ import gzip
 import os
 import re
 import struct
+import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,16 +25,20 @@ from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.text import Text, Unit, text_of_bytes
 from errtax.lm.vocabulary import Vocabulary
 
-LANGUAGES = {"de": "de", "fr": "fr", "ru": "ru", "pl": "pl", "ja": "ja", "it": "it", "es": "es", "tr": "tr", "ko": "ko"}
-CHARS = ("ru", "ja", "ko", "de")
+LANGUAGES = os.environ.get("ERRTAX_LANGUAGES", "de,fr,ru,pl,ja,it,es,tr,ko").split(",")
+"""pt,nl,sv,uk,zh_CN,cs were kept for tests of the limits."""
+CHARS = ("ru", "ja", "ko", "de", "uk", "zh_CN", "sv")
 TEST = 120_000
+ORDER = 20
+"""Of the references; lower ones are their first columns."""
 
 
 @dataclass(eq=False)
 class Sound:
     """A log and what the reference says of its symbols.
 
-    `token_starts`: the first byte of each token, in byte logs of models of tokens.  `extra`: what a bench notes.
+    `token_starts`: the first byte of each token, in byte logs of models of tokens.  `trained`: the symbols that the
+    reference was built of.  `extra`: what a bench notes.
     """
 
     name: str
@@ -44,6 +49,7 @@ class Sound:
     known: np.ndarray
     best: np.ndarray | None = None
     token_starts: np.ndarray | None = None
+    trained: np.ndarray | None = None
     extra: dict[str, Any] = field(default_factory=dict)
 
 
@@ -55,8 +61,8 @@ def texts() -> dict[str, bytes]:
             found[name.lower()] = Path(path).read_bytes()[:3_000_000]
     sources = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"))
     found["python"] = b"".join(path.read_bytes() for path in sources)[:2_000_000]
-    for name, folder in LANGUAGES.items():
-        if len(content := language(folder)) > 300_000:
+    for name in LANGUAGES:
+        if len(content := language(name)) > 300_000:
             found[name] = content[:1_500_000]
     return found | {"invented": invented(1_000_000, 1), "small alphabet": invented(400_000, 2, b"acgt", 3)}
 
@@ -113,10 +119,13 @@ def sound_logs() -> Iterator[Sound]:
         yield from of_text(name, content, Unit.BYTE, name in ("warpeace", "linux"))
         if name in CHARS:
             yield from of_text(name, content, Unit.CHAR, False)
+    for name, ids in tokens_of_texts(texts())[1].items():
+        yield from of_ids(name, ids)
     if os.environ.get("ERRTAX_WARPEACE"):
         yield from of_tokens("warpeace", texts()["warpeace"])
-        for path in filter(None, os.environ.get("ERRTAX_LOGS", "").split(":")):
-            yield from of_log(Path(path), texts()["warpeace"])
+    for entry in filter(None, os.environ.get("ERRTAX_LOGS", "").split(":")):
+        name, _, path = entry.partition("=")
+        yield from of_log(name, Path(path), texts()[name])
 
 
 def of_text(name: str, content: bytes, unit: Unit, rich: bool) -> Iterator[Sound]:
@@ -125,12 +134,13 @@ def of_text(name: str, content: bytes, unit: Unit, rich: bool) -> Iterator[Sound
     codes = np.asarray(text.codes)
     test = codes[-min(TEST, len(codes) // 4) :]
     train = codes[: len(codes) - len(test)]
-    reference = build(train[-400_000:], unit, 8)
+    reference = build(train[-400_000:], unit, ORDER)
     scores = scores_of(reference, test)
     known = reference.knows(test)
 
     def log(model: str, x: np.ndarray) -> Sound:
-        return Sound(f"{name} {unit}: {model}", str(unit), test, x.astype(np.float64), scores, known)
+        trained = train[-400_000:]
+        return Sound(f"{name} {unit}: {model}", str(unit), test, x.astype(np.float64), scores, known, trained=trained)
 
     large = build(train, unit, 12)
     strong = scores_of(large, test)
@@ -159,18 +169,62 @@ def cached(y: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return x
 
 
-def of_log(path: Path, content: bytes) -> Iterator[Sound]:
+def of_log(text: str, path: Path, content: bytes) -> Iterator[Sound]:
     """A log of bytes beside references of much and of little text."""
     log = read_log(path)
     for size in (1_000_000, 100_000):
-        reference = build(np.frombuffer(content[:size], np.uint8), Unit.BYTE, 8)
+        reference = build(np.frombuffer(content[:size], np.uint8), Unit.BYTE, ORDER)
         scores, known = scores_of(reference, log.codes), reference.knows(log.codes)
-        name = f"warpeace byte: {path.stem} (reference of {size:,})"
-        yield Sound(name, "byte", log.codes, log.logprobs, scores, known, log.argmax_logprobs)
+        name = f"{text} byte: {path.stem} (reference of {size:,})"
+        trained = np.frombuffer(content[:size], np.uint8)
+        yield Sound(name, "byte", log.codes, log.logprobs, scores, known, log.argmax_logprobs, trained=trained)
+
+
+def codes_of(content: bytes, unit: Unit) -> np.ndarray:
+    """Bytes, or characters."""
+    if unit is Unit.BYTE:
+        return np.frombuffer(content, np.uint8)
+    return np.frombuffer(content.decode().encode("utf-32-le"), np.uint32)
+
+
+def tokens_of_texts(contents: dict[str, bytes]) -> tuple[Any, dict[str, np.ndarray]]:
+    """A byte-level BPE of 16,000 tokens of all languages, and the ids of each text's last 1,200,000 bytes."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers  # noqa: PLC0415  # only here
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    letters = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=16_000, initial_alphabet=letters, show_progress=False)
+    strings = {name: content.decode("utf-8", "ignore") for name, content in contents.items() if "small" not in name}
+    tokenizer.train_from_iterator((string[:150_000] for string in strings.values()), trainer)
+    parts = {name: string.encode()[-1_200_000:].decode("utf-8", "ignore") for name, string in strings.items()}
+    return tokenizer, {name: np.array(tokenizer.encode(part).ids, np.uint32) for name, part in parts.items()}
+
+
+def of_ids(name: str, ids: np.ndarray) -> Iterator[Sound]:
+    """Token logs of n-gram models; the reference has read 100,000 tokens."""
+    test = ids[-min(30_000, len(ids) // 4) :]
+    train = ids[: len(ids) - len(test)]
+    trained = train[-100_000:]
+    reference = build(trained, Unit.TOKEN, ORDER)
+    scores, known = scores_of(reference, test), reference.knows(test)
+    strong = scores_of(build(train, Unit.TOKEN, 5), test)
+    weak = scores_of(build(train[:20_000], Unit.TOKEN, 3), test)
+    models = {
+        "5-gram of more text": strong[:, 4],
+        "2-gram of more text": strong[:, 1],
+        "3-gram of little text": weak[:, 2],
+        "mixture": np.logaddexp(strong[:, 2] + np.log(0.6), weak[:, 0] + np.log(0.4)),
+    }
+    for model, x in models.items():
+        yield Sound(f"{name} token: {model}", "token", test, x.astype(np.float64), scores, known, trained=trained)
 
 
 def build(codes: np.ndarray, unit: Unit, order: int) -> NgramIndex:
     """An index of some symbols."""
+    if unit is Unit.TOKEN:
+        return NgramIndex.build(Text("tokens", unit, codes.astype(np.uint32), ""), order)
     content = codes.tobytes() if unit is Unit.BYTE else codes.astype("<u4").tobytes().decode("utf-32-le").encode()
     return NgramIndex.build(text_of_bytes(content, unit), order)
 
@@ -195,12 +249,17 @@ def of_tokens(name: str, content: bytes) -> Iterator[Sound]:
     size = tokenizer.get_vocab_size()
     vocabulary = vocabulary_of(tokenizer)
     logp, best, rows = trigram(train, test, size, vocabulary)
-    reference = token_index(train[: n // 3], vocabulary)
+    reference = build(train[: n // 3], Unit.TOKEN, ORDER)
     scores, known = scores_of(reference, test.astype(np.uint32)), reference.knows(test.astype(np.uint32))
-    yield Sound(f"{name} token: trigram", "token", test.astype(np.uint32), logp, scores, known, best)
-    weak = scores_of(token_index(train[: n // 10], vocabulary), test.astype(np.uint32))
+    yield Sound(f"{name}, small vocabulary token: trigram", "token", test.astype(np.uint32), logp, scores, known, best)
+    weak = scores_of(build(train[: n // 10], Unit.TOKEN, 5), test.astype(np.uint32))
     yield Sound(
-        f"{name} token: 2-gram of little text", "token", test.astype(np.uint32), weak[:, 1].astype(float), scores, known
+        f"{name}, small vocabulary token: 2-gram",
+        "token",
+        test.astype(np.uint32),
+        weak[:, 1].astype(float),
+        scores,
+        known,
     )
     yield byte_sound(f"{name} byte: trigram of tokens", content, test, vocabulary, rows)
 
@@ -208,16 +267,11 @@ def of_tokens(name: str, content: bytes) -> Iterator[Sound]:
 def byte_sound(name: str, content: bytes, test: np.ndarray, vocabulary: Vocabulary, rows: Any) -> Sound:
     """A byte log of a model of tokens, beside a reference of bytes."""
     codes = np.frombuffer(vocabulary.bytes_of(test), np.uint8)
-    reference = build(np.frombuffer(content[:400_000], np.uint8), Unit.BYTE, 8)
+    reference = build(np.frombuffer(content[:400_000], np.uint8), Unit.BYTE, ORDER)
     starts = np.zeros(len(codes), bool)
     starts[np.cumsum(vocabulary.lengths[test])[:-1]] = starts[0] = True
     known = reference.knows(codes)
     return Sound(name, "byte", codes, rows[0], scores_of(reference, codes), known, rows[1], starts)
-
-
-def token_index(ids: np.ndarray, vocabulary: Vocabulary) -> NgramIndex:
-    """An index of token ids."""
-    return NgramIndex.build(Text("tokens", Unit.TOKEN, ids.astype(np.uint32), ""), 5)
 
 
 def trigram(
@@ -254,3 +308,8 @@ def trigram(
         rows.append(projector.add(part, scores))
     joined = [np.concatenate([getattr(row, key) for row in rows]) for key in ("logprob", "argmax_logprob")]
     return np.concatenate(logp), np.concatenate(best), joined
+
+
+if __name__ == "__main__":
+    part = texts()[sys.argv[1]][-60_000:].decode("utf-8", "ignore")[:15_000]
+    sys.stdout.buffer.write(part.encode())

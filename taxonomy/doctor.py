@@ -7,12 +7,13 @@ its limits come from.  A suspicion is what a sound log hardly ever shows; a hint
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.taxonomy.doctor_sums import FIRM, SCALES, SURPRISING, DoctorSums
+from errtax.taxonomy.doctor_sums import FIRM, PASSAGE, SCALES, SURPRISING, DoctorSums
 
 SUSPICION, HINT = "suspicion", "hint"
 LEAST_ROWS = 200
@@ -22,8 +23,11 @@ KINSHIP = 0.55
 """Correlation with the reference's best order from which the spread of values can be compared."""
 LOG10_KINSHIP, LOG10_FEW, LOG10_FAR, LOG10_ROWS = 0.5, 3.0, 0.4, 1000
 BITS_SPREAD, BITS_MEAN = 1.25, 1.05
-FOREIGN, FOREIGN_FEW, FOREIGN_ROWS, UNKNOWN = 0.77, 4.0, 5000, 0.2
-CONTAINED, CONTAINED_FEW, CONTAINED_ROWS = 0.6, 0.02, 1000
+FOREIGN, FOREIGN_FEW, FOREIGN_HINT = 0.77, 33.0, 12.0
+FOREIGN_TOKENS, TOKENS_FEW, TOKENS_HINT = 1.06, 450.0, 150.0
+UNKNOWN, UNKNOWN_TOKENS, UNKNOWN_FEW = 0.2, 0.3, 75.0
+CONTAINED, CONTAINED_HINT, CONTAINED_ROWS = 0.9, 0.7, 3000
+CONTAINED_SURE, CONTAINED_ORDER, CONTAINED_TOKENS, CONTAINED_LONG = 0.5, 8, 5, 16
 ZEROS, REPEATS = 0.15, 0.2
 _PROJECT = "compute the byte log from the model's distributions (errtax predict --hf, errtax.byte_log), or log tokens"
 
@@ -57,7 +61,8 @@ def findings(sums: DoctorSums, in_tokens: bool = False) -> list[Finding]:
     if not in_tokens:
         tests += [_zeros, _repeats]
     if sums.predicted >= LEAST_ROWS:
-        tests += [_lags, _log10, _foreign, _contained, _bits]
+        beside = (partial(test, in_tokens=in_tokens) for test in (_foreign, _contained))
+        tests += [_lags, _log10, *beside, _bits]
     found = [each for test in tests if sums.predicted for each in test(sums)]
     if any(each.name in ("reference", "zeros", "repeats") and each.level == SUSPICION for each in found):
         found = [each for each in found if each.name not in ("lag", "log10", "bits")]  # cannot be told then
@@ -288,9 +293,14 @@ def _coverage(sums: DoctorSums) -> Iterator[Finding]:
         yield Finding("coverage", HINT, left, "a part of the text was not predicted", mend)
 
 
-def _foreign(sums: DoctorSums) -> Iterator[Finding]:
-    unknown = sums.unknown / sums.rows
-    if unknown > UNKNOWN:
+def _foreign(sums: DoctorSums, in_tokens: bool) -> Iterator[Finding]:
+    """Symbols that the reference does not know, or as dear to it as to somebody who knows but their frequencies.
+
+    Few rows may be of a passage that is unlike the rest.  Tokens are many: the frequencies of a text, of which a rare
+    one has most, are better known than they are, and thin references lack some; so more is asked of them.
+    """
+    unknown, n = sums.unknown / sums.rows, int(sums.symbols[1].sum())
+    if unknown > (UNKNOWN_TOKENS + UNKNOWN_FEW / sums.rows if in_tokens else UNKNOWN):
         yield Finding(
             "reference",
             SUSPICION,
@@ -299,38 +309,55 @@ def _foreign(sums: DoctorSums) -> Iterator[Finding]:
             "give --ngram of text like this one",
         )
         return
-    own, best = text_entropy(sums), float(sums.nats.min()) / sums.predicted
-    if own is None or own < 0.5:
+    own = text_entropy(sums)
+    if own < 0.5:
         return
-    share = best / own
-    if share > FOREIGN + FOREIGN_FEW / math.sqrt(sums.predicted):
+    best, limits = float(sums.new_nats.min()) / n, (FOREIGN, FOREIGN_FEW, FOREIGN_HINT)
+    limit, few, hint = (FOREIGN_TOKENS, TOKENS_FEW, TOKENS_HINT) if in_tokens else limits
+    if best > own * (limit + hint / n):
         yield Finding(
             "reference",
-            SUSPICION if sums.predicted >= FOREIGN_ROWS or share > 0.9 + 8 / math.sqrt(sums.predicted) else HINT,
-            f"the best of its orders needs {best:.2f} nats per symbol, {share:.2f} times what the frequencies of the "
-            "text's own symbols need",
+            SUSPICION if best > own * (limit + few / n) else HINT,
+            f"the best of its orders needs {best:.2f} nats per symbol, {best / own:.2f} times what the frequencies of "
+            "the text's own symbols need",
             "the n-gram model is of another language or kind of text",
             "give --ngram of text like this one",
         )
 
 
-def text_entropy(sums: DoctorSums) -> float | None:
-    """Of the text's symbols, in nats, with Miller and Madow's correction (1955); None where they are too many."""
+def text_entropy(sums: DoctorSums) -> float:
+    """Of the text's symbols where they change, in nats.
+
+    With Miller and Madow's correction (1955); where there are fewer than five of each symbol, by Chao and Shen (2003),
+    who divide by the chance to be seen, and estimate by Good and Turing how much was not.
+    """
     often = sums.symbols[1].astype(np.float64)
-    n = often.sum()
-    if n < 5 * len(often):
-        return None
-    return float(-(often / n * np.log(often / n)).sum() + (len(often) - 1) / (2 * n))
+    if len(often) < 2:
+        return 0.0
+    n, once = float(often.sum()), float((often == 1).sum())
+    p = often / n
+    if n >= 5 * len(often):
+        return float(-(p * np.log(p)).sum() + (len(often) - 1) / (2 * n))
+    p *= 1 - min(once, n - 1) / n
+    return float(-(p * np.log(p) / -np.expm1(n * np.log1p(-p))).sum())
 
 
-def _contained(sums: DoctorSums) -> Iterator[Finding]:
-    (sure, few), n = sums.certain.tolist(), sums.predicted
-    if sums.orders[-1] >= 8 and sure > CONTAINED * n and few < CONTAINED_FEW * n:
+def _contained(sums: DoctorSums, in_tokens: bool) -> Iterator[Finding]:
+    """The text in passages that the training text has, too.
+
+    Long contexts say so.  Of bytes and characters short ones are everywhere in a text that repeats itself: there more
+    rows are asked for, and that order N is sure, which a small alphabet does not make it.
+    """
+    shared, n, highest = sums.shared / sums.predicted, sums.predicted, sums.orders[-1]
+    long, many = in_tokens or highest >= CONTAINED_LONG, n >= CONTAINED_ROWS
+    if highest < (CONTAINED_TOKENS if in_tokens else CONTAINED_ORDER) or not (long or sums.sure > CONTAINED_SURE * n):
+        return
+    if shared > (CONTAINED_HINT if long and many else CONTAINED):
         yield Finding(
             "contained",
-            SUSPICION if n >= CONTAINED_ROWS else HINT,
-            f"its order {sums.orders[-1]} gives p > 0.5 on {100 * sure / n:.0f} % of the symbols, p < {FIRM} on "
-            f"{100 * few / n:.1f} %",
-            "the n-grams' training text holds the text under test",
+            SUSPICION if shared > CONTAINED and (long or many) else HINT,
+            f"{100 * shared:.0f} % of the symbols stand in passages of {PASSAGE} or more whose {highest - 1}-grams the "
+            "n-grams' training text has all",
+            f"it holds {'' if shared > CONTAINED else 'a part of '}the text under test",
             "build the index without it; nothing else can be said of n-gram errors",
         )

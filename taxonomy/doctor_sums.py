@@ -21,6 +21,8 @@ SURPRISING = -4.0
 """Nats, p = 0.018: what lies below is the tail."""
 FIRM = 0.1
 """Where the reference gives less than this, nobody is certain without reading it somewhere."""
+PASSAGE = 100
+"""Symbols: the shortest passages in which the reference's training text is looked for."""
 SCALES = {"nats": 1.0, "bits": 1 / np.log(2), "log10": 1 / np.log(10)}
 _BATCH = 32  # positions
 _MOST = 4096  # batches
@@ -50,9 +52,10 @@ class Piece(NamedTuple):
 class DoctorSums:
     """Sums over the rows that were added, in the order of the text; sums of parts can be added.
 
-    `orders`: those of the reference that are looked at.  `symbols`: the distinct ones, and how often each is predicted.
-    `nats[k]`: Σ -y of order k, clipped.  `zeros`: rows of exactly 0, where q < .1 and elsewhere, and all rows there:
-    ((zeros, rows), (zeros, rows)).
+    `orders`: those of the reference that are looked at.  `nats[k]`: Σ -y of order k, clipped.  `new_nats[k]`: of the
+    rows alone whose symbol is not the one before it; `symbols`: their distinct ones, and how often each is predicted.
+     `zeros`: rows of exactly 0, where q < .1 and elsewhere, and all rows there:
+    ((zeros, rows), (zeros, rows)).  `shared`: rows in passages that the reference's training text seems to have, too.
     """
 
     orders: tuple[int, ...] = ()
@@ -62,13 +65,15 @@ class DoctorSums:
     last: int = -1
     unknown: int = 0
     nats: Floats = field(default_factory=lambda: np.zeros(0))
+    new_nats: Floats = field(default_factory=lambda: np.zeros(0))
     own_nats: float = 0.0
     zeros: NDArray[np.int64] = field(default_factory=lambda: np.zeros((2, 2), np.int64))
     pairs: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
     repeated: list[Floats] = field(default_factory=list)
     sentinels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
     begins: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
-    certain: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
+    sure: int = 0
+    shared: int = 0
     scales: NDArray[np.int64] = field(default_factory=lambda: np.zeros(4, np.int64))
     symbols: NDArray[np.int64] = field(default_factory=lambda: np.zeros((2, 0), np.int64))
     entropies: Floats = field(default_factory=lambda: np.zeros((len(_ENTROPIES) + 1, 3)))
@@ -81,7 +86,7 @@ class DoctorSums:
         if not self.orders:
             highest = piece.scores.shape[1]
             self.orders = (*(n for n in ORDERS if n < highest), highest)
-            self.nats = np.zeros(len(self.orders))
+            self.nats, self.new_nats = np.zeros(len(self.orders)), np.zeros(len(self.orders))
         there = piece.positions >= 0
         seen = ~np.isnan(piece.x)
         if not there.any():
@@ -95,7 +100,11 @@ class DoctorSums:
             return
         y = np.clip(piece.scores[:, [n - 1 for n in self.orders]].astype(np.float64), LEAST, 0)
         x = np.clip(piece.x, LEAST, 0)
+        new = seen & np.diff(piece.codes.astype(np.int64), prepend=-1).astype(bool)
+        codes, often = np.unique(piece.codes[new], return_counts=True)
+        self.symbols = _counted(np.concatenate([self.symbols, np.stack([codes.astype(np.int64), often])], axis=1))
         self.nats -= y[seen].sum(axis=0)
+        self.new_nats -= y[new].sum(axis=0)
         self.own_nats -= float(x[seen].sum())
         self._count(piece, seen, y)
         self._add_scales(piece, seen)
@@ -105,9 +114,9 @@ class DoctorSums:
         """The sums of this part of a text and of the part after it."""
         if not self.rows or not other.rows:
             return self if self.rows else other
-        names = ("rows", "predicted", "unknown", "nats", "own_nats", "zeros", "pairs", "sentinels", "begins", "certain")
+        counts = ("rows", "predicted", "unknown", "zeros", "pairs", "sentinels", "begins", "sure", "shared", "scales")
         both = DoctorSums(self.orders, first=self.first, last=other.last)
-        for name in (*names, "scales", "entropies"):
+        for name in (*counts, "nats", "new_nats", "own_nats", "entropies"):
             setattr(both, name, getattr(self, name) + getattr(other, name))
         both.symbols = _counted(np.concatenate([self.symbols, other.symbols], axis=1))
         both.repeated = _sample([*self.repeated, *other.repeated])
@@ -153,13 +162,11 @@ class DoctorSums:
         if len(self.repeated) == 0 or sum(map(len, self.repeated)) < _SAMPLE:
             self.repeated = _sample([*self.repeated, x[1:][same]])
         tiny = np.isfinite(x) & (x < -700)
-        codes, often = np.unique(piece.codes[seen], return_counts=True)
-        self.symbols = _counted(np.concatenate([self.symbols, np.stack([codes.astype(np.int64), often])], axis=1))
         self.sentinels += (int((x == -9999).sum()), int(tiny.sum()))
         begins = piece.starts & seen & (y[:, 0] < np.log(0.9))
         self.begins += (int((begins & (x > -1e-9)).sum()), int(begins.sum()))
-        longest = piece.scores[seen, -1]
-        self.certain += (int((longest > np.log(0.5)).sum()), int((longest < np.log(FIRM)).sum()))
+        self.sure += int((piece.scores[seen, -1] > np.log(0.5)).sum())
+        self.shared += int((in_passages(piece.scores) & seen).sum())
 
     def _add_scales(self, piece: Piece, seen: NDArray[np.bool_]) -> None:
         """Of the rows that have the value of the best symbol: how many are it in nats, in bits, in log10; and all."""
@@ -216,6 +223,25 @@ class DoctorSums:
                 break
             numbers, level = numbers >> 1, level + 1
         self._numbers, self._moments, self._level = numbers, moments, level
+
+
+def in_passages(scores: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """The symbols in passages of `PASSAGE` symbols or more whose (N - 1)-grams the training text has all.
+
+    `scores[i, n - 1]`: y_n.  The highest order N says something else than order N - 1 just where the N - 1 symbols
+    before i stand in the training text; p = 1, in float32, cannot become more.  So a passage in which all these
+    contexts are known is one that is copied, or, where N is low, may be put together of shorter ones.
+    """
+    n, order = scores.shape
+    if order < 2:
+        return np.zeros(n, bool)
+    known = (scores[:, -1] != scores[:, -2]) | (scores[:, -1] > -1e-6)
+    borders = np.flatnonzero(np.diff(known, prepend=False, append=False))
+    first, last = borders[::2], borders[1::2] - 2  # of the contexts' rows, of the symbols in them
+    first = np.maximum(first - order + 1, 0)
+    long = last - first + 1 >= PASSAGE
+    opened = np.bincount(first[long], minlength=n) - np.bincount(last[long] + 1, minlength=n)
+    return opened.cumsum() > 0
 
 
 def _sample(pieces: list[Floats]) -> list[Floats]:

@@ -23,7 +23,7 @@ from errtax.taxonomy.doctor import SUSPICION, Finding, findings
 from errtax.taxonomy.doctor_sums import DoctorSums, Piece
 
 _ALL_UP_TO, _STRETCH, _EVERY = 1 << 16, 1 << 12, 8
-TRAIN_ORDER = 10
+TRAIN_ORDER = 20
 """Of the index of a training text."""
 
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from commands import Errtax
 from errtax.lm.ngram.index import NgramIndex
-from errtax.lm.text import Unit, text_of_bytes
+from errtax.lm.text import Text, Unit, text_of_bytes
 from errtax.taxonomy import doctor_sums
 from errtax.taxonomy.doctor import HINT, SUSPICION, findings, lags_of, ratio_of, text_entropy
-from errtax.taxonomy.doctor_sums import LEAST, DoctorSums, Piece
+from errtax.taxonomy.doctor_sums import LEAST, PASSAGE, DoctorSums, Piece, in_passages
 from errtax.taxonomy.examination import sampled
 
 SYLLABLES = ["ka", "to", "mi", "re", "shu", "ol", "en", "vir", "da", "pe", "lus", "ga"]
@@ -154,24 +154,74 @@ def test_bits_are_a_suspicion_where_another_column_contradicts_them(made: Made) 
     assert seen(piece(made, x / math.log(2)))["bits"] == HINT
 
 
-def test_a_training_text_that_holds_the_text_is_found(made: Made) -> None:
-    codes, x, _, known = made
-    index = NgramIndex.build(text_of_bytes(invented(30_000, 4) + codes.tobytes(), Unit.BYTE), 20)
-    scores = np.concatenate([block.copy() for block in index.score_blocks(codes)])
-    assert seen(piece((codes, x, scores, known)))["contained"] == SUSPICION
+@pytest.mark.parametrize(("order", "few"), [(8, HINT), (10, HINT), (16, SUSPICION), (20, SUSPICION)])
+@pytest.mark.parametrize("rows", [300, 4000])
+def test_a_training_text_that_holds_the_text_is_found(made: Made, rows: int, order: int, few: str) -> None:
+    """As it is, and with a change every 200 symbols; three quarters of it are less."""
+    codes, x, known = made[0][:rows], made[1][:rows], made[3][:rows]
+
+    def level(held: NDArray[Any]) -> str | None:
+        index = NgramIndex.build(text_of_bytes(invented(30_000, 4) + held.tobytes(), Unit.BYTE), order)
+        return seen(piece((codes, x, index.score(codes), known))).get("contained")
+
+    changed = np.where(np.arange(rows) % 200 == 150, ord("x"), codes).astype(np.uint8)
+    assert level(codes) == level(changed) == (few if rows == 300 else SUSPICION)
+    assert level(codes[: rows * 3 // 4]) == (HINT if rows == 4000 and few == SUSPICION else None)
+    assert level(codes[:0]) is None
 
 
-def test_a_reference_of_another_language_or_script_is_found() -> None:
-    codes = np.frombuffer(invented(20_000, 2), np.uint8)
+def test_passages_are_those_of_the_training_text() -> None:
+    """Beside a search of the text for each of them."""
+    train, rng = invented(6000, 4), np.random.default_rng(1)
+    parts = [train[100:400], invented(200, 9), train[1000:1105], b"Q", train[2000:2097], b"Q", train[-190:], b"Q"]
+    test = b"".join(parts) + bytes(rng.integers(97, 100, 50).tolist()) + b"Q"
+    index = NgramIndex.build(text_of_bytes(train, Unit.BYTE), 20)
+    due = np.zeros(len(test), bool)
+    for start in range(len(test) - PASSAGE + 1):
+        if test[start : start + PASSAGE] in train:
+            due[start : start + PASSAGE] = True
+    found = in_passages(index.score(np.frombuffer(test, np.uint8)))
+    assert due[:300].all() and due[500:605].all() and due[-240:-60].all() and due.sum() < 640
+    assert (found >= due).all() and (found & ~due).sum() < 20
+
+
+@pytest.mark.parametrize("rows", [300, 1000, 20_000])
+def test_a_reference_of_another_language_or_script_is_found(rows: int) -> None:
+    codes = np.frombuffer(invented(rows, 2), np.uint8)
     x = np.log(np.random.default_rng(1).uniform(0.2, 1, len(codes)))
     for syllables, word in (
         ([each[::-1] for each in SYLLABLES], "kind of text"),
         (["ПРИ", "ОН", "ЛЕ"], "another language"),
     ):
         index = NgramIndex.build(text_of_bytes(invented(30_000, 3, syllables), Unit.BYTE), 6)
-        scores = np.concatenate([block.copy() for block in index.score_blocks(codes)])
-        (found,) = findings(sums_of(piece((codes, x, scores, index.knows(codes)))))
+        (found,) = findings(sums_of(piece((codes, x, index.score(codes), index.knows(codes)))))
         assert (found.name, found.level) == ("reference", SUSPICION) and word in found.suspects
+
+
+def test_blanks_in_a_row_do_not_make_a_reference_foreign(made: Made) -> None:
+    """A table whose blanks the reference has not seen, but whose words it knows."""
+    words = made[0].tobytes().split(b" ")[:30]
+    codes = np.frombuffer(b"".join(word.ljust(60) for word in words), np.uint8)
+    index = NgramIndex.build(text_of_bytes(invented(30_000, 4), Unit.BYTE), 8)
+    scores = index.score(codes)
+    table: Made = (codes, scores[:, 4].astype(np.float64), scores, index.knows(codes))
+    assert "reference" not in seen(piece(table))
+    sums, n = sums_of(piece(table)), len(codes)
+    often = np.bincount(codes)[np.bincount(codes) > 0] / n
+    assert sums.nats.min() / n > -(often * np.log(often)).sum()  # all rows counted, it would be
+
+
+def test_a_reference_of_tokens_may_lack_some(made: Made) -> None:
+    """Every fourth of 400 words is unknown to it; of bytes that would be another script."""
+    words = np.unique(invented(60_000, 2).replace(b".", b"").split(b" "), return_inverse=True)[1].astype(np.uint32)
+    test, n = words[-3000:], len(words)
+    train = np.where(words[: n // 2] % 4 == 0, 1, words[: n // 2])
+    index = NgramIndex.build(Text("tokens", Unit.TOKEN, train.astype(np.uint32), ""), 5)
+    scores, known = index.score(test), index.knows(test)
+    assert 0.2 < (~known).mean() < 0.3
+    sums = sums_of(piece((test, scores[:, 1].astype(np.float64), scores, known)))
+    assert [each.name for each in findings(sums) if each.level == SUSPICION] == ["reference"]
+    assert SUSPICION not in [each.level for each in findings(sums, in_tokens=True)]
 
 
 # --- sums -------------------------------------------------------------------------------------------------------------
@@ -199,8 +249,10 @@ def test_sums_of_parts_are_those_of_the_whole(cuts: list[int], most: int) -> Non
     for found in (together, added):
         for name in ("rows", "predicted", "unknown", "first", "last"):
             assert getattr(found, name) == getattr(whole, name)
-        for name in ("nats", "zeros", "sentinels", "begins", "certain", "symbols"):
+        for name in ("nats", "zeros", "sentinels", "begins", "sure"):
             assert np.allclose(getattr(found, name), getattr(whole, name))
+        assert (found.symbols[0] == whole.symbols[0]).all()
+        assert 0 <= (found.symbols[1] - whole.symbols[1]).sum() <= len(cuts)  # what begins a part may be what was last
         assert len(found.batches) <= most
         lost = whole.batches[..., 0].sum(axis=0) - found.batches[..., 0].sum(axis=0)
         assert (lost <= 2 * len(cuts)).all() and ratio_of(found) == pytest.approx(ratio_of(whole))
@@ -234,10 +286,21 @@ def test_lags_are_correlations(made: Made) -> None:
 
 
 def test_the_entropy_of_a_text_is_corrected(made: Made) -> None:
-    _, often = np.unique(made[0], return_counts=True)
+    """Of symbols that differ from the one before; Chao and Shen's (2003) estimate where there are few of each."""
+    codes = made[0].copy()
+    codes[100:200] = 32  # runs are one symbol
+    _, often = np.unique(codes[np.diff(codes.astype(int), prepend=-1) != 0], return_counts=True)
     p = often / often.sum()
-    due = -(p * np.log(p)).sum() + (len(p) - 1) / (2 * len(made[0]))
-    assert text_entropy(sums_of(piece(made))) == pytest.approx(due)
+    due = -(p * np.log(p)).sum() + (len(p) - 1) / (2 * often.sum())
+    assert text_entropy(sums_of(piece((codes, *made[1:])))) == pytest.approx(due)
+    few = piece(made, rows=slice(0, 40))
+    _, often = np.unique(few.codes[np.diff(few.codes.astype(int), prepend=-1) != 0], return_counts=True)
+    n, due = int(often.sum()), 0.0
+    for count in often.tolist():
+        p_i = (1 - (often == 1).sum() / n) * count / n
+        due -= p_i * math.log(p_i) / (1 - (1 - p_i) ** n)
+    assert n < 5 * len(often) and text_entropy(sums_of(few)) == pytest.approx(due)
+    assert text_entropy(sums_of(piece((np.full(4000, 65, np.uint8), *made[1:])))) == 0
 
 
 # --- commands ---------------------------------------------------------------------------------------------------------
