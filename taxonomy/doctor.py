@@ -23,8 +23,8 @@ KINSHIP = 0.55
 """Correlation with the reference's best order from which the spread of values can be compared."""
 LOG10_KINSHIP, LOG10_FEW, LOG10_FAR, LOG10_ROWS = 0.5, 3.0, 0.4, 1000
 BITS_SPREAD, BITS_MEAN = 1.25, 1.05
-FOREIGN, FOREIGN_FEW, FOREIGN_HINT = 0.77, 33.0, 12.0
-FOREIGN_TOKENS, TOKENS_FEW, TOKENS_HINT = 1.06, 450.0, 150.0
+FOREIGN, FOREIGN_FEW, FOREIGN_FAR, ALIKE, ALIKE_FEW = 0.77, 33.0, 400.0, 1.2, 24.0
+FOREIGN_TOKENS, TOKENS_FEW, TOKENS_HINT = 1.06, 600.0, 150.0
 UNKNOWN, UNKNOWN_TOKENS, UNKNOWN_FEW = 0.2, 0.3, 75.0
 CONTAINED, CONTAINED_HINT, CONTAINED_ROWS = 0.9, 0.7, 3000
 CONTAINED_SURE, CONTAINED_ORDER, CONTAINED_TOKENS, CONTAINED_LONG = 0.5, 8, 5, 16
@@ -294,11 +294,7 @@ def _coverage(sums: DoctorSums) -> Iterator[Finding]:
 
 
 def _foreign(sums: DoctorSums, in_tokens: bool) -> Iterator[Finding]:
-    """Symbols that the reference does not know, or as dear to it as to somebody who knows but their frequencies.
-
-    Few rows may be of a passage that is unlike the rest.  Tokens are many: the frequencies of a text, of which a rare
-    one has most, are better known than they are, and thin references lack some; so more is asked of them.
-    """
+    """Symbols that the reference does not know, or as dear to it as to somebody who knows but their frequencies."""
     unknown, n = sums.unknown / sums.rows, int(sums.symbols[1].sum())
     if unknown > (UNKNOWN_TOKENS + UNKNOWN_FEW / sums.rows if in_tokens else UNKNOWN):
         yield Finding(
@@ -312,17 +308,31 @@ def _foreign(sums: DoctorSums, in_tokens: bool) -> Iterator[Finding]:
     own = text_entropy(sums)
     if own < 0.5:
         return
-    best, limits = float(sums.new_nats.min()) / n, (FOREIGN, FOREIGN_FEW, FOREIGN_HINT)
-    limit, few, hint = (FOREIGN_TOKENS, TOKENS_FEW, TOKENS_HINT) if in_tokens else limits
-    if best > own * (limit + hint / n):
+    suspicion, hint = _foreign_limits(n, float(sums.new_nats[0]) / n / own, in_tokens)
+    best = float(sums.new_nats.min()) / n
+    if best > own * min(suspicion, hint):
         yield Finding(
             "reference",
-            SUSPICION if best > own * (limit + few / n) else HINT,
+            SUSPICION if best > own * suspicion else HINT,
             f"the best of its orders needs {best:.2f} nats per symbol, {best / own:.2f} times what the frequencies of "
             "the text's own symbols need",
             "the n-gram model is of another language or kind of text",
             "give --ngram of text like this one",
         )
+
+
+def _foreign_limits(n: int, first: float, in_tokens: bool) -> tuple[float, float]:
+    """Of a suspicion and of a hint: nats of n rows by the best order / entropy of their symbols.
+
+    `first`: those of order 1 / the entropy, near 1 where the reference has the same symbols as often; then only its
+    contexts are of another language.  Where few rows have other symbols, they may be a list or a passage in another
+    language of a text that has such.  Tokens are many: their frequencies in a text are better known to it than to any
+    reference.
+    """
+    if in_tokens:
+        return FOREIGN_TOKENS + TOKENS_FEW / n, FOREIGN_TOKENS + TOKENS_HINT / n
+    low = FOREIGN + FOREIGN_FEW / n
+    return low if first < ALIKE - ALIKE_FEW / n else min(0.9 + 8 / math.sqrt(n), FOREIGN + FOREIGN_FAR / n), low
 
 
 def text_entropy(sums: DoctorSums) -> float:

@@ -198,6 +198,19 @@ def test_a_reference_of_another_language_or_script_is_found(rows: int) -> None:
         assert (found.name, found.level) == ("reference", SUSPICION) and word in found.suspects
 
 
+def test_a_passage_in_symbols_that_are_rare_elsewhere_is_only_hinted_at() -> None:
+    """Words in another script of which the reference has read a little; all of a text in it is another language."""
+    codes = np.frombuffer(invented(20_000, 2, ["PRI", "ON", "LEK", "ASTU"]), np.uint8)
+    little = invented(4000, 5, ["PRI", "ONT", "LEK", "ASU"])
+    index = NgramIndex.build(text_of_bytes(invented(30_000, 3) + little, Unit.BYTE), 6)
+    levels = []
+    for rows in (300, 20_000):
+        scores, known = index.score(codes[:rows]), index.knows(codes[:rows])
+        table: Made = (codes[:rows], np.full(rows, -3.0), scores, known)
+        levels.append(seen(piece(table))["reference"])
+    assert levels == [HINT, SUSPICION]
+
+
 def test_blanks_in_a_row_do_not_make_a_reference_foreign(made: Made) -> None:
     """A table whose blanks the reference has not seen, but whose words it knows."""
     words = made[0].tobytes().split(b" ")[:30]
