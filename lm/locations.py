@@ -165,5 +165,6 @@ def location(given: str | os.PathLike[str]) -> Path:
 def require_local(path: Path, what: str) -> Path:
     """`path`, once it is known to be of this machine.  `what`: what lies there, with a verb."""
     if isinstance(path, Remote):
-        raise UsageError(f"{path}: {what} a local folder or file; copy it between there and the object store.")
+        found = f"{path}: {what} this machine, not an object store"
+        raise UsageError(f"{found}; give a local path, and copy what is there.")
     return path

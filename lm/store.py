@@ -29,7 +29,12 @@ _PAUSE = 0.2  # seconds before the second attempt; three times as long before ea
 _PATIENCE = 60.0  # seconds after which nothing is tried again
 _TAGS = ("ETag", "etag", "md5Hash", "sha256", "blob_id", "LastModified", "last_modified", "mtime", "updated", "created")
 _MODIFIED = ("LastModified", "last_modified", "mtime", "updated", "created")
-_TRANSIENT = ("Timeout", "ConnectionError", "HTTPClientError", "ClientPayloadError", "IncompleteRead", "Disconnected")
+_REPEATED = {
+    *("ClientPayloadError", "ResponseStreamingError", "IncompleteRead", "IncompleteReadError", "_CutAnswer"),
+    *("ReadTimeoutError", "FSTimeoutError", "TimeoutError", "ReadError", "RemoteProtocolError"),
+    "ServerDisconnectedError",
+}
+"""Errors of answers that were under way; where there is none at all, the library has asked several times."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +217,7 @@ def _kinds(error: BaseException) -> list[str]:
 
 
 def _is_transient(error: BaseException) -> bool:
-    return any(sign in kind for kind in _kinds(error) for sign in _TRANSIENT)
+    return not _REPEATED.isdisjoint(_kinds(error))
 
 
 _CUT = "the connection was cut while the object was read, several times; try again later"
@@ -228,7 +233,10 @@ _REASONS = {
     "Payload": _CUT,
     "Streaming": _CUT,
     "IncompleteRead": _CUT,
-    "Connection": "the object store cannot be reached; check the network and the address of its endpoint",
+    "RemoteProtocol": _CUT,
+    "ReadError": _CUT,
+    "Disconnected": _CUT,
+    "Connect": "the object store cannot be reached; check the network and the address of its endpoint",
     "HTTPClientError": "the object store cannot be reached; check the network and the address of its endpoint",
 }
 """What a request failed for, by a part of the name of the error's class or of one above it; the first that fits."""

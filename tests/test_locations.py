@@ -79,9 +79,12 @@ def test_outputs_appear_whole_or_not_at_all(memory: Any) -> None:
         write_text(path, "two", force=False)
     write_text(path, "two")
     assert path.read_text() == "two" and path.stat().st_size == 3
-    with pytest.raises(UsageError, match="is a folder"):
-        write_text(location("memory://b"), "three")
-    assert list(memory.store) == ["/b/a.txt"] and not [each for each in cache_folder().rglob("*") if each.is_file()]
+    for name, word in (("b/p", "is a folder"), ("b", "is a bucket")):
+        memory.pipe("/b/p/q.txt", b"x")
+        with pytest.raises(UsageError, match=word):
+            write_text(location(f"memory://{name}"), "three")
+    assert sorted(memory.store) == ["/b/a.txt", "/b/p/q.txt"]
+    assert not [each for each in cache_folder().rglob("*") if each.is_file()]
 
 
 def test_folders_are_listed(memory: Any) -> None:
@@ -177,8 +180,11 @@ def test_what_is_of_one_machine_is_refused(errtax: Errtax, memory: Any) -> None:
         "train train.txt -o memory://b/run",
         "sweep --text memory://b/wp",
         "gates memory://b/run --text test.txt",
+        "build-ngram train.txt --engine kenlm -o memory://b/kenlm",
+        "validate memory://b/run.json",
+        "peel preds.parquet --oracles memory://b/own.py",
     ):
-        refused(errtax(*line.split()), 2, "memory://b/", "local folder")
+        refused(errtax(*line.split()), 2, "memory://b", "this machine, not an object store")
 
 
 def test_an_input_in_a_store_is_never_written_over(errtax: Errtax, memory: Any) -> None:

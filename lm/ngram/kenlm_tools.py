@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import replacing_folder, require_absent, require_input, sha256_of_file, target_of
+from errtax.lm.locations import require_local
 from errtax.lm.machine import free_memory
 from errtax.lm.ngram.smoothing import FALLBACK
 from errtax.lm.ngram.token_names import name_symbols
@@ -88,6 +89,7 @@ def build_kenlm(
         raise UsageError(f"binary must be one of {', '.join(BINARIES)}, got {binary!r}.")
     if order < 1:
         raise UsageError(f"order must be at least 1, got {order}.")
+    require_local(output, "models of KenLM are written to")
     memory = memory or f"{max(1 << 28, min(16 * order * len(text), free_memory() // 2))}b"
     tools, options = find_tools(), _Options(fallback, binary, memory)
     refuse_special_words(text)

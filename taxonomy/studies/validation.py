@@ -10,6 +10,7 @@ from pathlib import Path
 
 from errtax.lm.errors import BadInput
 from errtax.lm.files import first_bytes, require_input, sha256_of_file
+from errtax.lm.locations import require_local
 from errtax.lm.log_reader import log_problems
 from errtax.lm.ngram import kenlm_tools
 from errtax.lm.ngram.arpa import ArpaModel
@@ -106,4 +107,4 @@ def require_run(folder: Path) -> None:
     """Raise `BadInput` unless the folder holds a run that can predict."""
     from errtax.lm.neural.run import choose_device, load_best  # noqa: PLC0415  # all else is validated without torch
 
-    load_best(folder, choose_device("cpu"))
+    load_best(require_local(folder, "a run is read from"), choose_device("cpu"))
