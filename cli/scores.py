@@ -68,9 +68,10 @@ def _emit_scores_here(spec: "ScorePart", output: Path, force: bool) -> None:
 
 def emit_merged_scores(folder: Path, output: Path, force: bool) -> None:
     """Write the table that all parts in a folder are, and show it as `score` would."""
+    from errtax.lm.locations import location
     from errtax.lm.score_parts import merge_scores
 
     with progress("merging") as update:
         scored = merge_scores(folder, output, force, update)
-    announce_unknown(scored.unknown, scored.symbols, Path(scored.model))
+    announce_unknown(scored.unknown, scored.symbols, location(scored.model))
     emit_scored(scored, output)

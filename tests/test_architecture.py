@@ -133,6 +133,16 @@ def test_one_decorator_compiles_kernels(path: Path) -> None:
     assert uses_of_njit(path.read_text(encoding="utf-8")) == allowed
 
 
+def test_one_module_asks_object_stores() -> None:
+    names = {"fsspec", "s3fs", "gcsfs", "botocore", "boto3"}
+    asking = {
+        path.relative_to(ROOT).as_posix()
+        for path in FILES
+        if names & {name.split(".")[0] for name in imported_modules(ast.parse(path.read_text(encoding="utf-8")))}
+    }
+    assert asking == {"lm/store.py"}
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_stay_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
