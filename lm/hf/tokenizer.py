@@ -23,6 +23,7 @@ from tokenizers import Tokenizer
 
 from errtax.lm.byte_characters import BYTE_OF_CHARACTER
 from errtax.lm.errors import BadInput, UsageError, decoding
+from errtax.lm.hf.pieces import encode_long
 from errtax.lm.hf.sources import Source, loading
 from errtax.lm.visible import shown_name, visible
 from errtax.lm.vocabulary import Vocabulary
@@ -82,10 +83,13 @@ class TextTokenizer:
     def encode(self, text: bytes, name: str = "the text") -> Tokens:
         """The tokens of a text; what looks like a special token in it is plain text.
 
+        Time O(size); memory of the text, of its ids, and what the tokenizer needs for 256 KiB (`encode_long`).
+
         Raises `BadInput` where the text is not UTF-8, or where the tokens' bytes are not the text, with the first
         difference.
         """
-        ids = np.array(self.backend.encode(_decoded(text, name), add_special_tokens=False).ids, np.int64)
+        _require_unicode(text, name)
+        ids = encode_long(text, self._ids_of, self.vocabulary.lengths)
         joined = self.vocabulary.bytes_of(ids)
         invented = b" " if joined == b" " + text else b""
         if invented + text != joined:
@@ -96,6 +100,9 @@ class TextTokenizer:
             token = visible(self.backend.id_to_token(int(ids[k])))
             raise BadInput(f"{self.name} reads a part of {name} as its special token {token!r} (token {k}).")
         return Tokens(ids, invented)
+
+    def _ids_of(self, text: bytes) -> NDArray[np.int64]:
+        return np.array(self.backend.encode(text.decode(), add_special_tokens=False).ids, np.int64)
 
 
 def vocabulary_of(tokenizer: Any) -> Vocabulary:
@@ -203,9 +210,9 @@ def _sha256(parts: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()
 
 
-def _decoded(text: bytes, name: str) -> str:
+def _require_unicode(text: bytes, name: str) -> None:
     try:
-        return text.decode()
+        text.decode()
     except UnicodeDecodeError as error:
         found = text[error.start : error.end].hex(" ").upper()
         raise BadInput(
