@@ -1,38 +1,40 @@
-"""One HTML file: pictures, tables, a peel that follows its controls, the text with its errors, definitions, signature.
+"""One HTML file, a workbench on one screen: finding, definitions, breakdown, and the text with its errors.
 
-All that a reader without JavaScript needs is written here; the script (`assets/report.js`) adds what moves.  The text
-under test is untrusted: here it passes through `html.escape`, in the script it becomes text nodes, and the page's
-policy forbids all requests and any script and style but its own.  The page names no path and needs no network.
+What is written here is the start state of the elements that the script (`assets/*.js`) then moves, and stands as it is
+without it.  The text under test is untrusted: here it passes through `html.escape`, in the script it becomes text
+nodes, and the page's policy forbids all requests and any script and style but its own.  The page names no path.
 """
 
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 from errtax.lm.visible import visible
 from errtax.reports.bars import bars_figure
-from errtax.reports.document import STYLE, asset, document
-from errtax.reports.excerpts import Examples, Excerpt
-from errtax.reports.numbers import percent
+from errtax.reports.document import asset, document, script_of
+from errtax.reports.excerpts import Examples, Excerpt, WorstErrors
+from errtax.reports.numbers import percent, with_ends
+from errtax.reports.page_bench import bench_table, comparison_rows, controls, statistics_rows
 from errtax.reports.page_data import LIMIT, page_data
+from errtax.reports.page_figure import figure_of
 from errtax.reports.page_tables import (
+    comparison_html,
     comparison_section,
     layer_style,
     overlaps_section,
     picture,
     statistics_html,
-    wide_table,
 )
-from errtax.reports.palette import LETTERS
+from errtax.reports.page_text import still_examples, text_pane
 from errtax.reports.results import Results
 from errtax.reports.windows import PASSAGE_ROWS, WorstPassages
-from errtax.reports.wording import findings, headline
 from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.layers.registry import find_layer
 from errtax.taxonomy.peel import Peel, PeelSource, whole_peel
 from errtax.taxonomy.settings import Settings
-from errtax.taxonomy.statistics import Statistics
+from errtax.taxonomy.statistics import Statistics, finite
 from errtax.taxonomy.summary import Summary
-from errtax.taxonomy.surroundings import read_through
+from errtax.taxonomy.surroundings import Reader, read_through
 
 _CAVEATS = (
     "The layers are rules of thumb about the text. A layer holds errors that its oracle could have explained; it does "
@@ -41,195 +43,192 @@ _CAVEATS = (
     "blocks of 1,000 symbols (the signature says which); they tell how much another text of the same kind would change "
     "the numbers, not another training of the model."
 )
+_CITE = (
+    "errtax: why is your language model wrong? Version and settings stand in the signature. The method: Andrej "
+    "Karpathy, Justin Johnson, Li Fei-Fei: Visualizing and Understanding Recurrent Networks, 2015, section 4.3 "
+    "(arXiv:1506.02078)."
+)
 
 
 def report_page(results: Results) -> str:
     """The report as HTML."""
-    pictures, whole = results.figures(), len(results.peels[0]) <= LIMIT
+    whole = len(results.peels[0]) <= LIMIT
     held = [whole_peel(each) for each in results.peels] if whole else []
     peels: Sequence[PeelSource] = held or results.peels
-    heads, settings = [each.head for each in peels], peels[0].head.settings
-    examples, passages = _read(peels, results.summaries, not whole)
-    body = _head(results)
-    body += [
-        '<h2 id="breakdown">Breakdown</h2>',
-        picture(pictures["pie"], f"Errors of {results.names} by layer and slice, as rings"),
-        *(statistics_html(each, len(peels) > 1) for each in results.statistics),
-        picture(pictures["bars"], f"Errors of {results.names} by slice, as bars"),
+    heads, shown = [each.head for each in peels], min(1, len(peels) - 1)
+    read = _Read(peels, results.summaries, shown, not whole)
+    text = text_pane(held, shown, read.example, read.examples) if whole else _passages(heads, read)
+    body = [
+        *_header(results, shown, whole),
+        '<nav class="tabs" aria-label="Panes" data-live>',
+        *(
+            f'<button type="button" data-pane="{name}" aria-pressed="{"true" if name == "breakdown" else "false"}">'
+            f"{title}</button>"
+            for name, title in (("breakdown", "Breakdown"), ("reading", "Text"), ("settings", "Definitions"))
+        ),
+        '</nav><main class="bench"><section id="settings" aria-label="Definitions">',
+        *controls(held if whole else heads),
+        '</section><section id="breakdown" aria-label="Breakdown">',
+        *_breakdown(results, shown),
+        '</section><section id="reading" aria-label="Text">',
+        *text,
+        "</section></main>",
+        *_below(results, heads[0].settings),
     ]
-    body += _live(heads) if whole else _too_long(len(peels[0]))
-    body += overlaps_section(results.statistics[0], whole)
-    body += comparison_section(results.comparisons)
-    if results.trend:
-        body += [
-            f'<h2 id="trend">Along the {results.trend.by}</h2>',
-            picture(pictures["trend"], f"Errors by class along {results.trend.by}"),
-        ]
-    body += _browser(heads) if whole else [each.html(f"text{k or ''}") for k, each in enumerate(passages)]
-    body.append(
-        '<h2 id="examples">Examples</h2><p>Errors evenly spaced over the text; the symbol in the box is the one that '
-        "the model missed.</p>"
-    )
-    body += [_examples(head, each, len(peels) > 1) for head, each in zip(heads, examples, strict=True)]
-    body += [_definitions(settings), f'<h2 id="caveats">Caveats</h2><p>{_CAVEATS}</p>', _signatures(results.statistics)]
-    style = asset("report.css") + layer_style([settings])
-    script, data = (asset("report.js"), page_data(held)) if whole else ("", None)
+    style = asset("base.css") + asset("bench.css") + layer_style([heads[0].settings])
+    script, data = (script_of(), _data(held, results)) if whole else ("", None)
     return document(f"Errors of {results.names}", body, results.machine(), style, script, data)
 
 
-def _read(
-    peels: Sequence[PeelSource], summaries: Sequence[Summary], long: bool
-) -> tuple[list[Examples], list[WorstPassages]]:
-    """Examples from each peel, and if they are `long` the worst passages, from one pass over it."""
-    examples = [Examples({layer.name: layer.count for layer in summary.layers}, 6) for summary in summaries]
-    passages = [WorstPassages(peel.head) for peel in peels] if long else []
-    for k, peel in enumerate(peels):
-        read_through(peel, [examples[k], *passages[k : k + 1]], PASSAGE_ROWS)
-    return examples, passages
+def _data(peels: Sequence[Peel], results: Results) -> dict[str, Any]:
+    """What the script reads, with the bits of each model, and the models' places along a trend."""
+    first = results.statistics[0]
+    data = page_data(peels, first.units) | {"drawn": f"{first.blocks} {first.units.plural}"}
+    for model, each in zip(data["models"], results.statistics, strict=True):
+        ends = [each.bits.low, each.bits.high]
+        model |= {"bits": finite(each.bits.value), "bits_ends": None if None in ends else ends}
+    if results.trend:
+        scale = dict(zip(results.trend.models, results.trend.scale, strict=True))
+        data["trend"] = {"by": results.trend.by, "scale": [scale[each.model] for each in results.statistics]}
+    return data
 
 
-def comparison_page(comparisons: Sequence[Comparison], settings: Settings) -> str:
-    """The comparison of one or more models with the first, as HTML."""
-    baseline = comparisons[0].baseline
-    summaries = [baseline, *(comparison.other for comparison in comparisons)]
-    body = [f"<h1>{escape(f'Against {baseline.model}')}</h1>"]
-    body += [f"<p>{escape(comparison.finding())}</p>" for comparison in comparisons]
-    body += comparison_section(comparisons)
-    body += [
-        "<h2>Breakdown of each model</h2>",
-        picture(bars_figure(summaries), "Errors of each model by slice"),
+class _Read:
+    """What the page shows of the peels' rows, from one pass over each.
+
+    `examples` of each peel; `example`: the worst error of the largest class of the peel `shown`; the `passages` in
+    which each model fails worst, of long texts.
+    """
+
+    def __init__(self, peels: Sequence[PeelSource], summaries: Sequence[Summary], shown: int, long: bool) -> None:
+        self.examples = [Examples({layer.name: layer.count for layer in summary.layers}, 6) for summary in summaries]
+        self.passages = [WorstPassages(peel.head) for peel in peels] if long else []
+        layers = [layer for layer in summaries[shown].layers if layer.count]
+        largest = max(layers, key=lambda layer: layer.count).name if layers else None
+        worst = WorstErrors(peels[shown].head, 1, largest)
+        for k, peel in enumerate(peels):
+            asked: list[Reader] = [self.examples[k], *self.passages[k : k + 1], *([worst] if k == shown else [])]
+            read_through(peel, asked, PASSAGE_ROWS)
+        self.example: Excerpt | None = next(iter(worst.excerpts), None)
+
+
+# --- the first screen ------------------------------------------------------------------------------------------------
+
+
+def finding(statistics: Statistics) -> str:
+    """What one model's breakdown says, in a sentence; `controls.js` says it again as definitions are moved."""
+    rate, layers = percent(statistics.error_rate, 1), [layer for layer in statistics.layers if layer.count.value]
+    wrong = f"{statistics.model} is wrong on {rate} of {statistics.positions:,} symbols"
+    if not layers:
+        return f"{statistics.model} makes no error on {statistics.positions:,} symbols."
+    largest = max(layers, key=lambda layer: layer.count.value)
+    return f"{wrong}; the largest class is {largest.title}: {percent(largest.share, 1)} of its errors."
+
+
+def _header(results: Results, shown: int, whole: bool) -> list[str]:
+    statistics = results.statistics[shown]
+    said = results.comparisons[shown - 1].finding() if shown else finding(statistics)
+    bits = f"{with_ends(statistics.bits, '.4f')} bits per symbol"
+    about = f"{statistics.model}: {bits}; {statistics.blocks} {statistics.units.plural} resampled"
+    warnings = dict.fromkeys(each.warning for each in results.statistics if each.warning)
+    return [
+        f'<header><div class="said"><h1 id="finding">{escape(said)}</h1><p id="about">{escape(about)}',
+        *(f' · <strong class="note">{escape(text)}</strong>' for text in warnings),
+        "</p></div>",
+        *(_choice(results, shown) if shown and whole else []),
+        '<div class="tools" data-live><details id="export"><summary>Export</summary><div class="menu">'
+        '<button type="button" data-export="svg">Figure as SVG</button>'
+        '<button type="button" data-export="png">Figure as PNG</button>'
+        '<button type="button" data-export="csv">Table as CSV</button>'
+        '<button type="button" data-export="link">Copy link to this view</button></div></details>'
+        '<button type="button" id="help-button" aria-label="Help on keys">?</button></div>'
+        if whole
+        else "",
+        "</header>",
     ]
-    body += [_definitions(settings), _signatures(summaries)]
-    machine = {
-        "schema": "errtax.compare/1",
-        "comparisons": [comparison.to_json() for comparison in comparisons],
-    }
-    return document(f"Errors against {baseline.model}", body, machine, STYLE + layer_style([settings]))
 
 
-# --- the head --------------------------------------------------------------------------------------------------------
+def _choice(results: Results, shown: int) -> list[str]:
+    def options(chosen: int, *more: str) -> str:
+        names = [
+            f'<option value="{k}"{" selected" if k == chosen else ""}>{escape(each.model)}</option>'
+            for k, each in enumerate(results.statistics)
+        ]
+        return "".join([*names, *more])
+
+    none = '<option value="">nothing</option>'
+    return [
+        f'<div class="choice" data-live><label>model <select id="model" autocomplete="off">{options(shown)}</select>'
+        f'</label><label>against <select id="against" autocomplete="off">{options(0, none)}</select></label></div>'
+    ]
 
 
-def _head(results: Results) -> list[str]:
-    summaries, statistics, comparisons = results.summaries, results.statistics, results.comparisons
-    title = " · ".join(headline(summary) for summary in summaries)
-    said = [" ".join(findings(summary)) for summary in summaries] + [each.finding() for each in comparisons]
-    rates = "; ".join(
-        f"{each.model}: error rate {percent(each.error_rate)} of {each.positions:,} symbols" for each in statistics
+def _breakdown(results: Results, shown: int) -> list[str]:
+    comparison = results.comparisons[shown - 1] if shown else None
+    views = ["rings", "bars", "overlaps", *(["trend"] if results.trend else [])]
+    buttons = "".join(
+        f'<button type="button" data-view="{view}" aria-pressed="{"true" if view == "rings" else "false"}">'
+        f"{view}</button>"
+        for view in views
     )
-    sections = [
-        f'<a href="#{name}">{title}</a>'
-        for name, title in (
-            ("breakdown", "Breakdown"),
-            ("live", "Re-peel"),
-            ("overlaps", "Overlaps"),
-            *((("comparison", "Comparison"),) if comparisons else ()),
-            ("text", "Text"),
-            ("examples", "Examples"),
-            ("definitions", "Definitions"),
-        )
-    ]
-    warnings = dict.fromkeys(each.warning for each in statistics if each.warning)
+    rows = comparison_rows(comparison) if comparison else statistics_rows(results.statistics[0], results.summaries[0])
     return [
-        f"<h1>{escape(title)}</h1>",
-        *(f'<p class="lead">{escape(text)}</p>' for text in said),
-        f"<p>{escape(rates)} (95 % intervals). Each error belongs to the first layer that explains it.</p>",
-        *(f'<p class="note">{escape(text)}</p>' for text in warnings),
-        f'<nav aria-label="Sections">{" ".join(sections)}</nav>',
+        f'<div class="views" role="group" aria-label="Views of the figure" data-live>{buttons}</div>',
+        f'<div id="figure">{figure_of(results.summaries, comparison)}</div>',
+        bench_table(rows, comparison is not None),
     ]
 
 
-# --- what moves ------------------------------------------------------------------------------------------------------
-
-
-def _live(peels: Sequence[Peel]) -> list[str]:
-    cells = ("errors", "share", "fair", *(("any order",) if len(peels) == 1 else ()), "")
-    model = f'<th scope="colgroup" colspan="{len(cells)}" class="t">{{}}</th>'
-    models = "".join(model.format(escape(peel.log.model)) for peel in peels)
-    heads = "".join(f'<th scope="col">{name}</th>' if name else "<td></td>" for _ in peels for name in cells)
-    table_head = f'<tr><td></td>{models}</tr><tr><th scope="col" class="t">layer / slice</th>{heads}</tr>'
-    region = '<div class="scroll" tabindex="0" role="region" aria-label="Breakdown by the settings">'
-    return [
-        '<h2 id="live" class="screen">Re-peel</h2>',
-        '<p class="screen no-script note">With JavaScript the definitions can be changed here, and the text can be '
-        "read error by error. The rest of this page works without it.</p>",
-        "<div data-live hidden><p>Change the definitions, switch layers off or drag them into another order: the "
-        "numbers are what <code>errtax repeel</code> would give. The page's address keeps the view.</p>"
-        '<div class="live"><div><div id="controls"></div><h3>Layers, first to last</h3>'
-        '<ol id="order" aria-label="Layers in their order"></ol>'
-        '<button type="button" id="reset">Reset to the settings of the peel</button></div>'
-        '<div><div id="pies"></div><p id="live-said" role="status"></p>'
-        f'{region}<table id="live-table"><thead>{table_head}</thead><tbody></tbody></table></div></div></div></div>',
-    ]
-
-
-def _browser(peels: Sequence[Peel]) -> list[str]:
-    models = [(str(k), f"errors of {peel.log.model}") for k, peel in enumerate(peels)]
-    if len(peels) > 1:
-        models.append(("change", f"fixed, kept, new: {peels[1].log.model} against {peels[0].log.model}"))
-    options = "".join(f'<option value="{value}">{escape(text)}</option>' for value, text in models)
-    changes = "".join(f'<option value="{value}">{value or "any"}</option>' for value in ("", "fixed", "kept", "new"))
-    change = f'<label>in the second model<br><select id="f-change">{changes}</select></label>' if len(peels) > 1 else ""
-    keys = (
-        ("n", "next marked symbol"),
-        ("p", "previous marked symbol"),
-        ("1 – 9", "only the errors of this layer, and all again"),
-        ("?", "this help"),
+def _passages(heads: Sequence[Peel], read: _Read) -> list[str]:
+    note = (
+        f"Up to {LIMIT:,} symbols a page holds the whole text and peels it again as you change the definitions; beyond "
+        "that, the numbers and the worst passages. <code>errtax repeel</code> and <code>errtax show</code> do the rest."
     )
-    rows = "".join(f"<p><kbd>{key}</kbd> {text}</p>" for key, text in keys)
-    return [
-        '<h2 id="text" class="screen">Text</h2><div data-live hidden id="browser">',
-        "<p>The whole text under test. Errors are underlined in the colour of their layer, with its letter; ends of "
-        "lines are ↵, carriage returns ←, tabs →.</p>"
-        '<div class="filters">'
-        f'<label>mark<br><select id="by">{options}</select></label>'
-        '<label>of layer<br><select id="f-layer"></select></label>'
-        '<label>of slice<br><select id="f-slice"></select></label>'
-        '<label>claimed by<br><select id="f-claim"></select></label>'
-        f"{change}"
-        '<label>bits at least<br><input type="number" id="f-bits" min="0" step="1"></label>'
-        '<label>inside matches of<br><input type="text" id="f-regex" placeholder="regular expression"></label>'
-        '<span><button type="button" id="previous">← previous</button> <button type="button" id="next">next →</button> '
-        '<button type="button" id="help-button" aria-label="Help on keys">?</button></span>'
-        '<span id="matches" role="status"></span></div>'
-        '<div class="browser"><div id="pane" tabindex="0" role="region" aria-label="Text with its errors">'
-        '<div id="canvas"></div></div><div id="detail" tabindex="0" role="region" aria-live="polite" '
-        'aria-label="The chosen symbol"></div></div>'
-        f'<dialog id="help" aria-label="Keys">{rows}<form method="dialog"><button>Close</button></form></dialog></div>',
-        '<p class="screen no-script">The text with its errors needs JavaScript; examples follow below.</p>',
+    worst = [each.html(f"text{k or ''}") for k, each in enumerate(read.passages)]
+    inside = "".join([*worst, *still_examples(heads, read.examples)])
+    region = '<div class="reader"><div id="pane" tabindex="0" role="region" aria-label="Worst passages">'
+    return [f'<p class="note">{note}</p>{region}<div id="still">{inside}</div></div></div>']
+
+
+# --- below the first screen ------------------------------------------------------------------------------------------
+
+
+def _below(results: Results, settings: Settings) -> list[str]:
+    machine = (
+        'All numbers stand in <code>&lt;script type="application/json" id="errtax"&gt;</code> of this file: '
+        "summaries, statistics, comparisons."
+    )
+    named = len(results.statistics) > 1
+    parts = [
+        ("definitions", "Definitions", definitions(settings)),
+        ("statistics", "All numbers by the settings of the peel", _numbers(results, named)),
+        *([("comparison", "Comparison by the settings of the peel", _compared(results))] if named else []),
+        *([("trend", f"Along the {results.trend.by}", _trend(results))] if results.trend else []),
+        ("caveats", "Caveats", f"<p>{_CAVEATS}</p>"),
+        ("signature", "Signature", signatures(results.statistics)),
+        ("cite", "How to cite", f"<p>{_CITE}</p>"),
+        ("machine", "For programs", f"<p>{machine}</p>"),
     ]
+    folded = (f'<details id="{name}"><summary>{title}</summary>{body}</details>' for name, title, body in parts)
+    return ['<footer class="below">', *folded, "</footer>"]
 
 
-def _too_long(rows: int) -> list[str]:
-    return [
-        '<h2 id="live">Re-peel</h2>',
-        f'<p class="note">This text has {rows:,} symbols. Up to {LIMIT:,} a page holds '
-        "the whole text and peels it again as you change the definitions; beyond that, the numbers and the worst "
-        "passages. <code>errtax repeel</code> and <code>errtax show</code> do the rest.</p>",
-    ]
+def _numbers(results: Results, named: bool) -> str:
+    tables = [statistics_html(each, named) for each in results.statistics]
+    return "".join([*tables, *overlaps_section(results.statistics[0])])
 
 
-# --- words -----------------------------------------------------------------------------------------------------------
+def _compared(results: Results) -> str:
+    return "".join(comparison_html(comparison) for comparison in results.comparisons)
 
 
-def _examples(head: Peel, examples: Examples, named: bool) -> str:
-    parts = [f"<h3>{escape(head.log.model)}</h3>"] if named else []
-    for name, items in examples.excerpts.items():
-        rows = [_example_row(item) for item in items]
-        if rows:
-            title = find_layer(name, head.settings).title
-            columns = ("position", "p", "slice", "context", "evidence")
-            parts.append(f'<h3 class="k-{name}">{LETTERS[name]}  {escape(title)}</h3>' + wide_table(columns, rows))
-    return "".join(parts)
+def _trend(results: Results) -> str:
+    figure = results.figures()["trend"]
+    return picture(figure, "Errors by class")
 
 
-def _example_row(item: Excerpt) -> str:
-    context = f"{escape(item.before)}<b>{escape(item.symbol)}</b>{escape(item.after)}"
-    numbers = f'<td>{item.position:,}</td><td>{item.p:.3g}</td><td class="t">{escape(item.slice)}</td>'
-    return f'<tr>{numbers}<td class="x"><bdi>{context}</bdi></td><td class="e-words">{escape(item.evidence)}</td></tr>'
-
-
-def _definitions(settings: Settings) -> str:
+def definitions(settings: Settings) -> str:
+    """What an error is, and each layer in words."""
     threshold = settings.criterion.threshold
     error = "not ranked first" if threshold is None else f"with a probability below {threshold:g}"
     items = [
@@ -238,13 +237,33 @@ def _definitions(settings: Settings) -> str:
         for layer in (find_layer(name, settings) for name in settings.layers)
     ]
     return (
-        f'<h2 id="definitions">Definitions</h2><p>An error is a symbol {error}. The layers take errors away one after '
-        "another in this order; each counts what no earlier one took, so a layer's size depends on the order. “n-gram” "
-        "means n symbols of context (order n + 1 in KenLM's terms). Bits are the surprisal of the errors, per symbol "
-        f"of the whole text. After Karpathy, Johnson &amp; Fei-Fei (2015), section 4.3.</p><ol>{''.join(items)}</ol>"
+        f"<p>An error is a symbol {error}. The layers take errors away one after another in this order; each counts "
+        "what no earlier one took, so a layer's size depends on the order. “n-gram” means n symbols of context (order "
+        "n + 1 in KenLM's terms). Bits are the surprisal of the errors, per symbol of the whole text. Fair: each error "
+        "divided among the layers that claim it. After Karpathy, Johnson &amp; Fei-Fei (2015), section 4.3.</p>"
+        f"<ol>{''.join(items)}</ol>"
     )
 
 
-def _signatures(made: Sequence[Statistics] | Sequence[Summary]) -> str:
-    lines = "".join(f'<p class="s">{escape(each.model)}: {escape(visible(each.signature))}</p>' for each in made)
-    return f"<h2>Signature</h2>{lines}"
+def signatures(made: Sequence[Statistics] | Sequence[Summary]) -> str:
+    """How the numbers were made."""
+    return "".join(f'<p class="s">{escape(each.model)}: {escape(visible(each.signature))}</p>' for each in made)
+
+
+# --- the page of errtax compare --------------------------------------------------------------------------------------
+
+
+def comparison_page(comparisons: Sequence[Comparison], settings: Settings) -> str:
+    """The comparison of one or more models with the first, as HTML."""
+    baseline = comparisons[0].baseline
+    summaries = [baseline, *(comparison.other for comparison in comparisons)]
+    body = [
+        f"<main><h1>{escape(f'Against {baseline.model}')}</h1>",
+        *(f"<p>{escape(comparison.finding())}</p>" for comparison in comparisons),
+        *comparison_section(comparisons),
+        "<h2>Breakdown of each model</h2>",
+        picture(bars_figure(summaries), "Errors of each model by slice"),
+        f"<h2>Definitions</h2>{definitions(settings)}<h2>Signature</h2>{signatures(summaries)}</main>",
+    ]
+    machine = {"schema": "errtax.compare/1", "comparisons": [comparison.to_json() for comparison in comparisons]}
+    return document(f"Errors against {baseline.model}", body, machine, asset("base.css") + layer_style([settings]))

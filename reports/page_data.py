@@ -1,16 +1,16 @@
-"""The columns that the page's script reads: the evidence of a peel in about two bytes per symbol and model.
+"""The columns that the page's script reads: the evidence of a peel in about three bytes per symbol and model.
 
 What follows from the text alone – words as runs of letters, spaces, quotes, newlines, punctuation – the script finds
 out by itself, from the kinds of the characters; other words have a column.  What is compared with a threshold is stored
 as coarsely as the positions of its slider allow: two values that no position tells apart have one code.  So the page
-counts exactly what the library counts.
+counts exactly what the library counts.  Bits are told to 1/255 of the range of a code.
 """
 
 import base64
 import gzip
 from collections.abc import Sequence
 from itertools import product
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,49 +19,41 @@ from errtax.lm.visible import visible
 from errtax.oracle.characters import kinds_of
 from errtax.oracle.evidence import Evidence
 from errtax.oracle.text_view import TextView
+from errtax.reports.page_layers import controls_of, layers_of, scales_of, settings_of, shown_layer
 from errtax.reports.token_names import TokenNames
-from errtax.taxonomy.layers.layer import Layer
-from errtax.taxonomy.layers.memory import windows_of
-from errtax.taxonomy.layers.registry import find_layer, with_own
-from errtax.taxonomy.peel import Peel, layers_without_evidence
-from errtax.taxonomy.repeel import longest_context
-from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.bootstrap import STANDARD
+from errtax.taxonomy.peel import Peel
+from errtax.taxonomy.units import BLOCKS, Units, unit_starts
 
-LIMIT = 2_000_000
+LIMIT = 5_000_000
 """Positions of a text that the page holds whole."""
 STEPS = tuple(k / 20 for k in range(1, 21))
 """Positions of the sliders of the threshold and of the boost."""
 _SHOWN: tuple[float, ...] = (*(2.0**-k for k in range(1, 61)), *(k / 50 for k in range(1, 25)))
 """Edges between which probabilities are shown as one; whole numbers of bits among them."""
+_PARTS = 255
+"""Into so many parts the bits of a code are divided."""
 
 
-def page_data(peels: Sequence[Peel]) -> dict[str, Any]:
+def page_data(peels: Sequence[Peel], units: Units = BLOCKS) -> dict[str, Any]:
     """The document for the script: `columns` by name, gzip in base64, and what they mean.
 
-    The peels are of the same positions of the same text, with the same evidence.
+    The peels are of the same positions of the same text, with the same evidence; `units` are resampled.
     """
     first = peels[0]
     view = TextView.of_log(first.log)
     symbols = None if first.log.surface is None else TokenNames(peels)
     columns = {} if symbols is None else symbols.columns(first.evidence)
     text = np.frombuffer(first.log.content, np.uint8) if symbols is None else symbols.numbers(first.log)
-    columns |= {"text": text, **_evidence(first, view)}
+    evidence, by_word = _evidence(first, view)
+    columns |= {"text": text, **evidence}
     models = []
     for k, peel in enumerate(peels):
-        codes, levels = _levels(peel)
-        columns[f"level{k}"] = codes
-        guesses: dict[str, Any] = {}
-        if peel.log.argmax_codes is not None and (symbols is None or peel.log.argmax_surface is not None):
-            values = np.array(levels, float)[codes]  # NaN where nothing was predicted
-            limit = 1.0 if _contradicts_itself(peel, values) else 0.5  # above that the correct symbol is first
-            columns[f"guess{k}"], guessed = _guesses(peel, values <= limit, symbols)
-            guesses = {"guesses": guessed, "guess_bytes": columns[f"guess{k}"].itemsize, "guess_limit": limit}
-        elif peel.settings.criterion.threshold is None:  # only ranks say which are wrong, and nothing what was guessed
-            columns[f"guess{k}"] = peel.error.astype(np.uint8)[peel.predicted]
-            guesses = {"guesses": [], "guess_bytes": 1, "guess_limit": 1.0}
-        models.append({"name": peel.log.model, "levels": levels, "bytes": codes.itemsize, **guesses})
+        model, own = _model(peel, symbols)
+        models.append(model)
+        columns |= {f"{name}{k}": column for name, column in own.items()}
     return {
-        "schema": "errtax.page/1",
+        "schema": "errtax.page/2",
         "unit": str(first.log.unit),
         "rows": len(first.log),
         "breaks": _breaks(first.log.positions),
@@ -70,26 +62,22 @@ def page_data(peels: Sequence[Peel]) -> dict[str, Any]:
         "signs": _signs(view, models) if symbols is None else {},
         **({} if symbols is None else symbols.shown()),
         "models": models,
-        "settings": _settings(first),
-        "layers": [_layer(layer, first.settings) for layer in _layers(first)],
-        "longest": longest_of(first),
-        "windows": windows_of(first.settings),
-        "rare_bytes": columns["rare"].itemsize if "rare" in columns else 1,
+        "settings": settings_of(first),
+        "layers": [shown_layer(layer, first.settings) for layer in layers_of(first)],
+        "controls": controls_of(first),
+        "scales": scales_of(first),
         "steps": list(STEPS),
+        "units": unit_starts(first.log, units).tolist(),
+        "resampling": {"replicates": STANDARD.replicates, "seed": STANDARD.seed},
+        "by_word": by_word,
         "columns": {name: _packed(column) for name, column in columns.items()},
     }
 
 
-def longest_of(peel: Peel) -> int:
-    """The longest context that the n-gram slider may choose."""
-    if peel.evidence.ngram_context is None:
-        return 0
-    return longest_context(peel) or max(peel.settings.ngram_max, int(peel.evidence.ngram_context.max()))
-
-
-def _packed(column: NDArray[Any]) -> str:
+def _packed(column: NDArray[Any]) -> list[Any]:
+    """Bytes of a value, and the values."""
     data = column.astype(column.dtype.newbyteorder("<"), copy=False).tobytes()
-    return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode()
+    return [column.itemsize, base64.b64encode(gzip.compress(data, 9, mtime=0)).decode()]
 
 
 def _breaks(positions: NDArray[np.int64]) -> list[list[int]]:
@@ -112,9 +100,15 @@ def _signs(view: TextView, models: Sequence[dict[str, Any]]) -> dict[str, str]:
     return {str(point): sign for point, sign in shown.items() if sign != chr(point)}
 
 
-def _evidence(peel: Peel, view: TextView) -> dict[str, NDArray[Any]]:
-    """What the script's rules for the layers need; of a layer without one, the slices, from 1, by the settings."""
-    evidence, columns = peel.evidence, {}
+# --- the text's evidence ---------------------------------------------------------------------------------------------
+
+
+def _evidence(peel: Peel, view: TextView) -> tuple[dict[str, NDArray[Any]], list[str]]:
+    """What the clauses of the layers need, and which columns have a value per word.
+
+    Of a layer without clauses: its slices, from 1, by the settings.
+    """
+    evidence, columns, by_word = peel.evidence, {}, []
     inside = evidence.word_offset >= 0
     if peel.log.surface is not None:  # each token in a word stands for it
         starts, others = np.flatnonzero(inside), True
@@ -126,13 +120,15 @@ def _evidence(peel: Peel, view: TextView) -> dict[str, NDArray[Any]]:
         columns["words"] = np.where(inside, 2, 0).astype(np.uint8)
         columns["words"][starts] = 1
     p = np.exp(peel.log.logprobs, where=peel.predicted, out=np.zeros(len(peel.log)))
-    for layer in _layers(peel):
-        if layer.page_columns is None:
+    for layer in layers_of(peel):
+        if layer.clauses:
+            found = layer.page_columns(evidence, starts, peel.settings)
+            columns |= found
+            by_word += [name for name, column in found.items() if len(column) != len(peel.log)]
+        else:
             slices = layer.slice_of(evidence, p, peel.settings)
             columns[f"own-{layer.name}"] = (slices + 1).astype(np.uint8)
-        else:
-            columns |= layer.page_columns(evidence, starts, peel.settings)
-    return columns
+    return columns, by_word
 
 
 def _word_starts(evidence: Evidence, view: TextView) -> NDArray[np.int64]:
@@ -142,11 +138,41 @@ def _word_starts(evidence: Evidence, view: TextView) -> NDArray[np.int64]:
     return np.flatnonzero((evidence.word_offset == 0) & begins[view.rows])
 
 
-def _levels(peel: Peel) -> tuple[NDArray[Any], list[float | None]]:
-    """A code a row, and what each code stands for: a probability, or null where nothing was predicted.
+# --- a model ---------------------------------------------------------------------------------------------------------
 
-    All probabilities between two neighbouring edges have one code.  Those as near to an edge that rounding might decide
-    are kept as they are.
+
+class _Levels(NamedTuple):
+    """`codes[r]`: a code per row; `p`, `least`, `most`: what the codes stand for; `part[r]`: where between the two.
+
+    `p`: a probability, None where nothing was predicted; `least`, `most`: the fewest and the most bits.
+    """
+
+    codes: NDArray[Any]
+    part: NDArray[np.uint8]
+    p: list[float | None]
+    least: list[float]
+    most: list[float]
+
+
+def _model(peel: Peel, symbols: TokenNames | None) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """What the page says of a model, and its columns: levels, parts, and where they are known guesses and ranks."""
+    levels = _levels(peel)
+    said: dict[str, Any] = {"name": peel.log.model, "levels": levels.p, "least": levels.least, "most": levels.most}
+    columns: dict[str, NDArray[Any]] = {"level": levels.codes, "part": levels.part}
+    if peel.log.argmax_codes is not None and (symbols is None or peel.log.argmax_surface is not None):
+        values = np.array(levels.p, float)[levels.codes]  # NaN where nothing was predicted
+        limit = 1.0 if _contradicts_itself(peel, values) else 0.5  # above that the correct symbol is first
+        columns["guess"], guessed = _guesses(peel, values <= limit, symbols)
+        said |= {"guesses": guessed, "guess_limit": limit}
+    if peel.log.ranks is not None:
+        columns["rank"] = np.clip(peel.log.ranks, 0, 65535).astype(np.uint16)
+    return said, columns
+
+
+def _levels(peel: Peel) -> _Levels:
+    """All probabilities between two neighbouring edges have one code.
+
+    Those as near to an edge that rounding might decide are kept as they are.
     """
     steps = {*STEPS, *peel.settings.boosts}
     threshold = peel.settings.criterion.threshold
@@ -164,7 +190,15 @@ def _levels(peel: Peel) -> tuple[NDArray[Any], list[float | None]]:
     levels, codes = np.unique(middle, return_inverse=True)
     codes = np.where(peel.predicted, codes, len(levels))
     wide = np.uint8 if len(levels) < 256 else np.uint16 if len(levels) < 65536 else np.uint32
-    return codes.astype(wide), [*levels.tolist(), None]
+    bits = np.where(peel.predicted, -peel.log.logprobs, 0) / np.log(2)
+    bits = np.minimum(bits, 1e9)  # more than 2^20 is infinite
+    least, most = np.full(len(levels) + 1, np.inf), np.zeros(len(levels) + 1)
+    np.minimum.at(least, codes, bits)
+    np.maximum.at(most, codes, bits)
+    least[~np.isfinite(least)] = 0.0
+    width = np.maximum(most - least, 1e-300)[codes]
+    part = np.rint((bits - least[codes]) / width * _PARTS).astype(np.uint8)
+    return _Levels(codes.astype(wide), part, [*levels.tolist(), None], least.tolist(), most.tolist())
 
 
 def _guesses(peel: Peel, rows: NDArray[np.bool_], symbols: TokenNames | None) -> tuple[NDArray[Any], list[int]]:
@@ -184,34 +218,3 @@ def _guesses(peel: Peel, rows: NDArray[np.bool_], symbols: TokenNames | None) ->
 def _contradicts_itself(peel: Peel, values: NDArray[np.float64]) -> bool:
     """Whether another symbol is said to be the first-ranked somewhere where the correct one has p > 0.5."""
     return bool(((values > 0.5) & (peel.log.argmax_codes != peel.log.codes)).any())
-
-
-def _layers(peel: Peel) -> list[Layer]:
-    """The layers whose evidence there is: those of the settings first, in their order, then the others."""
-    settings, absent = peel.settings, layers_without_evidence(peel.settings, peel.evidence)
-    own = tuple(rule.name for rule in settings.custom)
-    known = [name for name in with_own(own, settings.made_for) if name not in {layer.name for layer in absent}]
-    return [find_layer(name, settings) for name in dict.fromkeys([*settings.layers, *known])]
-
-
-def _layer(layer: Layer, settings: Settings) -> dict[str, Any]:
-    return {
-        "name": layer.name,
-        "title": layer.title,
-        "rule": layer.rule,
-        "letter": layer.letter,
-        "colour": layer.colour,
-        "own": layer.slices(settings) if layer.page_columns is None else None,
-    }
-
-
-def _settings(peel: Peel) -> dict[str, Any]:
-    """The layers, the threshold of an error, and each parameter by its name."""
-    settings, longest = peel.settings, longest_of(peel)
-    return {
-        "layers": list(settings.layers),
-        "made_for": settings.made_for,
-        "threshold": settings.criterion.threshold,
-        **settings.parameters,
-        "ngram_max": min(settings.ngram_max, longest) if longest else settings.ngram_max,
-    }

@@ -20,13 +20,21 @@ from errtax.taxonomy.summary import Summary
 
 
 def layer_style(settings: Sequence[Settings]) -> str:
-    """The style rules of all layers: colours on the left of rows, and below errors with their letter."""
+    """The style rules of all layers: the colour of rows, and of errors with their letter."""
     names = dict.fromkeys([*COLOURS, *(name for each in settings for name in (*each.layers, *_own(each)))])
     return "".join(
-        f".k-{name}{{border-left:.5rem solid {COLOURS[name]};padding-left:.5rem}}"
-        f".l-{name}{{border-bottom-color:{COLOURS[name]}}}.l-{name}::after{{content:'{LETTERS[name]}'}}\n"
+        f".k-{name}{{--c:{COLOURS[name]};--on:{_on(COLOURS[name])}}}"
+        f".l-{name}{{--c:{COLOURS[name]};--t:{COLOURS[name]}48}}.l-{name}::after{{content:'{LETTERS[name]}'}}\n"
         for name in names
     )
+
+
+def _on(colour: str) -> str:
+    """Black or white, whichever can be read better on a colour."""
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#fff" if 1.05 / (luminance + 0.05) > (luminance + 0.05) / 0.05 else "#000"
 
 
 def _own(settings: Settings) -> list[str]:
@@ -98,8 +106,8 @@ def comparison_section(comparisons: Sequence[Comparison]) -> list[str]:
     ]
 
 
-def overlaps_section(statistics: Statistics, whole: bool) -> list[str]:
-    """Which layers claim the same errors; with the text `whole` in the page, its script keeps the table current."""
+def overlaps_section(statistics: Statistics) -> list[str]:
+    """Which layers claim the same errors."""
     both = statistics.explained_by_both()
     titles = {layer.name: layer.title for layer in statistics.layers}
     rows = []
@@ -107,15 +115,13 @@ def overlaps_section(statistics: Statistics, whole: bool) -> list[str]:
         dots = "".join(f'<td class="dot">{"●" if name in names else "·"}</td>' for name in both)
         label = escape(" + ".join(titles[name] for name in names) or "none of them")
         share = f"<td>{100 * count / max(statistics.errors, 1):.2f} %</td>"
-        rows.append(f'<tr><th scope="row" class="t">{label}</th>{dots}<td>{count:,}</td>{share}<td></td></tr>')
+        rows.append(f'<tr><th scope="row" class="t">{label}</th>{dots}<td>{count:,}</td>{share}</tr>')
     heads = "".join(f'<th scope="col" class="dot">{LETTERS[name]}</th>' for name in both)
-    numbers = '<th scope="col">errors</th><th scope="col">share</th><td></td>'
-    head = f'<tr><th scope="col" class="t">claimed by exactly</th>{heads}{numbers}</tr>'
-    follows = " It follows the controls above." if whole else ""
+    head = f'<tr><th scope="col" class="t">claimed by exactly</th>{heads}<th scope="col">errors</th>'
     return [
-        f'<h2 id="overlaps">Overlaps</h2><p>How many errors of {escape(statistics.model)} exactly these layers claim; '
-        f"boost takes what remains, so it is left out.{follows}</p>",
-        f'<div class="scroll"><table id="overlap-table"><thead>{head}</thead>',
+        f"<h3>Overlaps</h3><p>How many errors of {escape(statistics.model)} exactly these layers claim; "
+        "boost takes what remains, so it is left out.</p>",
+        f'<div class="scroll"><table><thead>{head}<th scope="col">share</th></tr></thead>',
         f"<tbody>{''.join(rows)}</tbody></table></div>",
         "<h3>Share of a layer's claims that each other layer claims, too</h3>",
         html_table(claims_table(statistics)),

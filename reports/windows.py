@@ -70,25 +70,39 @@ def _passage(block: Surrounded, row: int, bits: float) -> str:
     while stop < end and _continues(peel, stop):
         stop += 1
     head = f"<h3>position {int(peel.log.positions[start]):,}: {bits / LENGTH:.2f} bits per symbol</h3>"
-    return f'{head}<p class="x passage">{"".join(_runs(peel, start, stop))}</p>'
+    return f'{head}<p class="x passage">{"".join(marked_text(peel, start, stop))}</p>'
 
 
-def _runs(peel: Peel, start: int, stop: int) -> Iterator[str]:
-    layers = [int(peel.layer[row]) for row in range(start, stop)]
-    for k in range(1, len(layers)):  # the bytes of a character go with the first of them
+def marked_text(peel: Peel, start: int, stop: int, before: Peel | None = None) -> Iterator[str]:
+    """Rows of a peel as HTML, errors underlined in the colour of their layer.
+
+    With a peel of a model `before` on the same rows, also what became of its errors: fixed, kept, or new ones.
+    """
+    marks = [_mark(peel, row, before) for row in range(start, stop)]
+    for k in range(1, len(marks)):  # the bytes of a character go with the first of them
         if _continues(peel, start + k):
-            layers[k] = layers[k - 1]
+            marks[k] = marks[k - 1]
     documents = np.searchsorted(peel.log.document_starts, np.arange(start, stop), "right").tolist()
-    runs = groupby(range(start, stop), key=lambda row: (documents[row - start], layers[row - start]))
-    document = documents[0]
-    for (now, layer), run in runs:
+    runs = groupby(range(start, stop), key=lambda row: (documents[row - start], marks[row - start]))
+    document = documents[0] if documents else 0
+    for (now, mark), run in runs:
         if now != document:
             yield DOCUMENT_MARK
             document = now
         rows = list(run)
         data = peel.log.part(rows[0], rows[-1] + 1).content
         text = escape(visible(data.decode("utf-8", "surrogateescape")))
-        yield text if layer < 0 else f'<u class="e l-{peel.layer_names[layer]}">{text}</u>'
+        yield f'<u class="e {mark}">{text}</u>' if mark else text
+
+
+def _mark(peel: Peel, row: int, before: Peel | None) -> str:
+    """The classes of a row; empty where there is nothing to mark."""
+    wrong, was = bool(peel.error[row]), before is not None and bool(before.error[row])
+    if before is None or not (wrong or was):
+        return f"l-{peel.layer_names[peel.layer[row]]}" if wrong else ""
+    change = "kept" if wrong and was else "new" if wrong else "fixed"
+    of = peel if wrong else before
+    return f"l-{of.layer_names[of.layer[row]]} c-{change}"
 
 
 def _continues(peel: Peel, row: int) -> bool:

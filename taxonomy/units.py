@@ -185,6 +185,20 @@ def document_of(log: PredictionLog, row: int) -> Any:
     return number if log.doc_ids is None else log.doc_ids[number].as_py()
 
 
+def unit_starts(log: PredictionLog, units: Units) -> Integers:
+    """The first predicted row of each unit of a log that is there whole, as `UnitTables` makes them.
+
+    The rows from one to the next are a unit's, and maybe some without a prediction.
+    """
+    rows = np.flatnonzero(~np.isnan(log.logprobs))
+    if units.kind == DOCUMENT:
+        numbers = np.searchsorted(log.document_starts, rows, "right") - 1
+    else:
+        numbers = log.positions[rows] // (units.size or BLOCK_SIZE)
+    starts: Integers = rows[np.diff(numbers >> units.merged, prepend=-1) != 0]
+    return starts
+
+
 def deviation_of_mean(logs: Iterable[PredictionLog], resampling: Resampling) -> tuple[float | None, Units]:
     """The bootstrap standard deviation of the mean log-probability of a log in pieces, and the units drawn.
 

@@ -36,6 +36,13 @@ class Page:
         """What a script in the page returns."""
         return self.driver.execute_script(script, *arguments)
 
+    def settle(self) -> None:
+        """Wait until the intervals are those of the view."""
+        until = time.monotonic() + 60
+        while self.run("return document.body.dataset.settled") != "yes":
+            assert time.monotonic() < until, "no intervals came"
+            time.sleep(0.02)
+
     def press(self, *keys: str) -> None:
         """Press keys, one after the other, where the focus is."""
         from selenium.webdriver.common.action_chains import ActionChains
@@ -43,8 +50,8 @@ class Page:
         ActionChains(self.driver).send_keys(*keys).perform()
 
     def rows(self) -> list[list[str]]:
-        """The cells of the live table."""
-        rows = '[...document.querySelectorAll("#live-table tbody tr")]'
+        """The cells of the table."""
+        rows = '[...document.querySelectorAll("#table tbody tr")]'
         return self.run(f"return {rows}.map((row) => [...row.children].map((cell) => cell.textContent))")  # type: ignore[no-any-return]
 
     def messages(self) -> list[str]:

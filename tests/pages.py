@@ -6,6 +6,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -20,9 +21,11 @@ from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
 from errtax.reports.page import report_page
+from errtax.reports.page_data import STEPS
+from errtax.reports.page_layers import controls_of
 from errtax.reports.results import results_of
 from errtax.taxonomy.peel import Peel, peel_log
-from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.settings import Criterion, Settings
 from errtax.taxonomy.signature import sign
 
 WORDS = [
@@ -91,6 +94,22 @@ def make_peel(
     return peel_with_all(log, Settings(layers=layers, custom=rules) if rules else Settings())
 
 
+def story(seed: int, model: str = "a model") -> Peel:
+    """A peel of a text in which words are as frequent as in stories: some rare, some seen a while ago."""
+    rng = np.random.default_rng(5)
+    words = ["".join(rng.choice(list("aeioulnrst"), rng.integers(2, 9))) for _ in range(600)]
+    chance = 1 / np.arange(1, 601)
+    drawn = rng.choice(words, 6000, p=chance / chance.sum()).tolist()
+    train, text = (" ".join(part).replace("a ", "a, ").replace("e ", "e.\n") for part in (drawn[:4500], drawn[4500:]))
+    codes = text_of_bytes(text.encode(), Unit.CHAR).codes
+    p = np.random.default_rng(seed).beta(1, 1.5, len(codes)).clip(1e-6)
+    log = PredictionLog("log", Unit.CHAR, np.arange(len(codes)), codes, np.log(p), None, {"model": model})
+    read = text_of_bytes(train.encode(), Unit.CHAR)
+    evidence = collect_evidence(TextView.of_log(log), NgramIndex.build(read, 10), count_words(read))
+    peel = replace(peel_log(log, evidence, Settings()), sources={"ngram_model": "mkn,order=10", "ngram_order": "10"})
+    return replace(peel, signature=sign(peel))
+
+
 def token_peel() -> Peel:
     """The same of tokens: cut anywhere, between or inside words and characters, some positions left out."""
     rng = np.random.default_rng(11)
@@ -126,6 +145,37 @@ def peel_with_all(log: PredictionLog, settings: Settings) -> Peel:
     evidence = collect_evidence(TextView.of_log(log), index, words, settings.custom)
     peel = replace(peel_log(log, evidence, settings), sources={"ngram_model": "mkn,order=13", "ngram_order": "13"})
     return replace(peel, signature=sign(peel))
+
+
+def random_settings(rng: random.Random, peel: Peel) -> Settings:
+    """Settings that the page's sliders can be moved to."""
+    base, changes = peel.settings, {}
+    names = list(base.layers)
+    rng.shuffle(names)
+    layers = tuple(names[: rng.randint(1, len(names))]) if rng.random() < 0.6 else base.layers
+    rules = {f"own-{rule.name}": rule for rule in base.custom}
+    for control in controls_of(peel):
+        name, value = control["name"], rng.choice(control["positions"])
+        if name in rules:
+            limits = (*(limit for limit in rules[name].limits if limit < value), value)
+            rules[name] = replace(rules[name], limits=limits)
+            continue
+        before = getattr(base, name)
+        changes[name] = (*(v for v in before if v < value), value) if isinstance(before, tuple) else value
+    return base.changed(
+        layers=layers, criterion=Criterion(rng.choice([*STEPS, None])), custom=tuple(rules.values()), **changes
+    )
+
+
+def address_of(peel: Peel, settings: Settings) -> str:
+    """The page's address of a view of a peel."""
+    criterion = settings.criterion.threshold
+    said = {"layers": ",".join(settings.layers), "threshold": "argmax" if criterion is None else f"{criterion:g}"}
+    own = {f"own-{rule.name}": rule.limits for rule in settings.custom}
+    for control in controls_of(peel):
+        value = own[control["name"]] if control["name"] in own else getattr(settings, control["name"])
+        said[control["name"]] = f"{value[-1] if isinstance(value, tuple) else value:g}"
+    return "#" + "&".join(f"{key}={quote(value, safe=',')}" for key, value in said.items())
 
 
 def page_of(peels: list[Peel]) -> str:

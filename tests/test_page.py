@@ -1,11 +1,14 @@
 """The report in a real browser: its text and filters do what they say; nothing leaves the page, nothing runs."""
 
 import base64
+import csv
+import io
 import random
 import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -15,29 +18,247 @@ from errtax.lm.log_reader import read_log
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.ngram.predictions import predict_orders
 from errtax.lm.text import Unit, text_of_bytes
+from errtax.lm.visible import visible
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
 from errtax.reports import page as page_module
-from errtax.reports.document import asset
+from errtax.reports.document import asset, script_of
+from errtax.reports.page import finding
 from errtax.reports.page_data import page_data
 from errtax.reports.windows import worst_passages
-from errtax.taxonomy.peel import peel_log
+from errtax.taxonomy.peel import Peel, peel_log
+from errtax.taxonomy.repeel import repeel
 from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.statistics import statistics
 from errtax.taxonomy.summary import summarise
-from pages import NASTY, make_peel, page_of, peel_with_all, some_text
+from pages import NASTY, make_peel, page_of, peel_with_all, some_text, story, token_peel
+
+# --- the first screen ------------------------------------------------------------------------------------------------
+
+CHOOSE = "const e = document.querySelector(arguments[0]); e.value = arguments[1]; e.dispatchEvent(new Event('change'))"
+SAVED = "const done = arguments[0], wait = () => Object.keys(saved).length < 3 ? setTimeout(wait, 20) : done(); wait()"
+
+
+def two_models() -> list[Peel]:
+    return [story(1, "small"), story(2, "large")]
+
+
+def box(page: Page, selector: str) -> dict[str, float]:
+    """Where an element stands in the window."""
+    found: dict[str, float] = page.run(
+        "return document.querySelector(arguments[0]).getBoundingClientRect().toJSON()", selector
+    )
+    return found
+
+
+def visible_text(page: Page, selector: str) -> str:
+    return str(page.run("return document.querySelector(arguments[0]).innerText", selector))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_first_screen_has_all_parts(show: Any, count: int) -> None:
+    page = show(two_models()[:count])
+    parts = ("#finding", "#settings", "#order", "#figure svg", "#table", "#pane", "#strip", "#detail")
+    boxes = {name: box(page, name) for name in parts}
+    for name, place in boxes.items():
+        if name not in ("#table", "#order"):  # they scroll inside their panes
+            assert place["left"] >= 0 and place["right"] <= 1440 and place["bottom"] <= 900, name
+        assert place["top"] < 850 and place["width"] > 30 and place["height"] > 15, name
+    assert box(page, "header")["height"] <= 73
+    assert boxes["#pane"]["width"] * boxes["#pane"]["height"] > 150_000
+    assert boxes["#settings"]["right"] <= boxes["#figure svg"]["left"]
+    assert box(page, "#breakdown")["right"] <= boxes["#pane"]["left"]
+    assert boxes["#figure svg"]["bottom"] <= boxes["#table"]["top"] + 1
+    assert page.run("return document.documentElement.scrollWidth <= innerWidth")
+    assert page.run("return document.querySelectorAll('#table tbody tr.layer').length") == 6
+    cut_off = "const e = document.querySelector('#numbers'); return e.scrollWidth - e.clientWidth"
+    assert page.run(cut_off) <= 0
+
+
+def test_a_narrow_screen_has_the_same_parts_one_at_a_time(show: Any) -> None:
+    page = show(two_models())
+    page.size(390, 844)
+    page.open()
+    seen = {}
+    for name in ("breakdown", "reading", "settings"):
+        page.run("document.querySelector(`.tabs [data-pane=${arguments[0]}]`).click()", name)
+        shown = "return [...document.querySelectorAll('.bench > section')].filter((e) => e.checkVisibility())"
+        seen[name] = page.run(f"{shown}.map((e) => e.id)")
+        assert box(page, "#finding")["top"] < 100
+        assert page.run("return document.documentElement.scrollWidth <= innerWidth")
+    assert seen == {name: [name] for name in seen}
+    page.run("document.querySelector('.tabs [data-pane=reading]').click()")
+    script = "return [...document.querySelectorAll('#canvas .line')].map((line) => line.scrollWidth - line.clientWidth)"
+    assert max(page.run(script)) <= 0
+
+
+# --- a newcomer's questions, each answered in at most three actions --------------------------------------------------
+
+
+def test_which_class_is_worst(show: Any) -> None:
+    """No action: the finding says it, and an error of it is shown with its evidence."""
+    peel = two_models()[0]
+    page = show([peel])
+    largest = max(summarise(peel).layers, key=lambda layer: layer.count)
+    assert f"the largest class is {largest.title}: {100 * largest.share:.1f}" in visible_text(page, "#finding")
+    assert f"An error of the largest class: {largest.title}" in visible_text(page, "#detail")
+
+
+def test_show_me_an_error_of_it(show: Any) -> None:
+    """One action: a click on the class."""
+    peel = two_models()[0]
+    page = show([peel])
+    page.run("document.querySelector('#table tr.layer[data-layer=memory] .pick').click()")
+    first = int(np.flatnonzero(peel.layer == peel.layer_names.index("memory"))[0])
+    detail = visible_text(page, "#detail")
+    assert f"position {first:,}" in detail and "dynamic memory" in detail and "its word was seen" in detail
+    marked = page.run("return [...document.querySelectorAll('#canvas .e')].map((e) => e.className)")
+    assert marked and all("l-memory" in each for each in marked)
+    here = box(page, "#canvas .here")
+    assert box(page, "#pane")["top"] <= here["top"] <= box(page, "#pane")["bottom"]
+
+
+def test_what_if_rare_meant_at_most_twice(show: Any) -> None:
+    """One action: the slider is moved; figure, table, text and finding follow, the change stands beside the share."""
+    peel = two_models()[0]
+    page = show([peel])
+    read = "return ['#figure', '#table', '#matches'].map((each) => document.querySelector(each).textContent)"
+    page.run(CHOOSE, "#f-layer", "rare")
+    before = page.run(read)
+    move = "const e = document.querySelector('#set-rare_counts'); e.value = 2; e.dispatchEvent(new Event('input'))"
+    page.run(move)
+    assert all(a != b for a, b in zip(before, page.run(read), strict=True))
+    again = repeel(peel, peel.settings.changed(rare_counts=(0, 1, 2)))
+    row = next(row for row in page.rows() if row[0].endswith("rare word"))
+    due, old = (next(x for x in summarise(each).layers if x.name == "rare") for each in (again, peel))
+    assert row[1] == f"{due.count:,}"
+    assert f"−{100 * (old.share - due.share):.2f}" in row[2]
+    page.run("document.querySelector('#set-rare_counts').dispatchEvent(new Event('change'))")
+    page.settle()
+    row = next(row for row in page.rows() if row[0].endswith("rare word"))
+    assert "−" not in row[2] and "[" in row[2]
+
+
+def test_where_does_the_larger_model_still_fail(show: Any) -> None:
+    """Two actions: its errors alone, and worst first."""
+    peels = two_models()
+    page = show(peels)
+    for name, value in (("#f-mark", "now"), ("#f-order", "worst")):
+        page.run(CHOOSE, name, value)
+    assert f"{int(peels[1].error.sum()):,} errors" in visible_text(page, "#matches")
+    rows = [int(r) for r in page.run("return [...document.querySelectorAll('.worst .here')].map((e) => e.dataset.r)")]
+    shown = peels[1].log.logprobs[rows]
+    assert len(rows) > 10 and peels[1].error[rows].all()
+    endless = np.isinf(shown)
+    assert (np.diff(shown[~endless]) > -0.01).all() and not endless[int(endless.sum()) :].any()
+
+
+# --- what follows what -----------------------------------------------------------------------------------------------
+
+
+def test_a_row_lights_its_arc_and_its_symbols_and_a_symbol_its_row(show: Any) -> None:
+    page = show(two_models()[:1])
+    over = "document.querySelector(arguments[0]).dispatchEvent(new PointerEvent('pointerover', { bubbles: true }))"
+    page.run(over, "#table tr.layer[data-layer=word]")
+    dim = "return [...document.querySelectorAll('#figure path.dim')].map((e) => e.dataset.layer)"
+    assert page.run(dim) and "word" not in page.run(dim)
+    lit = "return [...document.querySelectorAll('#canvas .e.lit')].every((e) => e.dataset.layer === 'word')"
+    assert page.run(lit) and page.run("return document.querySelectorAll('#canvas .e.lit').length") > 0
+    page.run(over, "#canvas .e[data-layer=boost]")
+    lit = page.run("return [...document.querySelectorAll('#table tr.lit')].map((e) => e.dataset.layer)")
+    assert lit and {*lit} == {"boost"}
+    assert page.run("return document.querySelectorAll('#figure path[data-layer=boost]:not(.dim)').length") >= 2
+    assert "ngram" in page.run(dim)
+
+
+def test_slices_unfold_in_place_and_filter(show: Any) -> None:
+    peel = two_models()[0]
+    page = show([peel])
+    closed = "return document.querySelector('tr[data-layer=rare][data-slice=\"1\"]').checkVisibility()"
+    page.run("document.querySelector('tr.layer[data-layer=rare] .fold').click()")
+    assert page.run(closed) is True
+    page.run("document.querySelector('tr[data-layer=rare][data-slice=\"1\"] .pick').click()")
+    chosen = (peel.layer == peel.layer_names.index("rare")) & (peel.slice == 1)
+    assert visible_text(page, "#matches") == f"{chosen.sum():,} errors"
+    assert "layer=rare&slice=1" in page.run("return location.hash")
+    page.run("document.querySelector('tr.layer[data-layer=rare] .fold').click()")
+    assert page.run(closed) is False
+
+
+def test_a_set_of_claims_is_chosen_in_the_figure(show: Any) -> None:
+    peel = two_models()[0]
+    page = show([peel])
+    page.run("document.querySelector('[data-view=overlaps]').click()")
+    page.run("document.querySelector('#figure [data-set]').dispatchEvent(new MouseEvent('click', { bubbles: true }))")
+    due = max(statistics(peel).overlaps.values())
+    assert visible_text(page, "#matches") == f"{due:,} errors"
+    page.run("document.querySelector('#clear').click()")
+    assert visible_text(page, "#matches") == f"{peel.error.sum():,} errors"
+
+
+def test_models_can_be_chosen_and_three_have_a_trend(show: Any) -> None:
+    peels = [story(seed, f"model {seed}") for seed in (1, 2, 3)]
+    peels = [replace(peel, sources={**peel.sources, "parameters": str(10**k)}) for k, peel in enumerate(peels, 2)]
+    page = show(peels)
+    page.run("document.querySelector('[data-view=trend]').click()")
+    page.settle()
+    assert page.run("return document.querySelectorAll('#figure polyline').length") == 2 * 7
+    assert page.run("return document.querySelectorAll('#figure circle').length") == 3 * 7
+    page.run(CHOOSE, "#model", "2")
+    assert "model 3" in visible_text(page, "#finding") and "model 1" in visible_text(page, "#finding")
+    page.run(CHOOSE, "#against", "")
+    assert visible_text(page, "#finding").startswith("model 3 is wrong on")
+    assert len(page.rows()[0]) == 5
+    page.open(page.run("return location.hash"))
+    assert visible_text(page, "#finding").startswith("model 3 is wrong on")
+    assert page.messages() == []
+
+
+def test_the_view_is_exported(show: Any) -> None:
+    peel = two_models()[0]
+    page = show([peel], "#rare_counts=2")
+    page.settle()
+    page.run("window.saved = {}; download = async (name, blob) => { saved[name] = await blob.text(); }")
+    for kind in ("svg", "png", "csv"):
+        page.run("document.querySelector(`[data-export=${arguments[0]}]`).click()", kind)
+    page.driver.execute_async_script(SAVED)
+    saved = page.run("return saved")
+    table = list(csv.DictReader(io.StringIO(saved["errtax.csv"])))
+    found = statistics(repeel(peel, peel.settings.changed(rare_counts=(0, 1, 2))))
+    rare = next(layer for layer in found.layers if layer.name == "rare")
+    row = next(row for row in table if row["layer"] == "rare word" and not row["slice"])
+    assert int(row["errors"]) == rare.count.value
+    ends = [float(row[name]) for name in ("share", "share_low", "share_high")]
+    assert ends == pytest.approx([*rare.share], rel=1e-12)
+    root = ElementTree.fromstring(saved["errtax.svg"])
+    assert len([e for e in root.iter() if e.tag.endswith("path")]) > 10
+    assert saved["errtax.png"][1:4] == "PNG"
+    assert page.messages() == []
+
+
+def test_tokens_are_units_with_guess_and_rank(show: Any) -> None:
+    peel = token_peel()
+    log = replace(peel.log, ranks=np.where(np.arange(len(peel.log)) % 3, 7, 1).astype(np.int32))
+    page = show([replace(peel, log=log)])
+    first = page.run("return [...document.querySelectorAll('#canvas .t')].slice(0, 30).map((e) => e.textContent)")
+    assert log.surface is not None
+    assert first == [visible(log.surface.piece(k).decode("utf-8", "surrogateescape")) for k in range(30)]
+    page.press("n")
+    detail = visible_text(page, "#detail")
+    assert "its guess" in detail and re.search(r"rank [17]\b", detail)
 
 
 def test_every_control_is_reached_by_tab_and_shows_its_focus(show: Any) -> None:
     from selenium.webdriver.common.keys import Keys
 
     page = show([make_peel(Unit.BYTE, 1), make_peel(Unit.BYTE, 2, model="other")])
-    wanted = 'main a, main button, main select, main input, main [tabindex="0"]'
+    wanted = 'a, button, select, input, summary, [tabindex="0"]'
     count = page.run(
-        f"let k = 0; for (const e of document.querySelectorAll('{wanted}')) if (!e.disabled && e.offsetParent) "
+        f"let k = 0; for (const e of document.querySelectorAll('{wanted}')) if (!e.disabled && e.checkVisibility()) "
         "e.dataset.nr = k++; return k"
     )
-    assert count > 30
+    assert count > 50
     seen, hidden = set(), []
     for _ in range(count + 5):
         page.press(Keys.TAB)
@@ -58,14 +279,14 @@ def test_next_goes_from_error_to_error(show: Any) -> None:
     peel = make_peel(Unit.CHAR)
     page = show([peel])
     rare = np.flatnonzero(peel.layer == peel.layer_names.index("rare"))
-    page.press("3", "n", "n", "n")
+    page.press("3", "n", "n")
     position = int(peel.log.positions[rare[2]])
-    assert page.run("return location.hash") == f"#pos={position}"
-    detail = page.run('return document.querySelector("#detail").textContent')
-    assert f"position {position:,}" in detail and "R rare word" in detail
+    assert page.run("return location.hash") == f"#layer=rare&pos={position}"
+    detail = visible_text(page, "#detail")
+    assert f"position {position:,}" in detail and "rare word, " in detail
     page.press("p")
-    assert page.run("return location.hash") == f"#pos={int(peel.log.positions[rare[1]])}"
-    assert f"{len(rare):,} errors shown" in page.run('return document.querySelector("#matches").textContent')
+    assert page.run("return location.hash") == f"#layer=rare&pos={int(peel.log.positions[rare[1]])}"
+    assert visible_text(page, "#matches") == f"{len(rare):,} errors"
     page.press("?")
     assert page.run('return document.querySelector("#help").open') is True
 
@@ -86,18 +307,22 @@ def test_filters_find_what_the_library_finds(show: Any) -> None:
 
     one, two = peels
     text = "".join(map(chr, one.log.codes))
-    assert shown() == one.error.sum()
+    assert shown() == (one.error | two.error).sum()
+    assert shown(f_mark="was") == one.error.sum()
+    assert shown(f_mark="now") == two.error.sum()
     assert shown(f_regex="remember") == sum(
-        int(one.error[k : k + 8].sum()) for k in range(len(text)) if text[k : k + 8] == "remember"
+        int(two.error[k : k + 8].sum()) for k in range(len(text)) if text[k : k + 8] == "remember"
     )
-    assert shown(f_regex="(") == one.error.sum()  # not an expression: said by the field, and not used
-    assert shown(f_regex="", f_change="fixed") == (one.error & ~two.error).sum()
-    assert shown(f_change="", f_claim="memory") == ((one.claims & 2) > 0).sum()
-    memory = one.layer == one.layer_names.index("memory")
+    assert shown(f_regex="(") == two.error.sum()  # not an expression: said by the field, and not used
+    assert shown(f_regex="", f_claim="memory") == ((two.claims & 2) > 0).sum()
+    number = one.layer_names.index("memory")
+    memory = two.layer == number
     assert shown(f_claim="", f_layer="memory") == memory.sum()
-    assert shown(f_slice="500 memory") == (memory & (one.slice == 1)).sum()
-    assert shown(f_layer="", by="change") == (one.error | two.error).sum()
-    assert shown(f_change="new") == (~one.error & two.error).sum()
+    assert shown(f_slice="1") == (memory & (two.slice == 1)).sum()
+    assert shown(f_layer="memory", f_mark="change") == (memory | (~two.error & (one.layer == number))).sum()
+    assert shown(f_layer="", f_change="new") == (~one.error & two.error).sum()
+    assert shown(f_change="fixed") == (one.error & ~two.error).sum()
+    assert shown(f_change="kept") == (one.error & two.error).sum()
 
 
 def test_menus_follow_the_settings(show: Any) -> None:
@@ -114,7 +339,7 @@ def test_menus_follow_the_settings(show: Any) -> None:
         return int(page.run('return document.querySelector("#matches").textContent').split()[0].replace(",", ""))
 
     choose("#f-layer", "memory")
-    choose("#f-slice", "5000 memory")
+    choose("#f-slice", "3")
     assert choose("#f-layer", "punctuation") == (peel.layer == peel.layer_names.index("punctuation")).sum() > 0
     choose("#f-layer", "memory")
     page.run('document.querySelector("#on-memory").click()')
@@ -143,16 +368,9 @@ def test_another_document_begins_on_a_line_of_its_own(show: Any, unit: Unit) -> 
     assert lines[1] == ["line doc", "Natasha sat. "]
     assert len(lines) == 6
     page.run('document.querySelectorAll("#canvas .line")[1].querySelector("span").click()')
-    assert page.run("return document.querySelector('.context').textContent") == "Natasha sat. "
-    assert "seen" not in page.run("return document.querySelector('#detail').textContent")
+    assert page.run("return document.querySelector('#detail .context').textContent") == "Natasha sat. "
+    assert "its word was seen" not in page.run("return document.querySelector('#detail').textContent")
     assert page.messages() == []
-
-
-def test_links_to_sections_keep_the_view(show: Any) -> None:
-    page = show([make_peel(Unit.CHAR)], "#length=9")
-    page.run('document.querySelector("nav a").click()')
-    assert page.run("return location.hash") == "#length=9"
-    assert page.run("return document.activeElement.id") == "breakdown"
 
 
 def test_only_what_is_seen_is_in_the_document(show: Any) -> None:
@@ -174,7 +392,7 @@ def test_untrusted_text_and_names_stay_text(show: Any) -> None:
         "return [document.querySelectorAll('script').length, document.querySelectorAll('img').length, document.title]"
     )
     scripts, images, title = page.run(counts)
-    assert (scripts, images) == (3, 2)
+    assert (scripts, images) == (3, 0)
     assert title.startswith("Errors of <img src=x")
     shown = page.run('return document.querySelector("#canvas").textContent')
     assert "</script><img" in shown and "‹U+202E›" in shown and "‹U+0000›" in shown and "‹U+2028›" in shown
@@ -219,9 +437,17 @@ def test_without_a_script_the_page_tells_its_story(tmp_path: Path) -> None:
         text = driver.find_element(By.TAG_NAME, "body").text
         for layer in summarise(peel).layers:
             assert layer.title in text and f"{layer.count:,}" in text
-        assert "With JavaScript the definitions can be changed here" in text
-        assert "Layers, first to last" not in text
-        assert [image.size["width"] > 200 for image in driver.find_elements(By.TAG_NAME, "img")] == [True, True]
+            for part in layer.slices:
+                assert part.name in text
+        assert finding(statistics(peel)) in text and "p < 0.5" in text and "5,000 symbols ago" in text
+        assert driver.find_element(By.CSS_SELECTOR, "#figure svg").size["width"] > 200
+        beginning = "".join(map(chr, peel.log.codes[:200]))
+        assert visible(beginning)[:150] in driver.find_element(By.CSS_SELECTOR, "#still .passage").text
+        live = driver.find_elements(By.CSS_SELECTOR, "input, select, [data-live], #strip")
+        assert [each.get_attribute("id") for each in live if each.is_displayed() and each.is_enabled()] in (
+            [],
+            ["strip"],
+        )
         assert page.messages() == []
     finally:
         driver.quit()
@@ -250,18 +476,19 @@ def test_the_page_is_small(warpeace_parts: tuple[bytes, bytes, bytes], tmp_path:
     sizes = []
     for count in (1, 2):
         columns = page_data(peels[:count])["columns"]
-        sizes.append(sum(len(base64.b64decode(column)) for column in columns.values()))
+        sizes.append(sum(len(base64.b64decode(column)) for _, column in columns.values()))
     assert sizes[0] <= 3 * len(test) and sizes[1] <= 6 * len(test)
-    assert sizes[1] - sizes[0] <= 1.5 * len(test)  # of a model: probabilities and guesses
+    assert sizes[1] - sizes[0] <= 2.5 * len(test)  # of a model: probabilities, bits and guesses
     empty = page_of([make_peel(Unit.CHAR, text="a", gaps=False)])
-    assert len(empty.encode()) <= 120_000 + sum(len(part) for part in re.findall('base64,[^"]*', empty))
-    assert len(asset("report.js")) + len(asset("report.css")) <= 60_000
+    empty = re.sub("<script type=.application/json.*?</script>", "", empty)
+    assert len(empty.encode()) <= 120_000
+    assert len(script_of()) + len(asset("base.css")) + len(asset("bench.css")) <= 100_000
 
 
 def test_a_text_beyond_the_limit_has_its_worst_passages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_module, "LIMIT", 1000)
     made = page_of([make_peel(Unit.CHAR, gaps=False, text=NASTY * 30)])
-    assert "Up to 1,000 a page holds the whole text" in made
+    assert "Up to 1,000 symbols a page holds the whole text" in made
     assert "Worst passages of a model" in made
     assert "errtax-page" not in made and "<img src=x" not in made
     assert made.count("<script") == 1

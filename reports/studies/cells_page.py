@@ -7,7 +7,7 @@ from html import escape
 
 from errtax.oracle.features import Feature, FeatureKind
 from errtax.oracle.text_kind import Reading
-from errtax.reports.document import STYLE, TEXT, document, table
+from errtax.reports.document import TEXT, asset, document, table
 from errtax.reports.studies.coloured_text import coloured, legend, text_style
 from errtax.taxonomy.studies.cells import SHOWN_FROM, CellStudy, Panel
 from errtax.taxonomy.studies.tracking import BINS, Found, Tracking
@@ -19,7 +19,7 @@ def cells_page(study: CellStudy) -> str:
     """The page on a model's cells, as HTML."""
     title = f"Cells of {study.model}"
     body = [
-        f"<h1>{escape(title)}</h1>",
+        f"<main><h1>{escape(title)}</h1>",
         f"<p>{escape(finding(study.tracking))}</p>",
         "<h2>What is tracked</h2>",
         _table(study.tracking),
@@ -28,9 +28,9 @@ def cells_page(study: CellStudy) -> str:
         _introduction(study),
         *(_panel(panel, study) for panel in study.panels),
         _definitions(study),
-        f'<h2>Signature</h2><p class="s">{escape(study.signature)}</p>',
+        f'<h2>Signature</h2><p class="s">{escape(study.signature)}</p></main>',
     ]
-    return document(title, body, study.to_json(), STYLE + text_style())
+    return document(title, body, study.to_json(), asset("base.css") + text_style())
 
 
 def finding(tracking: Tracking) -> str:

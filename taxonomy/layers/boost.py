@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.taxonomy.layers.layer import Layer, Parameter, Slices, Values, where
+from errtax.taxonomy.layers.layer import Clause, Layer, Parameter, Slices, Slider, Values, where
 
 if TYPE_CHECKING:
     from errtax.oracle.evidence import Evidence
@@ -26,9 +26,16 @@ LAYER = Layer(
     colour="#D55E00",
     bit=32,
     rule="the rest, by how much more probability would have made it right",
-    parameters=(Parameter("boosts", (0.1, 0.2, 0.3, 0.4, 0.5), "Steps of the boost layer"),),
+    parameters=(
+        Parameter(
+            "boosts",
+            (0.1, 0.2, 0.3, 0.4, 0.5),
+            "Steps of the boost layer",
+            slider=Slider("Boost: largest step", "p + {}", lambda longest: [k / 20 for k in range(1, 21)]),
+        ),
+    ),
     slices=lambda s: [f"{b:.12g} boost" for b in s.boosts],
     slice_of=_slice_of,
     takes_rest=True,
-    page_columns=lambda evidence, starts, settings: {},  # the script has the probabilities
+    clauses=(Clause("", "{} boost", limits="boosts"),),
 )

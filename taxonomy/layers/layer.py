@@ -6,7 +6,7 @@ options of the command line, tables, pictures and the page follow from these rec
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,6 +23,8 @@ Slices = NDArray[np.int8]
 Number = int | float
 Threshold = Number | tuple[Number, ...]
 _FEW = 16
+NO_CODE = 255
+"""In a column of codes: nothing that any limit could reach."""
 MOST = 100
 """Values in a list of thresholds: so many slices fit a layer."""
 
@@ -41,7 +43,8 @@ class Parameter:
 
     `name`: in Python and in files; as a flag, with hyphens.  `text`: its value in the preset of this name, where it is
     not the `default`; `token`: the same of that preset.  `low`, `high`: the least and the greatest value allowed.
-    `flags`: other names of the flag.
+    `flags`: other names of the flag.  `slider`: how a page moves it, or the last of a list, the others keeping their
+    places below.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Parameter:
     text: Threshold | None = None
     token: Threshold | None = None
     flags: tuple[str, ...] = ()
+    slider: "Slider | None" = None
 
     @property
     def listed(self) -> bool:
@@ -101,6 +105,42 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Slider:
+    """A control of a page: `label`; a value in words, `{}` standing for the number; its positions.
+
+    `positions(longest)`: `longest` is the longest context of the peel's n-gram model.  The peel's own value is added.
+    """
+
+    label: str
+    words: str
+    positions: Callable[[int], Sequence[Number]]
+
+
+@dataclass(frozen=True)
+class Clause:
+    """How a page finds claims of a layer by itself: by the codes of one column of evidence, a flag or a number.
+
+    A flag claims the rows whose code is in `values`.  A number claims those of at least `least` that are at most a
+    limit; each value of the parameter `limits` is the limit of a slice, or, if it `counts`, each number from 1 to its
+    value.  Without a `column` the number is what the probability of the symbol lacks.
+
+    `name`: of the slice, `{}` standing for its limit.  `fixed`: limits that no parameter of the settings holds.
+    `at_least`: other columns, and what they must have at least: a number, or a parameter.  `says`: what a row's number
+    means, in words.
+    """
+
+    column: str
+    name: str
+    values: tuple[int, ...] = ()
+    limits: str = ""
+    counts: bool = False
+    least: int = 0
+    fixed: tuple[Number, ...] = ()
+    at_least: tuple[tuple[str, int | str], ...] = ()
+    says: str = ""
+
+
+@dataclass(frozen=True)
 class Source:
     """What a layer cannot do without: columns of `Evidence`, which are None where their oracle could not be asked.
 
@@ -131,8 +171,10 @@ class Layer:
     gives to the symbol.  `takes_rest`: it takes what the others leave, and so has no part in what is shared among them.
     `reach(settings)`: how many positions back its evidence must have been looked for (characters, with tokens and
     spans); `reach_in_rows(settings)`: how many rows.
-    `page_columns(evidence, starts, settings)`: what the page's script needs for its own rule for this layer, `starts`
-    being the first row of each word; without it the page has the slices as they are by the settings.
+    `clauses`: how the page finds its claims, the first that holds first; without them the page has the slices as they
+    are by the settings.  `page_columns(evidence, starts, settings)`: the columns that they ask for and that the text
+    alone does not tell, by row or by word, `starts` being the first row of each word.  `page_scales(settings)`: what
+    the codes of these columns stand for, in ascending order.
     """
 
     name: str
@@ -151,7 +193,9 @@ class Layer:
     takes_rest: bool = False
     reach: Callable[[Values], int] = lambda settings: 0
     reach_in_rows: Callable[[Values], int] = lambda settings: 0
-    page_columns: Callable[["Evidence", NDArray[np.int64], Values], dict[str, NDArray[Any]]] | None = None
+    clauses: tuple[Clause, ...] = ()
+    page_columns: Callable[["Evidence", NDArray[np.int64], Values], dict[str, NDArray[Any]]] = lambda *_: {}
+    page_scales: Callable[[Values], dict[str, Sequence[Number]]] = lambda settings: {}
 
     def describe(self, settings: Values) -> str:
         """The layer and its thresholds in a signature, for example `memory(100,500,1000,5000;len>=5)`."""
@@ -179,6 +223,15 @@ def count_below(limits: tuple[Number, ...], value: NDArray[Any]) -> Slices:
     for limit in limits:  # of a few limits, in a fifth of the time that searching takes
         below += value > limit
     return below
+
+
+def coded(value: NDArray[Any], positions: Sequence[Number]) -> NDArray[np.uint8]:
+    """A code per number: the place of the first position that is at least as large.
+
+    `NO_CODE` for numbers below 0, which say nothing, and for those above all positions.
+    """
+    codes = np.searchsorted(positions, value)
+    return np.where((value >= 0) & (codes < len(positions)), codes, NO_CODE).astype(np.uint8)
 
 
 def no_claims(p: NDArray[np.float64]) -> Slices:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.taxonomy.layers.layer import NGRAM_MODEL, Layer, Parameter, Slices, Values, no_claims, where
+from errtax.taxonomy.layers.layer import NGRAM_MODEL, Clause, Layer, Parameter, Slices, Slider, Values, no_claims, where
 
 if TYPE_CHECKING:
     from errtax.oracle.evidence import Evidence
@@ -27,6 +27,8 @@ def _page_columns(evidence: "Evidence", starts: NDArray[np.int64], settings: Val
     return {} if evidence.ngram_context is None else {"ngram": evidence.ngram_context}
 
 
+_SLIDER = Slider("n-grams: longest context", "{} symbols", lambda longest: range(1, longest + 1))
+
 LAYER = Layer(
     name="ngram",
     title="n-gram",
@@ -35,11 +37,16 @@ LAYER = Layer(
     bit=1,
     rule="an n-gram model with n symbols of context gives the correct symbol p > 0.5",
     source=NGRAM_MODEL,
-    parameters=(Parameter("ngram_max", 9, "Longest context of the n-gram layer", low=1, high=31),),
+    parameters=(Parameter("ngram_max", 9, "Longest context of the n-gram layer", low=1, high=31, slider=_SLIDER),),
     inside=lambda s: f"1-{s.ngram_max}",
     slices=lambda s: [f"{n}-gram" for n in range(1, s.ngram_max + 1)],
     slice_of=_slice_of,
     in_words=_in_words,
     logprob="ngram_logprob",
+    clauses=(
+        Clause(
+            "ngram", "{}-gram", limits="ngram_max", counts=True, least=1, says="{} symbols of context give it p > 0.5"
+        ),
+    ),
     page_columns=_page_columns,
 )

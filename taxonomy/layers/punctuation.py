@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.taxonomy.layers.layer import Layer, Slices, Values
+from errtax.taxonomy.layers.layer import Clause, Layer, Slices, Values
 
 if TYPE_CHECKING:
     from errtax.oracle.evidence import Evidence
@@ -25,5 +25,5 @@ LAYER = Layer(
     slices=lambda s: ["punctuation"],
     slice_of=_slice_of,
     in_words=lambda evidence, row: "punctuation" if evidence.punctuation[row] else "",
-    page_columns=lambda evidence, starts, settings: {},  # the script reads the text
+    clauses=(Clause("mark", "punctuation", values=(1,), says="punctuation"),),
 )

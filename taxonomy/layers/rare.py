@@ -5,10 +5,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.taxonomy.layers.layer import TRAINING_WORDS, Layer, Parameter, Slices, Values, no_claims, smallest
+from errtax.taxonomy.layers.layer import (
+    TRAINING_WORDS,
+    Clause,
+    Layer,
+    Parameter,
+    Slices,
+    Slider,
+    Values,
+    coded,
+    no_claims,
+    smallest,
+)
 
 if TYPE_CHECKING:
     from errtax.oracle.evidence import Evidence
+
+
+_COUNTED = 100
 
 
 def _slice_of(evidence: "Evidence", p: NDArray[np.float64], settings: Values) -> Slices:
@@ -25,12 +39,15 @@ def _in_words(evidence: "Evidence", row: int) -> str:
 
 
 def _page_columns(evidence: "Evidence", starts: NDArray[np.int64], settings: Values) -> dict[str, NDArray[Any]]:
-    """A count per word, wide enough for those that the layer tells apart; the page's slider goes to 20."""
+    """A code per word: the count itself up to a few, then the limits of the settings."""
     if evidence.word_count is None:
         return {}
-    largest = max(*settings.rare_counts, 20)
-    kind = np.uint8 if largest < 255 else np.uint16 if largest < 65535 else np.uint32
-    return {"rare": np.minimum(evidence.word_count[starts], np.iinfo(kind).max).astype(kind)}
+    return {"rare": coded(evidence.word_count[starts], counts_of(settings))}
+
+
+def counts_of(settings: Values) -> list[int]:
+    """The counts that the page tells apart."""
+    return sorted({*range(_COUNTED + 1), *settings.rare_counts})
 
 
 LAYER = Layer(
@@ -42,10 +59,18 @@ LAYER = Layer(
     rule="in a word that the training text has at most r times",
     source=TRAINING_WORDS,
     parameters=(
-        Parameter("rare_counts", (0, 1, 2, 3, 4, 5), "Training counts of the rare word layer", flags=("--rare",)),
+        Parameter(
+            "rare_counts",
+            (0, 1, 2, 3, 4, 5),
+            "Training counts of the rare word layer",
+            flags=("--rare",),
+            slider=Slider("Rare: most times in training", "{} ×", lambda longest: range(21)),
+        ),
     ),
     slices=lambda s: [f"{r}-train" for r in s.rare_counts],
     slice_of=_slice_of,
     in_words=_in_words,
+    clauses=(Clause("rare", "{}-train", limits="rare_counts", says="its word occurs {} × in training"),),
     page_columns=_page_columns,
+    page_scales=lambda s: {"rare": counts_of(s)},
 )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.taxonomy.layers.layer import OF_TOKENS, Layer, Slices, Values, no_claims
+from errtax.taxonomy.layers.layer import OF_TOKENS, Clause, Layer, Slices, Values, no_claims
 
 if TYPE_CHECKING:
     from errtax.oracle.evidence import Evidence
@@ -26,4 +26,6 @@ LAYER = Layer(
     slices=lambda s: ["white space"],
     slice_of=_slice_of,
     in_words=lambda evidence, row: "white space" if evidence.space is not None and evidence.space[row] else "",
+    clauses=(Clause("space", "white space", values=(1,), says="white space"),),
+    page_columns=lambda e, starts, settings: {} if e.space is None else {"space": e.space.astype(np.uint8)},
 )

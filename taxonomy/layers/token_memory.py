@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.taxonomy.layers import memory
-from errtax.taxonomy.layers.layer import Layer, Slices, Values, joined, smallest
+from errtax.taxonomy.layers.layer import Clause, Layer, Slices, Values, joined, smallest
 
 if TYPE_CHECKING:
     from errtax.oracle.evidence import Evidence
@@ -36,4 +36,15 @@ LAYER = Layer(
     slices=memory.LAYER.slices,
     slice_of=_slice_of,
     in_words=_in_words,
+    clauses=(
+        Clause(
+            "memory",
+            "{} memory",
+            limits="memory_windows",
+            at_least=(("length", "memory_min_length"),),
+            says="its word was seen {} characters ago",
+        ),
+    ),
+    page_columns=memory.LAYER.page_columns,
+    page_scales=memory.LAYER.page_scales,
 )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.taxonomy.layers import ngram
-from errtax.taxonomy.layers.layer import BEST_SYMBOLS, Layer, Slices, Values, no_claims, where
+from errtax.taxonomy.layers.layer import BEST_SYMBOLS, Clause, Layer, Slices, Values, no_claims, where
 
 if TYPE_CHECKING:
     from errtax.oracle.evidence import Evidence
@@ -43,4 +43,10 @@ LAYER = Layer(
     slice_of=_slice_of,
     in_words=_in_words,
     logprob="ngram_best_logprob",
+    clauses=(
+        Clause(
+            "ngram", "{}-gram", limits="ngram_max", counts=True, least=1, says="ranked first after {} tokens of context"
+        ),
+    ),
+    page_columns=lambda e, starts, settings: {} if e.ngram_best is None else {"ngram": e.ngram_best},
 )

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.oracle.before import AFTER_NAMES, QUOTE, SPACE
-from errtax.taxonomy.layers.layer import Layer, Parameter, Slices, Values, where
+from errtax.taxonomy.layers.layer import Clause, Layer, Parameter, Slices, Slider, Values, where
 
 if TYPE_CHECKING:
     from errtax.oracle.evidence import Evidence
@@ -29,11 +29,23 @@ LAYER = Layer(
     colour="#E69F00",
     bit=8,
     rule="after a space, a quote or a newline, where a new word begins",
-    parameters=(Parameter("newline_reach", 3, "Characters after a newline that count", low=1, text=1),),
+    parameters=(
+        Parameter(
+            "newline_reach",
+            3,
+            "Characters after a newline that count",
+            low=1,
+            text=1,
+            slider=Slider("Word model: reach after a newline", "{} characters", lambda longest: range(1, 11)),
+        ),
+    ),
     inside=lambda s: f"newline<={s.newline_reach}",
     reach=lambda s: 4 * s.newline_reach,  # bytes of a character at most
     slices=lambda s: ["after space or quote", "after newline"],
     slice_of=_slice_of,
     in_words=_in_words,
-    page_columns=lambda evidence, starts, settings: {},  # the script reads the text
+    clauses=(
+        Clause("after", "after space or quote", values=(SPACE, QUOTE), says="after a space or a quote"),
+        Clause("newline", "after newline", limits="newline_reach", least=1, says="{} characters after a newline"),
+    ),
 )

@@ -1,0 +1,199 @@
+"use strict";
+// Beside the text: its filters, the strip at the edge, and what is known of the chosen symbol.
+
+// --- filters ---------------------------------------------------------------------------------------------------------
+
+function makeFilters(bench, search, found) {
+  const field = (name) => $(`#f-${name}`);
+  let set = null; // exactly these layers claim it: chosen in the figure of overlaps
+  const value = (name) => field(name)?.value ?? "";
+
+  function fill(select, all, options) {
+    const before = select.value;
+    select.replaceChildren(make("option", { value: "" }, all), ...options.map(([key, said]) => make("option", { value: key }, said)));
+    select.value = options.some(([key]) => key === before) ? before : "";
+    select.disabled = !options.length;
+  }
+
+  function inside() {
+    const input = field("regex");
+    input.removeAttribute("aria-invalid");
+    if (!input.value) return null;
+    try { return search(new RegExp(input.value, "gu")); } catch { input.setAttribute("aria-invalid", "true"); return null; }
+  }
+
+  function menus() {
+    const { state } = bench, now = bench.found(state.model), names = [...now.order];
+    if ([state.model, state.against].some((k) => k !== null && total(bench.found(k).counts[now.order.length]))) names.push("rest");
+    const options = names.map((name) => [name, `${bench.layerOf(name).letter}  ${bench.layerOf(name).title}`]);
+    fill(field("layer"), "every layer", options);
+    field("layer").value = state.layer = names.includes(state.layer) ? state.layer : "";
+    const slices = state.layer ? sliceNames(bench.layerOf(state.layer), bench.settings) : [];
+    if (state.slice !== null && !(state.slice < slices.length)) state.slice = null;
+    fill(field("slice"), "every slice", slices.map((name, k) => [String(k), name]));
+    field("slice").value = state.slice ?? "";
+    fill(field("claim"), "claimed by any", now.order.map((name) => [name, `claimed by ${bench.layerOf(name).title}`]));
+    field("order").value = state.order;
+    for (const name of ["mark", "change"]) if (field(name)) field(name).hidden = state.against === null;
+  }
+
+  function show() {
+    menus();
+    const { state } = bench, now = bench.found(state.model), claim = value("claim"), searched = inside();
+    const players = playersOf(now.order, bench.layers).reduce((sum, l) => sum | (1 << l), 0);
+    const layer = state.layer ? [...now.order, "rest"].indexOf(state.layer) : null;
+    const wanted = {
+      mark: value("mark") || "now", layer, slice: state.slice, set, players, change: state.against === null ? "" : value("change"),
+      claim: claim ? 1 << now.order.indexOf(claim) : 0, bits: +value("bits") || 0, inside: searched?.rows ?? null,
+    };
+    const marks = matchingRows(bench, wanted), what = state.against !== null && wanted.mark === "change" ? "symbols" : "errors";
+    const cut = searched?.cut ? " (the search took too long: not the whole text)" : "";
+    const first = state.order === "worst" && marks.rows.length > WORST ? `, the ${number(WORST)} worst in the list` : "";
+    $("#matches").textContent = `${number(marks.rows.length)} ${what}${first}${cut}`;
+    if ($("#legend")) $("#legend").hidden = state.against === null || wanted.mark !== "change";
+    const plain = !state.layer && set === null && !["claim", "change", "bits", "regex"].some(value);
+    $("#clear").hidden = plain;
+    found({ ...marks, mark: wanted.mark });
+  }
+
+  function clear() {
+    set = null;
+    Object.assign(bench.state, { layer: "", slice: null });
+    for (const name of ["claim", "change", "bits", "regex"]) if (field(name)) field(name).value = "";
+    bench.picked();
+  }
+
+  const changed = { layer: (text) => Object.assign(bench.state, { layer: text, slice: null }),
+    slice: (text) => { bench.state.slice = text === "" ? null : +text; }, order: (text) => { bench.state.order = text; } };
+  for (const name of ["mark", "layer", "slice", "claim", "change", "bits", "regex", "order"]) {
+    field(name)?.addEventListener(field(name).tagName === "INPUT" ? "input" : "change", () => {
+      changed[name]?.(field(name).value);
+      bench.picked();
+    });
+  }
+  $("#clear").addEventListener("click", clear);
+  return { show, clear, claims(members) { set = set === members ? null : members; bench.picked(); }, forget() { set = null; } };
+}
+
+// --- the strip -------------------------------------------------------------------------------------------------------
+
+// A canvas beside the text: for each of its rows how many of the marks there each layer has, and which part is seen.
+function makeStrip(bench) {
+  const canvas = $("#strip");
+  let counts = null, seen = [0, 1, 1], go = () => {};
+
+  function draw() {
+    const { width, height } = canvas.getBoundingClientRect();
+    if (!width || !counts) return;
+    canvas.width = Math.round(width * devicePixelRatio);
+    canvas.height = Math.round(height * devicePixelRatio);
+    const context = canvas.getContext("2d"), style = getComputedStyle(document.documentElement);
+    context.scale(devicePixelRatio, devicePixelRatio);
+    const { bins, colours } = counts, tallest = Math.max(1, ...bins.map((bin) => total(bin)));
+    bins.forEach((bin, k) => {
+      let x = 0;
+      bin.forEach((size, l) => {
+        context.fillStyle = colours[l];
+        context.fillRect(x, (k * height) / bins.length, (width * size) / tallest, height / bins.length);
+        x += (width * size) / tallest;
+      });
+    });
+    const [from, shown, all] = seen, top = (height * from) / (all || 1), size = Math.max(6, (height * shown) / (all || 1));
+    context.strokeStyle = context.fillStyle = style.getPropertyValue("--ink");
+    context.globalAlpha = 0.12;
+    context.fillRect(0, top, width, size);
+    context.globalAlpha = 1;
+    context.lineWidth = 1.5;
+    context.strokeRect(0.75, top + 0.75, width - 1.5, Math.min(size, height - top) - 1.5);
+  }
+
+  const line = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return (seen[2] * (event.clientY - box.top)) / box.height;
+  };
+  canvas.addEventListener("pointerdown", (event) => { canvas.setPointerCapture(event.pointerId); go(line(event)); });
+  canvas.addEventListener("pointermove", (event) => { if (event.buttons) go(line(event)); });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+
+  return {
+    onGo(listener) { go = listener; },
+    view(...view) { seen = view; draw(); },
+    marks(marks, worst, lines, text) { // bins of the strip hold as many lines each
+      const now = bench.found(bench.state.model), all = worst ? worst.length : lines.length;
+      const size = Math.max(1, Math.min(all, 300)), bins = Array.from({ length: size }, () => new Uint32Array(now.order.length + 1));
+      if (worst) worst.forEach((i, k) => { bins[Math.floor((k * size) / all)][marks.layers[i]]++; });
+      else {
+        let k = 0;
+        marks.rows.forEach((r, i) => {
+          const c = text.charOf[r];
+          while (k + 1 < lines.length && lines[k + 1] <= c) k++;
+          bins[Math.floor((k * size) / all)][marks.layers[i]]++;
+        });
+      }
+      counts = { bins, colours: [...now.order, "rest"].map((name) => bench.layerOf(name).colour) };
+    },
+  };
+}
+
+// --- the chosen symbol -----------------------------------------------------------------------------------------------
+
+function evidenceOf(bench, r) { // what the clauses say of a row, in words
+  const said = [];
+  for (const layer of bench.layers) {
+    for (const clause of layer.clauses) {
+      if (!clause.column || !clause.says) continue;
+      const code = bench.source.columns[clause.column][r], scale = bench.source.scales[clause.column];
+      const value = scale ? scale[code] : code;
+      if (clause.limits ? value === undefined || value < (clause.least ?? 0) : !clause.values.includes(code)) continue;
+      const needed = (clause.at_least ?? []).filter(([, least]) => typeof least === "number");
+      if (needed.some(([name, least]) => bench.source.columns[name][r] < least)) continue;
+      const distance = clause.column === "memory" ? earlierDistance(bench.text, r) : null;
+      const most = scale && distance === null && value > 100 ? "up to " : "";
+      said.push(clause.says.replace("{}", most + number(distance ?? value)));
+    }
+  }
+  return said;
+}
+
+function symbolWords(bench, code) {
+  const { text } = bench;
+  return text.bytes && code > 127 ? `byte ${code.toString(16).toUpperCase()}` : `“${glyphOf(text, code)}”`;
+}
+
+function verdictOf(bench, k, r) {
+  const model = bench.models[k], p = model.levels[model.level[r]];
+  if (p === null) return make("li", {}, `${model.name}: not predicted`);
+  const bits = bitsOf(bench, k)(r), probability = 2 ** -bits, found = bench.found(k), i = findError(found.rows, r);
+  const value = `p = ${probability >= 0.095 ? probability.toFixed(2) : String(+probability.toPrecision(2))}, ${fixed(bits, 1)} bits`;
+  const guess = model.guess ? `; its guess ${model.guess[r] ? symbolWords(bench, model.guesses[model.guess[r] - 1]) : "is this one"}` : "";
+  const rank = model.rank && model.rank[r] ? `; rank ${number(model.rank[r])}` : "";
+  const name = bench.data.models.length > 1 ? `${model.name}: ` : "";
+  if (i < 0) return make("li", {}, `${name}${value}${guess}${rank}; right`);
+  const layer = bench.layerAt(found, found.layer[i]), slice = sliceNames(layer, bench.settings)[found.slice[i]];
+  return make("li", {}, `${name}${value}${guess}${rank}; `, chip(layer), slice === layer.title ? slice : `${layer.title}, ${slice}`);
+}
+
+function describe(bench, r) {
+  const detail = $("#detail"), { text } = bench;
+  if (r < 0) {
+    if (!bench.moved) return; // the example that the page came with
+    detail.replaceChildren(make("p", {}, "Click a symbol, or press n for the next error, to see why it belongs there."));
+    return;
+  }
+  const c = text.charOf[r], [begin, end] = documentAround(text, r), [from, to] = [text.charOf[begin], end < text.n ? text.charOf[end] : text.m];
+  const part = (a, b) => {
+    let shown = "";
+    for (let k = Math.max(a, from); k < Math.min(b, to); k++) shown += glyphOf(text, text.points[k]);
+    return shown;
+  };
+  const size = text.pieces ? 8 : 36, shown = bench.data.models.map((_, k) => k), said = evidenceOf(bench, r);
+  const chosen = shown.filter((k) => shown.length < 3 || k === bench.state.model || k === bench.state.against);
+  const wrong = [bench.state.against, bench.state.model].map((k) => k !== null && findError(bench.found(k).rows, r) >= 0);
+  const change = bench.state.against === null ? "" : ["", " · new", " · fixed", " · kept"][2 * wrong[0] + wrong[1]];
+  detail.replaceChildren(
+    make("p", { class: "what" }, `position ${number(positionOf(text, r))}${change}`),
+    make("p", { class: "context" }, part(c - size, c), make("b", {}, part(c, c + 1)), part(c + 1, c + size / 2)),
+    make("ul", {}, ...chosen.map((k) => verdictOf(bench, k, r))),
+    make("p", {}, said.length ? `${said.join("; ")}.` : "No oracle has anything to say."),
+  );
+}

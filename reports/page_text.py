@@ -1,0 +1,111 @@
+"""The pane of the text as it opens: filters, the beginning of the text with its errors, one error and its evidence.
+
+`browser.js` moves it; examples of every layer stand below the text for readers without the script, and in print.
+"""
+
+from collections.abc import Sequence
+from html import escape
+
+from errtax.reports.excerpts import Examples, Excerpt
+from errtax.reports.page_tables import wide_table
+from errtax.reports.palette import LETTERS
+from errtax.reports.windows import marked_text
+from errtax.taxonomy.layers.registry import find_layer
+from errtax.taxonomy.peel import Peel
+
+_BEGINNING = 1500
+"""Symbols of the text that stand in the page's own HTML."""
+_KEYS = (
+    ("n", "next marked symbol"),
+    ("p", "previous marked symbol"),
+    ("w", "worst errors first, and back to the text"),
+    ("1 – 9", "only the errors of this layer, and all again"),
+    ("Esc", "no filters"),
+    ("?", "this help"),
+)
+
+
+def text_pane(peels: Sequence[Peel], shown: int, example: Excerpt | None, examples: Sequence[Examples]) -> list[str]:
+    """The whole pane; `shown`: the number of the peel whose errors are marked."""
+    peel, before = peels[shown], peels[0] if shown else None
+    beginning = "".join(marked_text(peel, 0, min(_BEGINNING, len(peel)), before))
+    more = "" if len(peel) <= _BEGINNING else '<p class="still-only">… the text goes on where scripts run.</p>'
+    return [
+        *_filters(peels, shown),
+        '<div class="reader"><div id="pane" tabindex="0" role="region" aria-label="Text with its errors">'
+        f'<div id="canvas"></div><div id="still"><p class="passage">{beginning}</p>{more}',
+        *still_examples(peels, examples),
+        '</div></div><canvas id="strip" aria-hidden="true"></canvas></div>',
+        '<div id="detail" tabindex="0" role="region" aria-live="polite" aria-label="The chosen symbol">',
+        *([] if example is None else _detail(peel, example)),
+        f"</div>{_help()}",
+    ]
+
+
+def _filters(peels: Sequence[Peel], shown: int) -> list[str]:
+    def select(name: str, label: str, options: Sequence[tuple[str, str]]) -> str:
+        inside = "".join(f'<option value="{value}">{escape(text)}</option>' for value, text in options)
+        return f'<select id="{name}" aria-label="{label}" autocomplete="off">{inside}</select>'
+
+    marks = [("change", "fixed, kept, new"), ("now", "its errors"), ("was", "the other’s errors")] if shown else []
+    changes = [("", "any"), *((value, value) for value in ("fixed", "kept", "new"))] if shown else []
+    orders = [("text", "in the text"), ("worst", "worst first")]
+    return [
+        '<div class="filters" data-live>',
+        select("f-mark", "what is marked", marks) if marks else "",
+        select("f-layer", "of layer", [("", "every layer")]),
+        select("f-slice", "of slice", [("", "every slice")]),
+        select("f-claim", "claimed by", [("", "claimed by any")]),
+        select("f-change", "fixed, kept or new", changes) if changes else "",
+        '<input type="number" id="f-bits" min="0" step="1" placeholder="bits ≥" aria-label="bits at least">'
+        '<input type="text" id="f-regex" placeholder="regular expression" '
+        'aria-label="inside matches of this regular expression" spellcheck="false">',
+        select("f-order", "order", orders),
+        '<span class="steps"><button type="button" id="previous" aria-label="previous marked symbol">←</button>'
+        '<button type="button" id="next" aria-label="next marked symbol">→</button></span>',
+        '<span id="legend"><u class="e c-fixed">fixed</u> <u class="e">kept</u> <u class="e c-new">new</u></span>'
+        if shown
+        else "",
+        '<button type="button" id="clear" hidden>× clear</button><span id="matches" role="status"></span></div>',
+    ]
+
+
+def _detail(peel: Peel, example: Excerpt) -> list[str]:
+    layer = find_layer(example.layer, peel.settings)
+    return [
+        f'<p class="what"><b class="chip k-{layer.name}">{escape(layer.letter)}</b>An error of the largest class: '
+        f"{escape(layer.title)}, {escape(example.slice)}</p>",
+        f'<p class="context">{escape(example.before)}<b>{escape(example.symbol)}</b>{escape(example.after)}</p>',
+        f"<p>p = {example.p:.2g} at position {example.position:,}; {escape(example.evidence)}.</p>",
+    ]
+
+
+def _help() -> str:
+    rows = "".join(f"<p><kbd>{key}</kbd> {text}</p>" for key, text in _KEYS)
+    more = (
+        "<p>Under each error stands the letter of its layer. Click on a layer, a slice or a part of the figure to see "
+        "its errors alone; on a symbol to see why it belongs there. The strip at the edge shows where in the text "
+        "which layers fail; click it to go there. Ends of lines are ↵, carriage returns ←, tabs →.</p>"
+    )
+    form = '<form method="dialog"><button>Close</button></form>'
+    return f'<dialog id="help" aria-label="Keys">{rows}{more}{form}</dialog>'
+
+
+def still_examples(peels: Sequence[Peel], examples: Sequence[Examples]) -> list[str]:
+    """Some errors of each layer in their context, of each model."""
+    parts = ["<h3>Examples, evenly spaced over the text</h3>"]
+    for head, each in zip(peels, examples, strict=True):
+        parts += [f"<h3>{escape(head.log.model)}</h3>"] if len(peels) > 1 else []
+        for name, items in each.excerpts.items():
+            if items:
+                title = escape(find_layer(name, head.settings).title)
+                columns = ("position", "p", "slice", "context", "evidence")
+                parts.append(f'<h4><b class="chip k-{name}">{escape(LETTERS[name])}</b>{title}</h4>')
+                parts.append(wide_table(columns, [_example_row(item) for item in items]))
+    return parts
+
+
+def _example_row(item: Excerpt) -> str:
+    context = f"{escape(item.before)}<b>{escape(item.symbol)}</b>{escape(item.after)}"
+    numbers = f'<td>{item.position:,}</td><td>{item.p:.3g}</td><td class="t">{escape(item.slice)}</td>'
+    return f'<tr>{numbers}<td class="x"><bdi>{context}</bdi></td><td class="e-words">{escape(item.evidence)}</td></tr>'
