@@ -10,6 +10,7 @@ from errtax.reports.page_layers import controls_of, layers_of
 from errtax.reports.palette import COLOURS, LETTERS
 from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.difference import Difference
+from errtax.taxonomy.layers.registry import TOKENS
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.statistics import Interval, LayerStatistics, PartStatistics, Statistics
 from errtax.taxonomy.summary import Summary
@@ -118,9 +119,12 @@ def controls(peels: Sequence[Peel]) -> list[str]:
     """Sliders with the settings of the peel in words, the layers in their order, and the way back."""
     settings = peels[0].settings
     positions: list[Any] = sorted({*STEPS, *([t] if (t := settings.criterion.threshold) else [])})
-    if all(peel.log.argmax_codes is not None for peel in peels):
+    if all(_names_best(peel) for peel in peels):
         positions.append(None)
-    sliders = [_slider("threshold", "An error is a symbol with", "p < {}", positions, settings.criterion.threshold)]
+    if settings.made_for == TOKENS:  # what the n-grams claim depends on what an error is
+        sliders = [_said("An error is a symbol with", _words("p < {}", settings.criterion.threshold))]
+    else:
+        sliders = [_slider("threshold", "An error is a symbol with", "p < {}", positions, settings.criterion.threshold)]
     for control in controls_of(peels[0]):
         value = control.pop("value")
         sliders.append(_slider(value=value, **control))
@@ -133,13 +137,26 @@ def controls(peels: Sequence[Peel]) -> list[str]:
     ]
 
 
+def _names_best(peel: Peel) -> bool:
+    """Whether it is known which symbols were ranked first."""
+    named = peel.log.argmax_codes is not None and (peel.log.surface is None or peel.log.argmax_surface is not None)
+    return named or peel.settings.criterion.threshold is None
+
+
+def _words(words: str, value: Any) -> str:
+    return "another ranked first" if value is None else words.replace("{}", _number(value))
+
+
+def _said(label: str, said: str) -> str:
+    return f'<div class="control"><span>{escape(label)}</span><output>{escape(said)}</output></div>'
+
+
 def _slider(name: str, label: str, words: str, positions: Sequence[Any], value: Any) -> str:
-    said = "another ranked first" if value is None else words.replace("{}", _number(value))
+    said = escape(_words(words, value))
     return (
-        f'<div class="control"><label for="set-{name}">{escape(label)}</label>'
-        f'<output for="set-{name}">{escape(said)}</output><input type="range" id="set-{name}" min="0" '
-        f'max="{len(positions) - 1}" step="1" value="{positions.index(value)}" aria-valuetext="{escape(said)}" '
-        "disabled></div>"
+        f'<div class="control"><label for="set-{name}">{escape(label)}</label><output for="set-{name}">{said}</output>'
+        f'<input type="range" id="set-{name}" min="0" max="{len(positions) - 1}" step="1" '
+        f'value="{positions.index(value)}" aria-valuetext="{said}" disabled></div>'
     )
 
 

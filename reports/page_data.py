@@ -164,6 +164,9 @@ def _model(peel: Peel, symbols: TokenNames | None) -> tuple[dict[str, Any], dict
         limit = 1.0 if _contradicts_itself(peel, values) else 0.5  # above that the correct symbol is first
         columns["guess"], guessed = _guesses(peel, values <= limit, symbols)
         said |= {"guesses": guessed, "guess_limit": limit}
+    elif peel.settings.criterion.threshold is None:  # only ranks say which are wrong, and nothing what was guessed
+        columns["guess"] = peel.error.astype(np.uint8)[peel.predicted]
+        said |= {"guesses": [], "guess_limit": 1.0}
     if peel.log.ranks is not None:
         columns["rank"] = np.clip(peel.log.ranks, 0, 65535).astype(np.uint16)
     return said, columns

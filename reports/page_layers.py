@@ -7,9 +7,7 @@ from typing import Any
 
 from errtax.oracle.custom import OracleRule
 from errtax.taxonomy.layers.layer import Clause, Layer, Number, Slider
-from errtax.taxonomy.layers.memory import windows_of
 from errtax.taxonomy.layers.own import column_of, positions_of
-from errtax.taxonomy.layers.rare import counts_of
 from errtax.taxonomy.layers.registry import find_layer, with_own
 from errtax.taxonomy.peel import Peel, layers_without_evidence
 from errtax.taxonomy.repeel import longest_context
@@ -20,7 +18,7 @@ def layers_of(peel: Peel) -> list[Layer]:
     """The layers whose evidence there is: those of the settings first, in their order, then the others."""
     settings, absent = peel.settings, layers_without_evidence(peel.settings, peel.evidence)
     own = tuple(rule.name for rule in settings.custom)
-    known = [name for name in with_own(own) if name not in {layer.name for layer in absent}]
+    known = [name for name in with_own(own, settings.made_for) if name not in {layer.name for layer in absent}]
     return [find_layer(name, settings) for name in dict.fromkeys([*settings.layers, *known])]
 
 
@@ -35,7 +33,9 @@ def longest_of(peel: Peel) -> int:
 def shown_layer(layer: Layer, settings: Settings) -> dict[str, Any]:
     """A layer as the script reads it; one without clauses has its slices as they are."""
     names = layer.slices(settings)
-    clauses = layer.clauses or tuple(Clause(f"own-{layer.name}", name, values=(k + 1,)) for k, name in enumerate(names))
+    clauses = layer.clauses or tuple(
+        Clause(f"own-{layer.name}", name, values=(k + 1,), says=name) for k, name in enumerate(names)
+    )
     return {
         "name": layer.name,
         "title": layer.title,
@@ -58,6 +58,7 @@ def settings_of(peel: Peel) -> dict[str, Any]:
     own = {column_of(rule.name): list(rule.limits) for rule in settings.custom if rule.limits}
     return {
         "layers": list(settings.layers),
+        "made_for": settings.made_for,
         "threshold": settings.criterion.threshold,
         **settings.parameters,
         **own,
@@ -67,8 +68,7 @@ def settings_of(peel: Peel) -> dict[str, Any]:
 
 def scales_of(peel: Peel) -> dict[str, list[Number]]:
     """What the codes of columns stand for; a code beyond them says nothing."""
-    own = {column_of(rule.name): positions_of(rule) for rule in peel.settings.custom if rule.limits}
-    return {"memory": [*windows_of(peel.settings)], "rare": [*counts_of(peel.settings)], **own}
+    return {name: list(scale) for layer in layers_of(peel) for name, scale in layer.page_scales(peel.settings).items()}
 
 
 def controls_of(peel: Peel) -> list[dict[str, Any]]:
@@ -76,7 +76,7 @@ def controls_of(peel: Peel) -> list[dict[str, Any]]:
     found = []
     for layer in layers_of(peel):
         for parameter in layer.parameters:
-            if parameter.slider:
+            if parameter.slider and layer.clauses:
                 found.append(_control(peel, parameter.name, parameter.slider, getattr(peel.settings, parameter.name)))
     for rule in peel.settings.custom:
         if rule.limits:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from errtax.cli.commands import COMMANDS
+from errtax.taxonomy.layers import registry
 
 ROOT = Path(__file__).parents[1]
 LAYERS = ("lm", "oracle", "taxonomy", "reports", "cli")
@@ -29,6 +30,7 @@ HEAVY = {
     "ray": ("lm/executors",),
 }
 """The rooms that alone import them."""
+ASSETS = sorted((ROOT / "reports" / "assets").iterdir())
 FILES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
 
 
@@ -146,6 +148,20 @@ def test_one_module_asks_object_stores() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_stay_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", ASSETS, ids=lambda path: path.name)
+def test_assets_stay_short(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 400
+    assert [line for line in lines if len(line) > 120] == []
+
+
+def test_the_peel_of_the_page_knows_no_layer_and_no_document() -> None:
+    source = (ROOT / "reports" / "assets" / "peel.js").read_text(encoding="utf-8")
+    names = {layer.name for layer in (*registry.LAYERS, *registry.TOKEN_LAYERS)}
+    assert [name for name in names if f'"{name}"' in source] == []
+    assert "document." not in source and "window" not in source
 
 
 def body_lines(source: str) -> int:

@@ -481,8 +481,8 @@ def test_the_page_is_small(warpeace_parts: tuple[bytes, bytes, bytes], tmp_path:
     assert sizes[1] - sizes[0] <= 2.5 * len(test)  # of a model: probabilities, bits and guesses
     empty = page_of([make_peel(Unit.CHAR, text="a", gaps=False)])
     empty = re.sub("<script type=.application/json.*?</script>", "", empty)
-    assert len(empty.encode()) <= 120_000
-    assert len(script_of()) + len(asset("base.css")) + len(asset("bench.css")) <= 100_000
+    assert len(empty.encode()) <= 140_000  # its figure is in it
+    assert len(script_of()) + len(asset("base.css")) + len(asset("bench.css")) <= 105_000
 
 
 def test_a_text_beyond_the_limit_has_its_worst_passages(monkeypatch: pytest.MonkeyPatch) -> None:

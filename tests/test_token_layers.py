@@ -299,10 +299,10 @@ def test_the_page_counts_what_the_library_counts(show: Any, named: bool) -> None
     for layers in (peel.settings.layers, ("piece", "word", "copy"), ("space", "ngram")):
         due = repeel(peel, peel.settings.changed(layers=layers))
         page = show([peel], f"#layers={','.join(layers)}")
-        rows = {cells[0]: cells[1] for cells in page.rows()}
+        rows = {cells[0].removeprefix("▸"): cells[1].replace(",", "") for cells in page.rows()}
         for number, name in enumerate(due.layer_names):
             if name in layers:
                 layer = find_layer(name, due.settings)
-                assert rows[f"{layer.letter}  {layer.title}"] == str(int((due.layer == number).sum()))
+                assert rows[f"{layer.letter}{layer.title}"] == str(int((due.layer == number).sum()))
         assert rows["all errors"] == str(int(due.error.sum()))
         assert page.messages() == []

@@ -10,7 +10,8 @@ const LINE = 32, WORST = 5000; // pixels of a line; errors that are listed worst
 const KINDS = ["", "fixed", "kept", "new"];
 
 function matchingRows(bench, wanted) {
-  const { model, against } = bench.state, now = bench.found(model), was = against === null ? null : bench.found(against);
+  const { model, against } = bench.state, now = bench.found(model);
+  const was = against === null ? null : bench.found(against);
   const mark = was ? wanted.mark : "now", size = now.rows.length + (was ? was.rows.length : 0);
   const rows = new Uint32Array(size), kinds = new Uint8Array(size), layers = new Int8Array(size);
   const [bitsNow, bitsWas] = [bitsOf(bench, model), was && bitsOf(bench, against)];
@@ -28,7 +29,8 @@ function matchingRows(bench, wanted) {
   };
   const [a, b] = [was ? was.rows : [], now.rows];
   for (let i = 0, j = 0; i < a.length || j < b.length;) {
-    const before = i < a.length && (j >= b.length || a[i] <= b[j]), after = j < b.length && (i >= a.length || b[j] <= a[i]);
+    const before = i < a.length && (j >= b.length || a[i] <= b[j]);
+    const after = j < b.length && (i >= a.length || b[j] <= a[i]);
     const kind = !was ? 0 : before ? (after ? 2 : 1) : 3;
     if (mark === "was" ? before : before && !after && mark === "change") take(was, i, kind, bitsWas);
     else if (after && mark !== "was") take(now, j, kind, bitsNow);
@@ -117,7 +119,10 @@ function breakLines(text, widths, most) {
 
 function lastUpTo(sorted, value) { // the place of the last one that is not larger
   let low = 0, high = sorted.length - 1;
-  while (low < high) { const middle = (low + high + 1) >> 1; if (sorted[middle] <= value) low = middle; else high = middle - 1; }
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (sorted[middle] <= value) low = middle; else high = middle - 1;
+  }
   return low;
 }
 
@@ -163,7 +168,8 @@ function makeBrowser(bench) {
   }
 
   function textLine(k) {
-    const from = lines[k], another = k > 0 && text.documentBefore[first[from]], end = k + 1 < lines.length ? lines[k + 1] : m;
+    const from = lines[k], end = k + 1 < lines.length ? lines[k + 1] : m;
+    const another = k > 0 && text.documentBefore[first[from]];
     const about = another ? { class: "line doc", title: "another document" } : { class: "line" };
     return make("div", about, ...span(from, end, focused, true));
   }
@@ -201,7 +207,8 @@ function makeBrowser(bench) {
   function light(layer, slice) {
     canvas.classList.toggle("lit-text", layer !== null);
     for (const each of layer === null ? [] : canvas.querySelectorAll(".e")) {
-      each.classList.toggle("lit", each.dataset.layer === layer && (slice === null || sliceAt(+each.dataset.r) === slice));
+      const same = slice === null || sliceAt(+each.dataset.r) === slice;
+      each.classList.toggle("lit", each.dataset.layer === layer && same);
     }
   }
 
@@ -272,7 +279,13 @@ function makeBrowser(bench) {
 
   return {
     show() { filters.show(); describe(bench, focused); },
-    layOut() { const r = lines.length ? rowAtTop() : 0; measure(); filters.show(); pane.scrollTop = lineOfRow(r) * LINE; draw(); },
+    layOut() {
+      const r = lines.length ? rowAtTop() : 0;
+      measure();
+      filters.show();
+      pane.scrollTop = lineOfRow(r) * LINE;
+      draw();
+    },
     top() { pane.scrollTop = 0; draw(); },
     focusRow, step, light, filters,
     get focused() { return focused; },
@@ -281,6 +294,9 @@ function makeBrowser(bench) {
 
 function findNext(sorted, value) { // the place of the first one that is not smaller
   let low = 0, high = sorted.length;
-  while (low < high) { const middle = (low + high) >> 1; if (sorted[middle] < value) low = middle + 1; else high = middle; }
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (sorted[middle] < value) low = middle + 1; else high = middle;
+  }
   return low;
 }

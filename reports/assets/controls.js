@@ -9,6 +9,7 @@ const last = (value) => (Array.isArray(value) ? value[value.length - 1] : value)
 
 function thresholdsOf(data) {
   const base = data.settings.threshold;
+  if (data.settings.made_for === "tokens") return [base]; // what their n-grams claim depends on what an error is
   const found = [...new Set([...data.steps, ...(base ? [base] : [])])].sort((a, b) => a - b);
   return data.models.every((model) => model.guesses) ? [...found, null] : found;
 }
@@ -56,7 +57,8 @@ function stateOf(data, hash) {
   listed("view", ["rings", "bars", "overlaps", "trend"], String);
   listed("order", ["text", "worst"], String);
   const names = data.layers.map((layer) => layer.name);
-  const layers = (given.get("layers") || "").split(",").filter((name, k, all) => names.includes(name) && all.indexOf(name) === k);
+  const once = (name, k, all) => names.includes(name) && all.indexOf(name) === k;
+  const layers = (given.get("layers") || "").split(",").filter(once);
   if (layers.length) state.layers = layers;
   listed("layer", [...names, "rest"], String);
   const slice = Number(given.get("slice"));
@@ -70,8 +72,10 @@ function stateOf(data, hash) {
 
 function makeControls(bench) {
   const { data } = bench, sliders = [];
-  const words = (control, value) => (value === null ? "another ranked first" : control.words.replace("{}", number(value)));
-  const all = [{ name: "threshold", words: "p < {}", positions: thresholdsOf(data) }, ...data.controls];
+  const words = (control, value) =>
+    (value === null ? "another ranked first" : control.words.replace("{}", number(value)));
+  const thresholds = thresholdsOf(data), threshold = { name: "threshold", words: "p < {}", positions: thresholds };
+  const all = thresholds.length > 1 ? [threshold, ...data.controls] : data.controls;
   for (const control of all) {
     const input = $(`#set-${CSS.escape(control.name)}`), output = $(`output[for="${input.id}"]`);
     input.disabled = false;
@@ -127,7 +131,8 @@ function makeOrder(bench) {
       ondragstart: () => { dragged = name; },
       ondragover: (event) => { if (dragged && on) event.preventDefault(); },
       ondrop: (event) => { event.preventDefault(); if (dragged) move(dragged, k); dragged = null; },
-    }, box, make("label", { for: `on-${name}` }, chip(layer), layer.title), button(-1, "↑", "earlier"), button(1, "↓", "later"));
+    }, box, make("label", { for: box.id }, chip(layer), layer.title),
+    button(-1, "↑", "earlier"), button(1, "↓", "later"));
   };
   return {
     show() {

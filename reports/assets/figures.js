@@ -53,7 +53,8 @@ function drawRing(bench, found, ring) {
     const names = sliceNames(layer, bench.settings);
     names.forEach((name, k) => {
       if (!counts[k]) return;
-      const part = counts[k] / found.errors, said = `${name}: ${number(counts[k])}, ${percentOf(counts[k], found.errors)} %`;
+      const part = counts[k] / found.errors;
+      const said = `${name}: ${number(counts[k])}, ${percentOf(counts[k], found.errors)} %`;
       const place = { "data-layer": layer.name, "data-slice": k };
       parts.push(wedge(ring, turned, part, [0.7, 1], shade(layer.colour, k, names.length), place, said));
       turned += part;
@@ -100,7 +101,8 @@ function drawRings(bench) {
   const { model, against } = bench.state, { models } = bench.data, now = bench.found(model);
   const label = (names) => `Errors of ${names} by layer and slice; the numbers are in the table`;
   if (against === null) {
-    return svgOf(ALONE_HEIGHT, label(models[model].name), [...drawRing(bench, now, ALONE), ...drawLabels(bench, now, ALONE)]);
+    const parts = [...drawRing(bench, now, ALONE), ...drawLabels(bench, now, ALONE)];
+    return svgOf(ALONE_HEIGHT, label(models[model].name), parts);
   }
   const rings = [against, model].flatMap((k, side) => {
     const ring = PAIR[side], found = bench.found(k);
@@ -114,9 +116,11 @@ function drawRings(bench) {
 }
 
 function drawSaved(bench, was, now) {
-  const rows = now.counts.map((counts, l) => ({ layer: bench.layerAt(now, l), value: total(was.counts[l]) - total(counts) }))
+  const saved = (l) => total(was.counts[l]) - total(now.counts[l]);
+  const rows = now.counts.map((_, l) => ({ layer: bench.layerAt(now, l), value: saved(l) }))
     .filter(({ layer }, l) => layer !== REST || total(was.counts[l]) + total(now.counts[l]) > 0);
-  const most = Math.max(1, ...rows.map((row) => Math.abs(row.value))), step = Math.min(24, 200 / Math.max(rows.length, 1));
+  const most = Math.max(1, ...rows.map((row) => Math.abs(row.value)));
+  const step = Math.min(24, 200 / Math.max(rows.length, 1));
   const parts = [words(ZERO, 18, "model", "errors saved")];
   rows.forEach(({ layer, value }, k) => {
     const y = 28 + k * step, width = (REACH * Math.abs(value)) / most;
@@ -138,7 +142,8 @@ function drawBars(bench) {
   const rows = now.order.concat("rest").flatMap((name, l) => {
     const layer = bench.layerOf(name), names = sliceNames(layer, bench.settings);
     if (layer === REST && !all.some((found) => total(found.counts[l]))) return [];
-    return names.map((slice, k) => ({ layer, slice, k, size: names.length, counts: all.map((found) => found.counts[l][k]) }));
+    const countsOf = (k) => all.map((found) => found.counts[l][k]);
+    return names.map((slice, k) => ({ layer, slice, k, size: names.length, counts: countsOf(k) }));
   });
   const most = Math.max(1, ...rows.flatMap((row) => row.counts)), step = shown.length > 1 ? 17 : 14;
   const parts = rows.flatMap(({ layer, slice, k, size, counts }, i) => {
@@ -150,10 +155,10 @@ function drawBars(bench) {
       "fill-opacity": counts.length > 1 && side === 0 ? 0.5 : 1, class: "wedge", ...place,
     }), `${slice}: ${number(count)}`));
     const share = counts.map((count, side) => percentOf(count, all[side].errors, 1)).join(" → ");
+    const end = two(156 + (long * Math.max(...counts)) / most);
     const change = counts.length > 1 ? `  ${signed(counts[1] - counts[0])}` : "";
     return [words(144, two(y + step / 2 + 1), "name", `${layer.letter}  ${slice}`, { "text-anchor": "end", ...place }),
-      ...bars, words(two(156 + (long * Math.max(...counts)) / most), two(y + step / 2 + 1), "small", `${share} %${change}`,
-        { "text-anchor": "start" })];
+      ...bars, words(end, two(y + step / 2 + 1), "small", `${share} %${change}`, { "text-anchor": "start" })];
   });
   const names = shown.map((k) => bench.data.models[k].name).join(" and ");
   return svgOf(10 + rows.length * step, `Errors of ${names} by slice, as bars`, parts);
@@ -172,14 +177,15 @@ function drawOverlaps(bench) {
       const [a, b] = [members[0], members[members.length - 1]].map((l) => 20 + 22 * players.indexOf(l));
       parts.push(make("path", { d: `M${a} ${y}H${b}`, class: "leader" }));
     }
-    players.forEach((l, i) => parts.push(make("circle", {
-      cx: 20 + 22 * i, cy: y, r: members.includes(l) ? 5.5 : 2, fill: members.includes(l) ? bench.layerAt(found, l).colour : "#8A8A8A",
-    })));
+    players.forEach((l, i) => {
+      const [r, fill] = members.includes(l) ? [5.5, bench.layerAt(found, l).colour] : [2, "#8A8A8A"];
+      parts.push(make("circle", { cx: 20 + 22 * i, cy: y, r, fill }));
+    });
     const title = `claimed by ${names.join(" + ") || "none of them"}: ${number(count)}`;
     const set = members.reduce((sum, l) => sum | (1 << l), 0);
     const width = ((WIDTH - from - 90) * count) / most;
-    parts.push(withTitle(make("rect", { x: from, y: y - 6, width: two(width), height: 12, fill: "#0072B2", class: "wedge",
-      "data-set": set }), title));
+    const place = { x: from, y: y - 6, width: two(width), height: 12 };
+    parts.push(withTitle(make("rect", { ...place, fill: "#0072B2", class: "wedge", "data-set": set }), title));
     const said = `${number(count)}  ${percentOf(count, found.errors, 1)} %`;
     parts.push(words(two(from + width + 6), y + 4, "small", said, { "text-anchor": "start" }));
   });
@@ -199,10 +205,12 @@ function drawTrend(bench) {
   const columns = 4, cell = WIDTH / columns, height = 118;
   const most = classes.slice(1).map((each) => Math.max(...all.map((found) => each.of(found) / found.positions)));
   const parts = classes.flatMap((each, i) => {
-    const left = (i % columns) * cell + 30, top = Math.floor(i / columns) * height + 20, [w, h] = [cell - 44, height - 52];
+    const left = (i % columns) * cell + 30, top = Math.floor(i / columns) * height + 20;
+    const [w, h] = [cell - 44, height - 52];
     const rates = all.map((found) => each.of(found) / found.positions);
     const largest = i ? Math.max(...most, 1e-9) : Math.max(...rates, 1e-9);
-    const at = (k) => left + (w * (x[k] - x[0])) / (x[x.length - 1] - x[0] || 1), up = (v) => top + h - (h * v) / largest;
+    const at = (k) => left + (w * (x[k] - x[0])) / (x[x.length - 1] - x[0] || 1);
+    const up = (v) => top + h - (h * v) / largest;
     const ends = order.map((k) => bench.endsOf(k)?.[each.key]).map((pair, k) => pair ?? [rates[k], rates[k]]);
     const band = [...ends.map((pair, k) => `${two(at(k))},${two(up(pair[1]))}`),
       ...ends.map((pair, k) => `${two(at(k))},${two(up(pair[0]))}`).reverse()].join(" ");
@@ -252,8 +260,8 @@ function makeFigures(bench) {
     },
     light(layer, slice) {
       for (const part of figure.querySelectorAll("[data-layer]")) {
-        const same = part.dataset.layer === layer && (slice === null || [undefined, String(slice)].includes(part.dataset.slice));
-        part.classList.toggle("dim", layer !== null && !same);
+        const of = slice === null || [undefined, String(slice)].includes(part.dataset.slice);
+        part.classList.toggle("dim", layer !== null && !(of && part.dataset.layer === layer));
       }
     },
   };

@@ -13,8 +13,8 @@ function resample({ sums, pair, how }) {
 
 function makeBench(data, text, models) {
   const bench = {
-    data, text, models, layers: data.layers, source: { columns: text.columns, scales: data.scales }, state: freshState(data),
-    settings: null, reference: null, lit: null, moved: false,
+    data, text, models, layers: data.layers, source: { columns: text.columns, scales: data.scales },
+    state: freshState(data), settings: null, reference: null, lit: null, moved: false,
   };
   let peels = [], resampled = { ends: [], pair: null, of: "" }, asked = "", timer = 0;
 
@@ -26,7 +26,10 @@ function makeBench(data, text, models) {
   bench.ends = (key) => bench.endsOf(bench.state.model)?.[key] ?? null;
   bench.pair = () => (bench.current() ? resampled.pair : null);
 
-  const viewOf = () => JSON.stringify([bench.settings, bench.state.model, bench.state.against, bench.state.view === "trend"]);
+  const viewOf = () => {
+    const { model, against, view } = bench.state;
+    return JSON.stringify([bench.settings, model, against, view === "trend"]);
+  };
 
   function showNumbers() {
     panes.table.show();
@@ -42,7 +45,8 @@ function makeBench(data, text, models) {
         k === model || k === against || bench.state.view === "trend");
       const players = playersOf(bench.settings.layers, bench.layers);
       const sizes = [...bench.settings.layers.map((name) => sliceNames(bench.layerOf(name), bench.settings).length), 1];
-      const sums = wanted.map((each, k) => (each ? unitSums(models[k], bench.found(k), players, data.units, sizes) : null));
+      const sums = wanted.map((each, k) =>
+        (each ? unitSums(models[k], bench.found(k), players, data.units, sizes) : null));
       const start = performance.now(), of = asked;
       bench.worker.ask({ sums, pair: against === null ? null : [against, model], how: data.resampling }, (answer) => {
         if (of !== viewOf()) return;
@@ -81,7 +85,11 @@ function makeBench(data, text, models) {
     if (!same) panes.browser.step(1);
   };
   bench.pickClaims = (set) => panes.browser.filters.claims(set);
-  bench.viewed = () => { panes.figures.show(); bench.writeAddress(); if (bench.state.view === "trend") askIntervals(); };
+  bench.viewed = () => {
+    panes.figures.show();
+    bench.writeAddress();
+    if (bench.state.view === "trend") askIntervals();
+  };
   bench.light = (layer, slice, text = true) => {
     bench.lit = layer === null || !text ? null : [layer, slice];
     for (const pane of [panes.figures, panes.table]) pane.light(layer, slice);
@@ -134,7 +142,8 @@ function makeWorker() {
 function listenToKeys(bench) {
   const dialog = $("#help"), { browser } = bench.panes;
   const keys = {
-    n: () => browser.step(1), p: () => browser.step(-1), "?": () => dialog.showModal(), Escape: () => browser.filters.clear(),
+    n: () => browser.step(1), p: () => browser.step(-1),
+    "?": () => dialog.showModal(), Escape: () => browser.filters.clear(),
     w: () => { bench.state.order = bench.state.order === "worst" ? "text" : "worst"; bench.picked(); browser.top(); },
   };
   document.addEventListener("keydown", (event) => {
@@ -154,7 +163,8 @@ function listenToModels(bench) {
   if (!model) return;
   const choose = (other, key, select) => () => {
     const value = select.value === "" ? null : +select.value;
-    if (value !== null && value === bench.state[other]) bench.state[other] = other === "against" ? null : bench.state[key];
+    const same = value !== null && value === bench.state[other];
+    if (same) bench.state[other] = other === "against" ? null : bench.state[key];
     bench.state[key] = value;
     if (bench.state.model === null) bench.state.model = value;
     bench.changed();
@@ -187,7 +197,8 @@ function figureSource() { // the figure as a file of its own, with the styles th
 }
 
 function savePicture() {
-  const { source, width, height } = figureSource(), image = new Image(), canvas = make("canvas", { width: 3 * width, height: 3 * height });
+  const { source, width, height } = figureSource(), image = new Image();
+  const canvas = make("canvas", { width: 3 * width, height: 3 * height });
   image.onload = () => {
     const context = canvas.getContext("2d");
     context.fillStyle = getComputedStyle(document.body).backgroundColor;
@@ -206,7 +217,8 @@ function listenToExports(bench) {
     link: (button) => {
       const said = button.textContent, back = () => { button.textContent = said; };
       const copied = navigator.clipboard?.writeText(location.href) ?? Promise.reject(new Error("no clipboard"));
-      copied.then(() => { button.textContent = "Copied"; setTimeout(back, 1500); }, () => prompt("The link:", location.href));
+      const done = () => { button.textContent = "Copied"; setTimeout(back, 1500); };
+      copied.then(done, () => prompt("The link:", location.href));
     },
   };
   menu.addEventListener("click", (event) => {
@@ -235,7 +247,8 @@ function listenToTabs(bench) {
 async function start() {
   const data = JSON.parse($("#errtax-page").textContent), raw = await unpackColumns(data.columns);
   delete data.columns;
-  const text = readText(data, raw), bench = makeBench(data, text, data.models.map((model, k) => readModel(model, k, raw)));
+  const text = readText(data, raw), models = data.models.map((model, k) => readModel(model, k, raw));
+  const bench = makeBench(data, text, models);
   const { browser } = bench.panes;
   const goTo = () => { if (bench.state.pos !== null) browser.focusRow(rowOf(text, bench.state.pos)); };
   document.body.classList.add("ready");
@@ -251,8 +264,13 @@ async function start() {
   for (const listen of [listenToKeys, listenToModels, listenToExports, listenToTabs]) listen(bench);
   addEventListener("hashchange", () => { open(); bench.changed(); goTo(); });
   let width = innerWidth;
-  new ResizeObserver(() => { if (innerWidth !== width) { width = innerWidth; browser.layOut(); } }).observe(document.body);
-  addEventListener("beforeprint", () => { for (const each of document.querySelectorAll(".below details")) each.open = true; });
+  addEventListener("resize", () => {
+    if (innerWidth !== width) browser.layOut();
+    width = innerWidth;
+  });
+  addEventListener("beforeprint", () => {
+    for (const each of document.querySelectorAll(".below details")) each.open = true;
+  });
   document.body.dataset.opened = performance.now().toFixed(0);
   document.body.dataset.ready = "yes";
 }

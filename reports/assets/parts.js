@@ -6,11 +6,13 @@ const SVG = new Set(["svg", "path", "text", "title", "g", "rect", "polyline", "c
 
 // An element with attributes (`on…`: a listener) and children; text becomes text nodes, never markup.
 function make(tag, attributes = {}, ...children) {
-  const svg = SVG.has(tag) && !(tag === "title" && attributes.html);
-  const element = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  const drawn = "http://www.w3.org/2000/svg";
+  const element = SVG.has(tag) ? document.createElementNS(drawn, tag) : document.createElement(tag);
   for (const [key, value] of Object.entries(attributes)) {
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else if (value !== false && value !== null && value !== undefined) element.setAttribute(key, value === true ? "" : value);
+    else if (value !== false && value !== null && value !== undefined) {
+      element.setAttribute(key, value === true ? "" : value);
+    }
   }
   element.append(...children.filter((child) => child !== null && child !== undefined && child !== ""));
   return element;

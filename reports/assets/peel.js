@@ -78,8 +78,8 @@ function dependsOn(layer, settings) {
 
 // --- models ----------------------------------------------------------------------------------------------------------
 
-// A model as the page's document says it, with its columns; `guess[r]`: 1 + the place of its best symbol in `guesses`, 0
-// where that is the correct one, or nothing is known.
+// A model as the page's document says it, with its columns; `guess[r]`: 1 + the place of its best symbol in `guesses`,
+// 0 where that is the correct one, or nothing is known.
 function readModel(said, k, raw) {
   const model = { ...said, level: raw[`level${k}`], part: raw[`part${k}`], rank: raw[`rank${k}`] ?? null };
   const guesses = raw[`guess${k}`]; // of rows with p <= guess_limit
@@ -201,7 +201,8 @@ function orderFree(found, players) {
 // --- sums by unit, for resampling ------------------------------------------------------------------------------------
 
 // Of each unit (`starts`: its first row), in columns: positions, errors, all bits, those of correct symbols; counts of
-// each slice, then its bits; fair, unique and solo counts of each player.  `sizes`: slices of each layer, and of the rest.
+// each slice, then its bits; fair, unique and solo counts of each player.  `sizes`: slices of each layer, and of the
+// rest.
 const POSITIONS = 0, ERRORS = 1, BITS = 2, CORRECT = 3;
 
 function unitSums(model, found, players, starts, sizes) {

@@ -10,7 +10,8 @@ function makeFilters(bench, search, found) {
 
   function fill(select, all, options) {
     const before = select.value;
-    select.replaceChildren(make("option", { value: "" }, all), ...options.map(([key, said]) => make("option", { value: key }, said)));
+    const made = [["", all], ...options].map(([key, said]) => make("option", { value: key }, said));
+    select.replaceChildren(...made);
     select.value = options.some(([key]) => key === before) ? before : "";
     select.disabled = !options.length;
   }
@@ -19,12 +20,18 @@ function makeFilters(bench, search, found) {
     const input = field("regex");
     input.removeAttribute("aria-invalid");
     if (!input.value) return null;
-    try { return search(new RegExp(input.value, "gu")); } catch { input.setAttribute("aria-invalid", "true"); return null; }
+    try {
+      return search(new RegExp(input.value, "gu"));
+    } catch {
+      input.setAttribute("aria-invalid", "true");
+      return null;
+    }
   }
 
   function menus() {
     const { state } = bench, now = bench.found(state.model), names = [...now.order];
-    if ([state.model, state.against].some((k) => k !== null && total(bench.found(k).counts[now.order.length]))) names.push("rest");
+    const rest = (k) => k !== null && total(bench.found(k).counts[now.order.length]) > 0;
+    if ([state.model, state.against].some(rest)) names.push("rest");
     const options = names.map((name) => [name, `${bench.layerOf(name).letter}  ${bench.layerOf(name).title}`]);
     fill(field("layer"), "every layer", options);
     field("layer").value = state.layer = names.includes(state.layer) ? state.layer : "";
@@ -43,12 +50,15 @@ function makeFilters(bench, search, found) {
     const players = playersOf(now.order, bench.layers).reduce((sum, l) => sum | (1 << l), 0);
     const layer = state.layer ? [...now.order, "rest"].indexOf(state.layer) : null;
     const wanted = {
-      mark: value("mark") || "now", layer, slice: state.slice, set, players, change: state.against === null ? "" : value("change"),
+      mark: value("mark") || "now", layer, slice: state.slice, set, players,
+      change: state.against === null ? "" : value("change"),
       claim: claim ? 1 << now.order.indexOf(claim) : 0, bits: +value("bits") || 0, inside: searched?.rows ?? null,
     };
-    const marks = matchingRows(bench, wanted), what = state.against !== null && wanted.mark === "change" ? "symbols" : "errors";
+    const marks = matchingRows(bench, wanted);
+    const what = state.against !== null && wanted.mark === "change" ? "symbols" : "errors";
     const cut = searched?.cut ? " (the search took too long: not the whole text)" : "";
-    const first = state.order === "worst" && marks.rows.length > WORST ? `, the ${number(WORST)} worst in the list` : "";
+    const listed = state.order === "worst" && marks.rows.length > WORST;
+    const first = listed ? `, the ${number(WORST)} worst in the list` : "";
     $("#matches").textContent = `${number(marks.rows.length)} ${what}${first}${cut}`;
     if ($("#legend")) $("#legend").hidden = state.against === null || wanted.mark !== "change";
     const plain = !state.layer && set === null && !["claim", "change", "bits", "regex"].some(value);
@@ -64,7 +74,8 @@ function makeFilters(bench, search, found) {
   }
 
   const changed = { layer: (text) => Object.assign(bench.state, { layer: text, slice: null }),
-    slice: (text) => { bench.state.slice = text === "" ? null : +text; }, order: (text) => { bench.state.order = text; } };
+    slice: (text) => { bench.state.slice = text === "" ? null : +text; },
+    order: (text) => { bench.state.order = text; } };
   for (const name of ["mark", "layer", "slice", "claim", "change", "bits", "regex", "order"]) {
     field(name)?.addEventListener(field(name).tagName === "INPUT" ? "input" : "change", () => {
       changed[name]?.(field(name).value);
@@ -72,7 +83,7 @@ function makeFilters(bench, search, found) {
     });
   }
   $("#clear").addEventListener("click", clear);
-  return { show, clear, claims(members) { set = set === members ? null : members; bench.picked(); }, forget() { set = null; } };
+  return { show, clear, claims(members) { set = set === members ? null : members; bench.picked(); } };
 }
 
 // --- the strip -------------------------------------------------------------------------------------------------------
@@ -98,7 +109,7 @@ function makeStrip(bench) {
         x += (width * size) / tallest;
       });
     });
-    const [from, shown, all] = seen, top = (height * from) / (all || 1), size = Math.max(6, (height * shown) / (all || 1));
+    const [from, shown, all] = seen, line = height / (all || 1), top = line * from, size = Math.max(6, line * shown);
     context.strokeStyle = context.fillStyle = style.getPropertyValue("--ink");
     context.globalAlpha = 0.12;
     context.fillRect(0, top, width, size);
@@ -120,7 +131,8 @@ function makeStrip(bench) {
     view(...view) { seen = view; draw(); },
     marks(marks, worst, lines, text) { // bins of the strip hold as many lines each
       const now = bench.found(bench.state.model), all = worst ? worst.length : lines.length;
-      const size = Math.max(1, Math.min(all, 300)), bins = Array.from({ length: size }, () => new Uint32Array(now.order.length + 1));
+      const size = Math.max(1, Math.min(all, 300));
+      const bins = Array.from({ length: size }, () => new Uint32Array(now.order.length + 1));
       if (worst) worst.forEach((i, k) => { bins[Math.floor((k * size) / all)][marks.layers[i]]++; });
       else {
         let k = 0;
@@ -164,23 +176,28 @@ function verdictOf(bench, k, r) {
   const model = bench.models[k], p = model.levels[model.level[r]];
   if (p === null) return make("li", {}, `${model.name}: not predicted`);
   const bits = bitsOf(bench, k)(r), probability = 2 ** -bits, found = bench.found(k), i = findError(found.rows, r);
-  const value = `p = ${probability >= 0.095 ? probability.toFixed(2) : String(+probability.toPrecision(2))}, ${fixed(bits, 1)} bits`;
-  const guess = model.guess ? `; its guess ${model.guess[r] ? symbolWords(bench, model.guesses[model.guess[r] - 1]) : "is this one"}` : "";
+  const shown = probability >= 0.095 ? probability.toFixed(2) : String(+probability.toPrecision(2));
+  const value = `p = ${shown}, ${fixed(bits, 1)} bits`;
+  const best = model.guess && model.guesses.length ? model.guess[r] : null; // else nothing is known of it
+  const guessed = best ? symbolWords(bench, model.guesses[best - 1]) : "is this one";
+  const guess = best === null ? "" : `; its guess ${guessed}`;
   const rank = model.rank && model.rank[r] ? `; rank ${number(model.rank[r])}` : "";
   const name = bench.data.models.length > 1 ? `${model.name}: ` : "";
   if (i < 0) return make("li", {}, `${name}${value}${guess}${rank}; right`);
   const layer = bench.layerAt(found, found.layer[i]), slice = sliceNames(layer, bench.settings)[found.slice[i]];
-  return make("li", {}, `${name}${value}${guess}${rank}; `, chip(layer), slice === layer.title ? slice : `${layer.title}, ${slice}`);
+  const taken = slice === layer.title ? slice : `${layer.title}, ${slice}`;
+  return make("li", {}, `${name}${value}${guess}${rank}; `, chip(layer), taken);
 }
 
 function describe(bench, r) {
   const detail = $("#detail"), { text } = bench;
   if (r < 0) {
     if (!bench.moved) return; // the example that the page came with
-    detail.replaceChildren(make("p", {}, "Click a symbol, or press n for the next error, to see why it belongs there."));
+    detail.replaceChildren(make("p", {}, "Click a symbol, or press n for the next error, to see what is known of it."));
     return;
   }
-  const c = text.charOf[r], [begin, end] = documentAround(text, r), [from, to] = [text.charOf[begin], end < text.n ? text.charOf[end] : text.m];
+  const c = text.charOf[r], [begin, end] = documentAround(text, r);
+  const from = text.charOf[begin], to = end < text.n ? text.charOf[end] : text.m;
   const part = (a, b) => {
     let shown = "";
     for (let k = Math.max(a, from); k < Math.min(b, to); k++) shown += glyphOf(text, text.points[k]);
@@ -188,7 +205,8 @@ function describe(bench, r) {
   };
   const size = text.pieces ? 8 : 36, shown = bench.data.models.map((_, k) => k), said = evidenceOf(bench, r);
   const chosen = shown.filter((k) => shown.length < 3 || k === bench.state.model || k === bench.state.against);
-  const wrong = [bench.state.against, bench.state.model].map((k) => k !== null && findError(bench.found(k).rows, r) >= 0);
+  const isWrong = (k) => k !== null && findError(bench.found(k).rows, r) >= 0;
+  const wrong = [bench.state.against, bench.state.model].map(isWrong);
   const change = bench.state.against === null ? "" : ["", " · new", " · fixed", " · kept"][2 * wrong[0] + wrong[1]];
   detail.replaceChildren(
     make("p", { class: "what" }, `position ${number(positionOf(text, r))}${change}`),

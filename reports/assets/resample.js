@@ -172,8 +172,8 @@ function isEndless(key, ...all) {
   return all.some(({ endless }) => (l in endless) && total(k === undefined ? [...endless[l]] : [endless[l][k]]) > 0);
 }
 
-// What `after` saves against `before`: by key `net`, `share` and `bits` of all and of parts, and `bits/correct`: the ends
-// of the interval, p, and p adjusted for all layers, or all slices.
+// What `after` saves against `before`: by key `net`, `share` and `bits` of all and of parts, and `bits/correct`: the
+// ends of the interval, p, and p adjusted for all layers, or all slices.
 function pairIntervals(before, after, { replicates, seed }) {
   const table = before.table.map((value, i) => value - after.table[i]);
   for (let i = POSITIONS; i < table.length; i += before.Q) table[i] = after.table[i]; // to divide by

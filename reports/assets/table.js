@@ -28,12 +28,14 @@ function rowsAlone(bench) {
   const before = bench.reference;
   const bitsAt = (l, k) => (sumAt(found.endless[l], k) ? Infinity : sumAt(found.bits[l], k) / (found.positions || 1));
   const rows = partsOfTable(bench, [found]).map(([l, layer, k, title, slices]) => {
-    const count = sumAt(found.counts[l], k), end = k === null ? `${l}` : `${l}/${k}`, share = count / (found.errors || 1);
+    const count = sumAt(found.counts[l], k), share = count / (found.errors || 1);
+    const end = k === null ? `${l}` : `${l}/${k}`;
     const fair = k === null && free.shares.has(l) ? (100 * free.shares.get(l).fair) / (found.errors || 1) : null;
     const bits = bitsAt(l, k), old = before?.get(layer.name, k), shares = bench.ends(`share/${end}`);
     const bitsEnds = Number.isFinite(bits) ? bench.ends(`bits/${end}`) : null, change = 100 * (share - old);
-    const cells = [number(count), withEnds(share, shares, 2, 100), withEnds(bits, bitsEnds, 3), fair === null ? "" : fixed(fair, 2)];
-    const numbers = [count, share, ...(shares ?? ["", ""]), bits, ...(bitsEnds ?? ["", ""]), fair === null ? "" : fair / 100];
+    const said = [number(count), withEnds(share, shares, 2, 100), withEnds(bits, bitsEnds, 3)];
+    const known = [count, share, ...(shares ?? ["", ""]), bits, ...(bitsEnds ?? ["", ""])];
+    const cells = [...said, fair === null ? "" : fixed(fair, 2)], numbers = [...known, fair === null ? "" : fair / 100];
     const delta = old === undefined || !change ? "" : `${change > 0 ? "+" : "−"}${Math.abs(change).toFixed(2)}`;
     return { layer, l, k, title, slices, share, cells, numbers, delta };
   });
@@ -65,7 +67,8 @@ function rowsAgainst(bench) {
 
 function makeTable(bench) {
   const table = $("#table"), body = $("tbody", table), head = $("thead tr", table);
-  const open = new Set([...body.querySelectorAll(".fold[aria-expanded=true]")].map((fold) => fold.closest("tr").dataset.layer));
+  const unfolded = [...body.querySelectorAll(".fold[aria-expanded=true]")];
+  const open = new Set(unfolded.map((fold) => fold.closest("tr").dataset.layer));
   const isOpen = (name) => open.has(name);
 
   function cell(row, text, i) {
@@ -131,14 +134,16 @@ function makeTable(bench) {
   return {
     mark,
     show() {
-      const focused = document.activeElement?.closest?.("#table tr[data-layer]"), inside = document.activeElement?.className;
+      const { activeElement } = document, focused = activeElement?.closest?.("#table tr[data-layer]");
+      const inside = activeElement?.className;
       const place = focused ? placeOf(focused) : null;
       table.className = bench.state.against === null ? "alone" : "against";
       head.replaceChildren(...HEADS[table.className].map((each) => make("th", { scope: "col" }, each)));
       body.replaceChildren(...tableRows(bench).map(line));
       mark();
       if (place) {
-        const again = [...body.querySelectorAll("tr[data-layer]")].find((row) => String(placeOf(row)) === String(place));
+        const rows = [...body.querySelectorAll("tr[data-layer]")];
+        const again = rows.find((row) => String(placeOf(row)) === String(place));
         again?.querySelector(`.${CSS.escape(inside)}`)?.focus();
       }
     },
@@ -153,7 +158,8 @@ function makeTable(bench) {
 
 // The table as numbers, each interval in three columns.
 function csvOf(bench) {
-  const quote = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text), alone = bench.state.against === null;
+  const quote = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const alone = bench.state.against === null;
   const head = alone ? ["errors", "share", "share_low", "share_high", "bits", "bits_low", "bits_high", "fair"]
     : ["before", "after", "fixed", "kept", "new", "saved", "saved_low", "saved_high", "p"];
   const rows = tableRows(bench).map((row) => [row.layer?.title ?? "", row.k === null || !row.layer ? "" : row.title,
