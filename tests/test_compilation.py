@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 
 import numba
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from commands import Errtax
@@ -35,6 +37,14 @@ def test_after_compiling_ahead_nothing_is_compiled(errtax: Errtax) -> None:
     assert "All kernels are compiled" in run("info", "--compile")
     text = Path("train.txt").read_text()
     Path("words.txt").write_text(" ".join(f"{text[i : i + 20].split()[0]}{i % 600}" for i in range(700)))
+    Path("ids.txt").write_text("5 7 9 5 7 8 " * 50)
+    rows = {
+        "position": range(60),
+        "symbol": [b" the", b"re", b"."] * 20,
+        "logprob": [-1.0] * 60,
+        "rank": [1, 2, 3] * 20,
+    }
+    pq.write_table(pa.table({**rows, "token": pa.array([5, 7, 9] * 20, pa.uint32())}), "tokens.parquet")
     for line in (
         "info --compile",
         "build-ngram train.txt --arpa train.arpa",
@@ -48,6 +58,9 @@ def test_after_compiling_ahead_nothing_is_compiled(errtax: Errtax) -> None:
         "distance --preds preds.parquet --pair {} --ngram train.ngram --orders 3",
         "overlap preds.parquet --ngram train.ngram --orders 3",
         "stats preds.peel.parquet",
+        "build-ngram ids.txt --unit token --sentences stream --order 4",
+        "peel tokens.parquet --preset token --ngram ids.ngram --ngram-max 3",
+        "stats tokens.peel.parquet",
         "report preds.peel.parquet",
     ):
         assert "compiled for 0.0\n" in run(*line.split()), line

@@ -33,7 +33,7 @@ from errtax.taxonomy.calibration import calibration
 from errtax.taxonomy.comparison import compare
 from errtax.taxonomy.peel_file import PeelFile, write_peel
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
-from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.settings import PRESETS, Settings
 from errtax.taxonomy.statistics import statistics
 from errtax.taxonomy.studies.distance import DistanceSettings, measure_distances
 from errtax.taxonomy.studies.predictors import Sources, read_predictors
@@ -75,6 +75,7 @@ def _steps(folder: Path) -> Iterator[Step]:
     yield _engine_step(folder, "chars, 300 kinds", every_character, Unit.CHAR, Sentences.STREAM)
     for unit in (Unit.BYTE, Unit.CHAR):
         yield f"peel of {unit}s", lambda unit=unit: _use_peel(folder, unit)  # type: ignore[misc]
+    yield "peel of tokens", lambda: _use_token_peel(folder)
     yield "words", _use_words
     yield "features of cells", _use_features
 
@@ -100,6 +101,9 @@ def _use_engine(text: Text, path: Path) -> None:
         index.count(codes[:2])
         index.positions(codes[:2])
         index.continuations(codes[:1])
+        index.best(codes)
+        if text.sentences is Sentences.STREAM:
+            index.smallest_best(codes)
         write_arpa(index, path.with_suffix(".arpa"), force=True)
         if text.sentences is Sentences.STREAM and len(text) < 10_000:
             TextDistributions(index, codes, index.alphabet.codes).at(np.arange(3))
@@ -130,6 +134,23 @@ def _use_peel(folder: Path, unit: Unit) -> None:
         pairs = (Pair("{", "}"), Pair('"', '"'))
         measure_distances(read_predictors(Sources((log,), index, (2,))), DistanceSettings(pairs, skip=skip))
     _use_rules(unit)
+
+
+def _use_token_peel(folder: Path) -> None:
+    """A peel of tokens by the layers that are made for them, with an index of few and of more kinds."""
+    log, index = folder / "tokens.parquet", folder / "tokens.ngram"
+    pieces = [piece + b" " for piece in _FOREIGN.split(b" ")]
+    for kinds in (1, 300, 70_000):
+        ids = np.resize(np.arange(kinds), max(2 * kinds, 20)).astype(np.uint32)
+        NgramIndex.build_file(Text("tokens", Unit.TOKEN, ids, ""), index, 2 if kinds > 300 else _ORDER)
+        n = len(pieces)
+        columns = {"position": np.arange(n), "logprob": np.full(n, -1.0), "token": np.resize(ids, n)}
+        columns |= {"rank": np.full(n, 2, np.int32), "start": np.cumsum([0, *map(len, pieces[:-1])])}
+        pq.write_table(pa.table({**columns, "symbol": pa.array(pieces, pa.binary())}), log)
+        peel = peel_files(PeelInputs(log, index), PRESETS["token"].changed(ngram_max=1))
+        write_peel(folder / "tokens.peel.parquet", peel, force=True)
+        for source in (peel, PeelFile(folder / "tokens.peel.parquet")):
+            statistics(source)
 
 
 def _use_rules(unit: Unit) -> None:
