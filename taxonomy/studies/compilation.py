@@ -139,6 +139,7 @@ def _use_peel(folder: Path, unit: Unit) -> None:
 def _use_token_peel(folder: Path) -> None:
     """A peel of tokens by the layers that are made for them, with an index of few and of more kinds."""
     log, index = folder / "tokens.parquet", folder / "tokens.ngram"
+    layers = tuple(name for name in PRESETS["token"].layers if name != "rare")
     pieces = [piece + b" " for piece in _FOREIGN.split(b" ")]
     for kinds in (1, 300, 70_000):
         ids = np.resize(np.arange(kinds), max(2 * kinds, 20)).astype(np.uint32)
@@ -147,7 +148,7 @@ def _use_token_peel(folder: Path) -> None:
         columns = {"position": np.arange(n), "logprob": np.full(n, -1.0), "token": np.resize(ids, n)}
         columns |= {"rank": np.full(n, 2, np.int32), "start": np.cumsum([0, *map(len, pieces[:-1])])}
         pq.write_table(pa.table({**columns, "symbol": pa.array(pieces, pa.binary())}), log)
-        peel = peel_files(PeelInputs(log, index), PRESETS["token"].changed(ngram_max=1))
+        peel = peel_files(PeelInputs(log, index), PRESETS["token"].changed(layers=layers, ngram_max=1))
         write_peel(folder / "tokens.peel.parquet", peel, force=True)
         for source in (peel, PeelFile(folder / "tokens.peel.parquet")):
             statistics(source)
