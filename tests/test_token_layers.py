@@ -99,10 +99,14 @@ def ranked(pieces: list[bytes], ranks: list[int]) -> PredictionLog:
 ranks = st.lists(st.sampled_from([1, 2, 3, 4, 5, 6, 50, 51, 900]), min_size=1, max_size=9)
 
 
+SURFACE = TOKEN.changed(layers=("space", "piece", "word"))
+
+
 @given(tokenised(), ranks, token_settings())
-@example([b"\xc3", b"\xa9t", b"\xc3", b"\xa9 x"], [2], TOKEN)  # the second half of a word's first character
-@example([b'"\xc3', b"\xa9t"], [2], TOKEN)
-@example([b"a", b" \n", b"\xe3\x80", b"\x80b"], [2], TOKEN)  # half a wide space
+@example([b"\xc3", b"\xa9t", b"\xc3", b"\xa9 x"], [2], SURFACE)  # the second half of a word's first character
+@example([b'"\xc3', b"\xa9t"], [2], SURFACE)
+@example([b"a", b" \n", b"\xe3\x80", b"\x80b"], [2], SURFACE)  # half a wide space
+@example([b"the", b" cat", b"s", b" the", b" cat", b"s", b" "] * 2, [2], TOKEN)
 def test_every_layer_is_that_of_the_slow_twin(found: list[bytes], given_ranks: list[int], chosen: Settings) -> None:
     log = ranked(found, given_ranks)
     ids = log.codes.tolist()
