@@ -25,6 +25,7 @@ COMMANDS = {
     "check": "Check a model's errors against limits, as a release gate.",
     "show": "Show errors of a layer or slice in their context.",
     "distance": "How sure models are of a closing symbol, by its distance from its opener.",
+    "trace": "Which passages of a text stand verbatim in the training text.",
     "overlap": "Which errors models share, and which symbols each knows better.",
     "gates": "How often each gate of an LSTM or GRU is saturated.",
     "cells": "Which cells of a model track quotes, brackets, the position in the line, …?",

@@ -31,6 +31,7 @@ from errtax.taxonomy.studies.gates_file import GATES
 from errtax.taxonomy.studies.overlap import SCHEMA as OVERLAP_NAME
 from errtax.taxonomy.studies.overlap_file import overlap_problems
 from errtax.taxonomy.studies.sweep_file import RESULTS
+from errtax.taxonomy.studies.trace_file import TRACE, trace_problems
 
 
 def problems_of(path: Path) -> tuple[str, list[str]]:
@@ -83,7 +84,7 @@ def _table_problems(path: Path) -> tuple[str, list[str]]:
     schema = metadata_of(open_parquet(paths[0]).schema_arrow).get("errtax.schema", LOG.name)
     checks = {LOG.name: log_problems, PEEL.name: peel_problems, SCORES_NAME: scores_problems}
     checks |= {DISTANCE.name: distance_problems, OVERLAP_NAME: overlap_problems}
-    checks |= {CELLS.name: cells_problems}
+    checks |= {CELLS.name: cells_problems, TRACE.name: trace_problems}
     checks |= {schema.name: partial(table_problems, schema=schema) for schema in (GATES, DIVERGENCE, CLASSES, RESULTS)}
     if schema not in checks:
         raise BadInput(f"{path} says it is {schema!r}; this version knows {', '.join(checks)}.")
