@@ -1,7 +1,7 @@
 """A trend as small panels, one per class of errors, and as a table."""
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from errtax.reports.figure import new_figure
 from errtax.reports.numbers import with_ends
@@ -30,8 +30,9 @@ def trend_figure(trend: Trend) -> Figure:
             low, high = ([getattr(rate, end) for rate in each.rates] for end in ("low", "high"))
             axes.fill_between(trend.scale, low, high, color=colour, alpha=0.25, lw=0)
         axes.set_xscale("log")
-        for ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-            ticks(FuncFormatter(short_number))
+        axes.xaxis.set_major_formatter(FuncFormatter(short_number))
+        wide = max(trend.scale) > 30 * min(trend.scale)  # powers of ten say enough, and more would run together
+        axes.xaxis.set_minor_formatter(NullFormatter() if wide else FuncFormatter(short_number))
         axes.tick_params(axis="x", which="both", labelsize=7)
         axes.margins(x=0.08, y=0.12)
         axes.set_title(

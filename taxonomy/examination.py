@@ -89,10 +89,15 @@ def sampled(positions: NDArray[np.int64]) -> list[tuple[int, int]]:
 
 
 def _starts(log: PredictionLog) -> NDArray[np.bool_]:
-    """The rows that begin the text, or a document after another; streams go on where the part before them ends."""
+    """The rows that begin the text, or a document after another, and were predicted from nothing.
+
+    Streams go on where the part before them ends, as the column `context` says, too.
+    """
     starts = np.zeros(len(log), bool)
     starts[log.document_starts[1:]] = True
     starts[0] = log.positions[0] == 0 and int(log.metadata.get("streams", "1")) == 1
+    if log.contexts is not None:
+        starts &= log.contexts <= 0
     return starts
 
 

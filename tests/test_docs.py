@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -228,14 +229,20 @@ def missing_modules(page: str) -> Iterator[str]:
 
 
 def resolves(name: str) -> bool:
-    """Whether `errtax.x.y` is a module or what a module holds."""
-    module, _, attribute = name.rpartition(".")
-    try:
-        importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if not (error.name or "").startswith("errtax"):  # a package that is not installed
-            raise
-        return bool(module) and resolves(module) and hasattr(importlib.import_module(module), attribute)
+    """Whether `errtax.x.y` is a module, what a module holds, or what a class there has."""
+    found: Any = importlib.import_module("errtax")
+    place = "errtax"
+    for part in name.split(".")[1:]:
+        place += f".{part}"
+        if hasattr(found, part):
+            found = getattr(found, part)
+            continue
+        try:
+            found = importlib.import_module(place)
+        except ModuleNotFoundError as error:
+            if not (error.name or "").startswith("errtax"):  # a package that is not installed
+                raise
+            return False
     return True
 
 

@@ -366,6 +366,14 @@ def test_streams_begin_in_the_middle_of_a_text(logs: Errtax) -> None:
         made = table.set_column(2, "logprob", pa.array(values))
         pq.write_table(made.replace_schema_metadata({"streams": streams, "symbols": str(len(values))}), "one.parquet")
         assert logs("validate", "one.parquet", "--ngram", "x.ngram").code == code
+    Path("ids.txt").write_text(" ".join(map(str, invented(30_000, 4))))
+    assert logs("build-ngram", "ids.txt", "--unit", "token", "--order", 10, "-o", "ids.ngram").code == 0
+    ids = pa.array([symbol[0] for symbol in table["symbol"].to_pylist()], pa.int32())
+    for context, code in ((0, 1), (3, 0)):
+        made = table.set_column(2, "logprob", pa.array(values)).append_column("token", ids)
+        made = made.append_column("context", pa.array(np.full(len(values), context, np.int32)))
+        pq.write_table(made, "tokens.parquet")
+        assert logs("validate", "tokens.parquet", "--ngram", "ids.ngram").code == code
 
 
 def test_entropy_of_a_log_is_read(logs: Errtax, made: Made) -> None:
