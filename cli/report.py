@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--bars", type=OUTPUT, help="Also the bars, as .png, .svg or .pdf.")
 @click.option("--figures", type=OUTPUT, help="Also all pictures, as .svg, .png and .pdf, into this folder.")
 @click.option("--markdown", type=TEXT_OUTPUT, help="Also a summary in Markdown, for a pull request.")
+@click.option("--open", "show", is_flag=True, help="Show the page in the browser.")
 @jobs_option
 @force_option
 def command(
@@ -32,12 +33,13 @@ def command(
     bars: Path | None,
     figures: Path | None,
     markdown: Path | None,
+    show: bool,
     force: bool,
 ) -> None:
     """Write one HTML page on one or more peels of the same text; the first is the baseline of the others.
 
-    The page is one file that needs no network: breakdown with intervals, adjustable definitions, overlaps,
-    comparison, and the whole text with its errors.
+    The page is one file that needs no network: adjustable definitions, breakdown with intervals, comparison, and the
+    whole text with its errors, on one screen.
     """
     from errtax.reports.markdown import MARKDOWN_START, report_markdown
     from errtax.reports.page import report_page
@@ -54,6 +56,18 @@ def command(
         outputs.figure(path, lambda drawn: drawn, figure)
     summaries = [each.to_json() for each in results.summaries]
     emit({"schema": "errtax.report/1", "written": outputs.written, "summaries": summaries}, *outputs.written)
+    if show:
+        _show(output)
+
+
+def _show(page: Path) -> None:
+    """Open a page in the browser, or say that there is none."""
+    import webbrowser
+
+    from errtax.cli.frame import notice
+
+    if not webbrowser.open(page.resolve().as_uri()):
+        notice(f"No browser was found; open {page} in one.")
 
 
 def _pictures(

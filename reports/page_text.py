@@ -55,7 +55,7 @@ def _filters(peels: Sequence[Peel], shown: int) -> list[str]:
         select("f-mark", "what is marked", marks) if marks else "",
         select("f-layer", "of layer", [("", "every layer")]),
         select("f-slice", "of slice", [("", "every slice")]),
-        select("f-claim", "claimed by", [("", "claimed by any")]),
+        select("f-claim", "claimed by", [("", "any claim")]),
         select("f-change", "fixed, kept or new", changes) if changes else "",
         '<input type="number" id="f-bits" min="0" step="1" placeholder="bits ≥" aria-label="bits at least">'
         '<input type="text" id="f-regex" placeholder="regular expression" '

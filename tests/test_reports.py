@@ -1,6 +1,7 @@
 """Pictures, tables and pages: pure functions of a peel; untrusted text stays text."""
 
 import json
+import webbrowser
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -166,6 +167,19 @@ def test_the_report_command_writes_all_it_is_asked_for(tmp_path: Path, monkeypat
     different = CliRunner().invoke(cli, ["report", "1.parquet", "3.parquet", "-o", "r3.html"])
     assert isinstance(different.exception, BadInput) and "different texts" in str(different.exception)
     assert not Path("r3.html").exists()
+
+
+def test_the_page_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_peel(Path("1.parquet"), signed(make_peel(NASTY)))
+    opened: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", lambda address: opened.append(address))
+    run = CliRunner().invoke(cli, ["report", "1.parquet", "--open"])
+    assert run.exit_code == 0, run.output
+    assert opened == [(tmp_path / "report.html").resolve().as_uri()]
+    assert "No browser was found; open report.html in one." in run.stderr
+    assert "No browser" not in CliRunner().invoke(cli, ["report", "1.parquet", "--force"]).stderr
+    assert len(opened) == 1
 
 
 def signed(peel: Peel) -> Peel:

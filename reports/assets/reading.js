@@ -39,7 +39,7 @@ function makeFilters(bench, search, found) {
     if (state.slice !== null && !(state.slice < slices.length)) state.slice = null;
     fill(field("slice"), "every slice", slices.map((name, k) => [String(k), name]));
     field("slice").value = state.slice ?? "";
-    fill(field("claim"), "claimed by any", now.order.map((name) => [name, `claimed by ${bench.layerOf(name).title}`]));
+    fill(field("claim"), "any claim", now.order.map((name) => [name, `claimed by ${bench.layerOf(name).title}`]));
     field("order").value = state.order;
     for (const name of ["mark", "change"]) if (field(name)) field(name).hidden = state.against === null;
   }
