@@ -173,7 +173,7 @@ def test_the_page_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
     write_peel(Path("1.parquet"), signed(make_peel(NASTY)))
     opened: list[str] = []
-    monkeypatch.setattr(webbrowser, "open", lambda address: opened.append(address))
+    monkeypatch.setattr(webbrowser, "open", opened.append)
     run = CliRunner().invoke(cli, ["report", "1.parquet", "--open"])
     assert run.exit_code == 0, run.output
     assert opened == [(tmp_path / "report.html").resolve().as_uri()]
