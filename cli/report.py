@@ -56,17 +56,16 @@ def command(
         outputs.figure(path, lambda drawn: drawn, figure)
     summaries = [each.to_json() for each in results.summaries]
     emit({"schema": "errtax.report/1", "written": outputs.written, "summaries": summaries}, *outputs.written)
-    if show:
-        _show(output)
+    _show(output, show)
 
 
-def _show(page: Path) -> None:
-    """Open a page in the browser, or say that there is none."""
+def _show(page: Path, wanted: bool) -> None:
+    """Open a page in the browser if that is wanted, or say that there is none."""
     import webbrowser
 
     from errtax.cli.frame import notice
 
-    if not webbrowser.open(page.resolve().as_uri()):
+    if wanted and not webbrowser.open(page.resolve().as_uri()):
         notice(f"No browser was found; open {page} in one.")
 
 
