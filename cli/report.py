@@ -54,9 +54,13 @@ def command(
         outputs.text(markdown, report_markdown(results))
     for path, figure in drawn.items():
         outputs.figure(path, lambda drawn: drawn, figure)
-    summaries = [each.to_json() for each in results.summaries]
-    emit({"schema": "errtax.report/1", "written": outputs.written, "summaries": summaries}, *outputs.written)
+    emit(_document(results, outputs.written), *outputs.written)
     _show(output, show)
+
+
+def _document(results: "Results", written: list[str]) -> dict[str, object]:
+    summaries = [each.to_json() for each in results.summaries]
+    return {"schema": "errtax.report/1", "written": written, "summaries": summaries}
 
 
 def _show(page: Path, wanted: bool) -> None:
