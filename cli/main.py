@@ -105,8 +105,8 @@ def _run() -> None:
     except click.ClickException as error:
         _show(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        fail("interrupted.", 130)
+    except KeyboardInterrupt as error:
+        fail(" ".join(["interrupted.", *getattr(error, "__notes__", [])]), 130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)

@@ -55,7 +55,7 @@ LOG = TableSchema(
         Column("entropy", _FLOATS, "of the predicted distribution, in nats", required=False, nullable=True),
         Column(
             "rank",
-            (pa.int32(), pa.int64(), pa.uint32(), pa.int16(), pa.uint16()),
+            (pa.int32(), pa.int64(), pa.uint32(), pa.int16(), pa.uint16(), pa.float64()),  # pandas' for nulls
             "of the correct symbol, from 1",
             required=False,
             nullable=True,
@@ -72,7 +72,7 @@ LOG = TableSchema(
         Column("start", (pa.int64(), pa.int32(), pa.uint32(), pa.uint64()), "first byte of it in the text", False),
         Column(
             "context",
-            (pa.int32(), pa.int64(), pa.uint32()),
+            (pa.int32(), pa.int64(), pa.uint32(), pa.float64()),
             "tokens of the text that the prediction saw, without a prefix",
             required=False,
             nullable=True,

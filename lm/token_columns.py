@@ -109,10 +109,12 @@ def _whole(
     if (null & needed).any():
         raise BadInput(f"column {name!r} is null in row {row + int(np.argmax(null & needed))}, where it is needed")
     values = numpy_of(column, missing=missing)
-    outside = ~null & ((values < span[0]) | (values > span[1]))
+    outside = ~null & ~((values >= span[0]) & (values <= span[1]) & (values == np.floor(values)))
     if outside.any():
         k = int(np.argmax(outside))
-        raise BadInput(f"column {name!r} is {values[k]} in row {row + k}; it lies in {span[0]} .. {span[1]}")
+        raise BadInput(
+            f"column {name!r} is {values[k]} in row {row + k}; a whole number in {span[0]} .. {span[1]} is needed"
+        )
     return values
 
 

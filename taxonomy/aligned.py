@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from errtax.lm.errors import BadInput
 from errtax.lm.kernels import ordered_map
 from errtax.lm.prediction_log import BLOCK_ROWS, same_symbols
+from errtax.lm.text import Unit
 from errtax.taxonomy.peel import Peel, PeelSource
 from errtax.taxonomy.units import document_of
 
@@ -201,6 +202,15 @@ def _require_same_whole(baseline: Peel, other: Peel) -> None:
 
 def _different_texts(baseline: Peel, other: Peel, where: str = "") -> BadInput:
     names = f"{baseline.log.name} and {other.log.name}"
+    units = [str(peel.log.unit) for peel in (baseline, other)]
+    if units[0] != units[1]:
+        return BadInput(f"{names} have other units, {units[0]} and {units[1]}; compare logs of one, such as of bytes.")
+    if baseline.log.surface is not None and units[0] == Unit.TOKEN:
+        made = [peel.log.metadata.get("tokenizer_sha256", "") for peel in (baseline, other)]
+        if made[0] != made[1]:
+            return BadInput(
+                f"{names} are of different tokenizers; compare their byte logs, or the spans that errtax align makes."
+            )
     return BadInput(f"{names} are peels of different texts{where}; compare models on the same text.")
 
 

@@ -147,6 +147,19 @@ def logs(errtax: Errtax) -> Errtax:
     return errtax
 
 
+def test_other_units_and_tokenizers_are_said_to_be_what_they_are(logs: Errtax) -> None:
+    table = pq.read_table("a.parquet")
+    for name, shift in (("t", 0), ("u", 1)):
+        ids = pa.array([symbol[0] + shift for symbol in table["symbol"].to_pylist()], pa.int32())
+        made = table.append_column("token", ids).replace_schema_metadata({"tokenizer_sha256": name, "model": name})
+        pq.write_table(made, f"{name}.parquet")
+        assert logs("peel", f"{name}.parquet", "-q").code == 0
+    code, _, err = logs("compare", "a.peel.parquet", "t.peel.parquet")
+    assert code == 3 and "a.peel.parquet and t.peel.parquet have other units, byte and token" in err
+    code, _, err = logs("compare", "t.peel.parquet", "u.peel.parquet")
+    assert code == 3 and "are of different tokenizers" in err and "errtax align" in err
+
+
 def test_commands_say_what_they_leave_out(logs: Errtax) -> None:
     peels = [f"{name}.peel.parquet" for name in "abc"]
     said = "Compared on the 240 positions that all predict; left out: 60 of a.peel.parquet, 10 of b.peel.parquet, 50 of"

@@ -268,8 +268,9 @@ def test_an_interrupted_run_resumes_to_the_same_log(tmp_path: Path, unit: str, a
             raise Stop
 
     output = tmp_path / "cut.parquet"
-    with pytest.raises(Stop):
+    with pytest.raises(Stop) as stopped:
         predict_text(model, tokenizer, documents, output, options, on_step=stop)
+    assert stopped.value.__notes__ == ["What is done is kept in cut.parquet.part; the same command goes on from there."]
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         *("cut.parquet.part", "cut.parquet.part.state", "whole.parquet")
     ]
@@ -334,7 +335,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         predict_text(MODELS["bytes"], tokenizer, documents_of("a"), output)
     with pytest.raises(BadInput, match="the text has no text to predict"):
         predict_text(MODELS["bytes"], tokenizer, documents_of(""), output)
-    with pytest.raises(BadInput, match="has outputs for"):
+    with pytest.raises(UsageError, match="--prefix 999999: the ids of tiny are 0 to "):
         predict_text(MODELS["bytes"], tokenizer, text, output, HfOptions(prefix="999999"))
     with pytest.raises(UsageError, match="--prefix is auto, none or the id"):
         HfOptions(prefix="<s>")

@@ -122,6 +122,15 @@ def test_echo_of_llama_cpp_python_without_bos_is_off_by_one(errtax_alone: Errtax
     refused(done, 3, "off by one", "after it", "llama-cpp-python")
 
 
+def test_a_file_whose_numbers_are_all_one_row_early_is_off_by_one(errtax_alone: Errtax, of: Scored) -> None:
+    """Both lists: the best token is then never a neighbour's, but its own token is missing among the alternatives."""
+    answer = completion(of)
+    logprobs = answer["choices"][0]["logprobs"]
+    for key in ("token_logprobs", "top_logprobs"):
+        logprobs[key] = [*logprobs[key][1:], logprobs[key][-1]]
+    refused(imported(errtax_alone, of, answer), 3, "off by one", "token_logprobs[0]", "write null there")
+
+
 def test_several_choices_are_documents(errtax_alone: Errtax, of: Scored) -> None:
     answer = completion(of)
     answer["choices"] = [answer["choices"][0], deepcopy(answer["choices"][0])]

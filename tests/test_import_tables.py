@@ -71,6 +71,18 @@ def test_bases_and_names(errtax_alone: Errtax, base: str, column: str) -> None:
     np.testing.assert_allclose(pd.read_parquet("preds.parquet")["logprob"], LOGPROBS)
 
 
+def test_tokens_that_are_text_under_the_name_of_ids(errtax_alone: Errtax) -> None:
+    write(FRAME.rename(columns={"symbol": "token"}), "a.csv")
+    assert errtax_alone("import", "table", "a.csv", "--text", "t", "--columns", "symbol=token").code == 0
+    log = pd.read_parquet("preds.parquet")
+    assert log["symbol"].tolist() == [piece.encode() for piece in PIECES] and "token" not in log
+
+
+def test_logs_under_base_p_are_said_to_be_none(errtax_alone: Errtax) -> None:
+    done = errtax_alone("import", "table", write(FRAME, "a.csv"), "--text", "t", "--base", "p")
+    refused(done, 3, "row 2", "leave out --base p")
+
+
 def test_documents(errtax_alone: Errtax) -> None:
     """Longer than the rows that are read at a time, and documents that run across them."""
     n = 20_000
@@ -100,6 +112,7 @@ def changed(column: str, row: int, value: Any) -> pd.DataFrame:
         (changed("logprob", 3, "x"), ["row 4", "'x'", "not a number"]),
         (changed("rank", 3, 1.5), ["row 4", "rank is 1.5"]),
         (changed("position", 3, 1), ["row 4", "position 1 after 2"]),
+        (FRAME.drop(columns="symbol").assign(token=PIECES), ["row 1", "not a number", "--columns symbol=token"]),
         (changed("symbol", 3, "dog"), ["row 4", "'dog'", "another text"]),
         (changed("symbol", 3, ""), ["row 4", "empty"]),
         (FRAME.drop(index=3), ["row 4", "another text"]),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,10 @@ class LanguageModel:
         """A model at hand.  Raises `UsageError` for what is none."""
         if not callable(network) or not callable(getattr(network, "parameters", None)):
             raise UsageError(f"a causal language model of transformers is needed, got {type(network).__name__}.")
-        found = name or str(getattr(network, "name_or_path", "") or "") or type(network).__name__
-        return cls(network, shown_name(found))
+        found = str(getattr(network, "name_or_path", "") or "") or type(network).__name__
+        if name is None and Path(found).is_dir():  # a log says nothing of where files lie
+            found = Path(found).resolve().name
+        return cls(network, shown_name(name or found))
 
     @property
     def parameters(self) -> int:

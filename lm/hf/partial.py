@@ -63,8 +63,9 @@ def resuming(
         except ErrtaxError:
             state.unlink(missing_ok=True)
             raise
-        except BaseException:
+        except BaseException as error:
             partial.save(now=True)
+            error.add_note(f"What is done is kept in {path.name}; the same command goes on from there.")
             raise
         path.unlink(missing_ok=True)
         state.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 import errtax
 from errtax.lm.errors import BadInput, UsageError
-from errtax.lm.files import require_absent
+from errtax.lm.files import require_outputs
 from errtax.lm.hf.documents import Documents
 from errtax.lm.hf.exact import ExactScores
 from errtax.lm.hf.log import LogRows, Predicted
@@ -119,7 +119,7 @@ def predict_text(
     `on_step(done, total)` is called after each batch, with tokens of the text.  Raises `UsageError` for options that do
     not fit the model, `BadInput` for texts, tokenizers and models that do not fit each other.
     """
-    require_absent(output, force)
+    require_outputs([output], force)
     unit, plan = Unit(options.unit), options.plan(model, tokenizer)
     passages = read_passages(documents, tokenizer)
     work = _Work(passages, plan, _batches(passages.windows(plan), options.batch))
@@ -152,7 +152,10 @@ def _checked_width(model: LanguageModel, work: _Work) -> int:
             "the text has one token alone, so there is nothing to predict; give a longer text, or a --prefix."
         )
     width = int(model.scores([Asked([0], 1)])[0].shape[1])
-    largest = max(int(work.passages.ids.max()), *work.plan.prefix, 0)
+    before = max(work.plan.prefix, default=0)
+    if before >= width:
+        raise UsageError(f"--prefix {before}: the ids of {model.name} are 0 to {width - 1:,}.")
+    largest = int(work.passages.ids.max())
     if largest >= width:
         raise BadInput(
             f"the tokenizer gives the id {largest:,}, but {model.name} has outputs for {width:,} tokens; give the "

@@ -18,6 +18,7 @@ from errtax.lm.imports.records import Block, Ids, Reading, ReadOptions, Source, 
 from errtax.lm.imports.values import number_of
 
 _ID = re.compile(r"token_id:(\d{1,10})")
+_LEAST = 20  # rows, before a shift is believed
 _FIELDS = ("tokens", "token_logprobs")
 _ASK = "ask /v1/completions with echo=true, logprobs=1 and max_tokens=1 (or 0)"
 
@@ -115,6 +116,7 @@ def _best(name: str, top: Any, tokens: list[str], logprobs: NDArray[np.float64])
     asked = max((_asked(row, token) for row, token in zip(rows, tokens, strict=False)), default=0)
     if asked < 1:
         return _Best(None, None, None, 0)
+    _require_own(name, rows, tokens, logprobs)
     ranks, best = np.zeros(len(tokens), np.int32), np.full(len(tokens), np.nan)
     pieces: list[str | None] = [None] * len(tokens)
     collisions = 0
@@ -128,6 +130,24 @@ def _best(name: str, top: Any, tokens: list[str], logprobs: NDArray[np.float64])
         best[k] = max(row.values())
         ranks[k] = 1 + sum(value > logprobs[k] for value in row.values())
     return _Best(ranks, best, pieces, collisions)
+
+
+def _require_own(name: str, rows: list[dict[str, float]], tokens: list[str], logprobs: NDArray[np.float64]) -> None:
+    """Raise `BadInput` where the value of a token is, in most rows, that of the token beside it in `top_logprobs`."""
+    told = [k for k, row in enumerate(rows) if row and not np.isnan(logprobs[k])]
+
+    def strange_at(k: int) -> bool:
+        beside = tokens[max(k - 1, 0) : k] + tokens[k + 1 : k + 2]
+        return tokens[k] not in rows[k] and any(rows[k].get(piece) == logprobs[k] for piece in beside)
+
+    strange = [k for k in told if strange_at(k)]
+    if len(strange) >= _LEAST and 2 * len(strange) > len(told):
+        k = strange[0]
+        raise BadInput(
+            f"{name} is off by one: in {len(strange):,} of {len(told):,} rows top_logprobs has the value of the token "
+            f"under the one beside it, first in token_logprobs[{k}]; the first token has no prediction: write null "
+            "there, and shift the rest."
+        )
 
 
 def _row(place: str, row: Any) -> dict[str, float]:

@@ -126,7 +126,8 @@ class Placement:
             k = first + int(inside[0]) if len(inside) else 0
             raise BadInput(
                 f"{block.place(k)}: a special token stands inside the text; where the text has such words as "
-                "<|endoftext|> or <s>, they were read as tokens of control. Score it without them, or as documents."
+                "<|endoftext|> or <s>, they were read as tokens of control: score it without them, or as documents. "
+                "Or is it another model's tokenizer?"
             )
         self._closed = self._closed or stop < len(special)
 

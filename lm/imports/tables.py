@@ -137,7 +137,8 @@ def _chosen(path: Path, names: list[str], given: dict[str, str]) -> dict[str, st
             raise UsageError(f"--columns: {column!r} is none of {', '.join(COLUMNS)}.")
         if name not in names:
             raise UsageError(f"--columns: {path} has no column {name!r} (columns: {', '.join(names[:20]) or 'none'}).")
-    columns = {column: given.get(column, column) for column in COLUMNS if given.get(column, column) in names}
+    taken = set(given.values())  # a column that is said to hold one thing does not also hold what its name says
+    columns = {column: column for column in COLUMNS if column in names and column not in taken} | given
     if ("logprob" in columns) == ("surprisal" in columns):
         if "surprisal" in given:
             columns.pop("logprob")
@@ -180,8 +181,10 @@ def _scores(
         return f"{path}: row {first + i}"
 
     def numbers(column: str, missing: float = np.nan) -> Any:
+        text = column == "token" and "symbol" not in columns
+        advice = f"; where it holds the tokens as text, --columns symbol={columns[column]}" if text else ""
         values = np.array(
-            [_number(row.get(column), place(i), columns[column]) for i, row in enumerate(rows)], np.float64
+            [_number(row.get(column), place(i), columns[column], advice) for i, row in enumerate(rows)], np.float64
         )
         return np.where(np.isnan(values), missing, values)
 
@@ -217,14 +220,14 @@ def _piece(value: Any, place: str) -> str:
     return value
 
 
-def _number(value: Any, place: str, name: str) -> float:
+def _number(value: Any, place: str, name: str, advice: str = "") -> float:
     """A number, NaN for none; an empty field is none."""
     if value is None or value == "":
         return math.nan
     try:
         number = float(value)
     except (TypeError, ValueError):
-        raise BadInput(f"{place}: {name} is {str(value)[:40]!r}, not a number.") from None
+        raise BadInput(f"{place}: {name} is {str(value)[:40]!r}, not a number{advice}.") from None
     if math.isnan(number):
         raise BadInput(f"{place}: {name} is NaN; an empty field (null) means not predicted.")
     return number

@@ -46,6 +46,11 @@ def checked(values: Floats, place: Callable[[int], str]) -> Floats:
     high = values > _ROUNDING
     if high.any():
         k = int(np.argmax(high))
+        if np.isinf(values[k]):
+            raise BadInput(
+                f"{place(k)}: the log-probability is infinite, above 0; where it was given as a probability "
+                "(--base p), it was below 0, as logs are: leave out --base p."
+            )
         raise BadInput(
             f"{place(k)}: the log-probability is {values[k]:g}, above 0; is it a probability "
             "(--base p), or a surprisal (turn its sign)?"

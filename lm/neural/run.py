@@ -135,6 +135,10 @@ def read_run(folder: Path) -> Run:
     """The run described by `folder/run.json`."""
     path = folder / "run.json"
     if not path.is_file():
+        if (folder / "config.json").is_file():
+            raise BadInput(
+                f"{folder} has a config.json and no run.json: is it a transformer? Then give it by --hf {folder}."
+            )
         raise BadInput(f"{folder} is not a run: it has no run.json; make one with errtax train TEXT -o {folder}.")
     what, advice = "a run description", "; train again with errtax train"
     fields = read_json(path, SCHEMA, what, advice)
