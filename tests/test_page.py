@@ -453,6 +453,16 @@ def test_without_a_script_the_page_tells_its_story(tmp_path: Path) -> None:
         driver.quit()
 
 
+def test_print_shows_what_stands_still(show: Any) -> None:
+    page = show([story(1)])
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    script = "return arguments[0].map((each) => document.querySelector(each).checkVisibility())"
+    still = ["#still", "#figure svg", "#table tr.slice[data-layer=rare]", "#caveats p", "#signature p", "#finding"]
+    assert page.run(script, still) == [True] * len(still)
+    moves = ["#canvas", "#strip", ".filters", ".control input", "#order button", ".tools"]
+    assert page.run(script, moves) == [False] * len(moves)
+
+
 # --- without a browser -----------------------------------------------------------------------------------------------
 
 
