@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,15 +52,18 @@ class Cluster:
     """The Ray cluster that --ray names, and into how many tasks --tasks cuts the work, if it says so."""
 
     address: str
-    tasks: int | None
+    tasks: int | None = None
 
     @contextmanager
-    def pool(self, what: str, gpus: float = 0) -> "Iterator[RayPool]":
-        """The cluster as a pool, each task on as many threads as --jobs says, else on one."""
+    def pool(self, what: str, gpus: float = 0, threads: int | None = None) -> "Iterator[RayPool]":
+        """The cluster as a pool, each task on so many threads, by default as --jobs says, else on one.
+
+        `gpus`: of each task, if the cluster has any.
+        """
         from errtax.lm.executors.ray_pool import RayPool
         from errtax.lm.kernels import thread_limit
 
-        with RayPool(self.address, thread_limit() or 1, gpus) as pool:
+        with RayPool(self.address, threads or thread_limit() or 1, gpus) as pool:
             nodes = "1 node" if pool.nodes == 1 else f"{pool.nodes} nodes"
             notice(f"{what} on a Ray cluster: {nodes}, {pool.slots} tasks at a time.")
             yield pool
@@ -69,21 +72,25 @@ class Cluster:
 def ray_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """The options --ray and --tasks; their values come as one `cluster`, None without --ray."""
 
-    def collect(*, ray: str | None, tasks: int | None, **rest: Any) -> Any:
-        if tasks is not None and ray is None:
+    def collect(*, cluster: Cluster | None, tasks: int | None, **rest: Any) -> Any:
+        if tasks is not None and cluster is None:
             raise UsageError("--tasks is the number of tasks on a cluster that --ray names; give both.")
-        return function(cluster=None if ray is None else Cluster(ray, tasks), **rest)
+        return function(cluster=cluster and replace(cluster, tasks=tasks), **rest)
 
     collect.__doc__ = function.__doc__
     collect.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
-    address = "Run on a Ray cluster: auto, HOST:PORT, or local to start one here (docs/scale.md)."
-    options = (
-        click.option("--ray", metavar="auto|ADDRESS", help=address),
-        click.option("--tasks", type=PARTS, help="Tasks to cut the work into [default: three per free place]."),
-    )
-    for option in reversed(options):
-        collect = option(collect)
-    return collect
+    text = "Tasks to cut the work into [default: three per free place]."
+    return ray_option(click.option("--tasks", type=PARTS, help=text)(collect))
+
+
+def ray_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The option --ray; its value comes as `cluster`."""
+
+    def named(ctx: click.Context, param: click.Parameter, value: str | None) -> Cluster | None:
+        return None if value is None else Cluster(value)
+
+    text = "Run on a Ray cluster: auto, HOST:PORT, or local to start one here (docs/scale.md)."
+    return click.option("--ray", "cluster", metavar="auto|ADDRESS", callback=named, help=text)(function)
 
 
 @dataclass(frozen=True)

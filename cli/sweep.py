@@ -1,6 +1,7 @@
 """`errtax sweep`."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import click
 
 from errtax.cli.frame import Update, emit, notice, progress
 from errtax.cli.frame import command as declare
+from errtax.cli.parts import Cluster, ray_option
 from errtax.cli.paths import FILE, RUN_OUTPUT, SPLIT_NAME
 from errtax.cli.types import INTEGERS, NAMES, PATTERNS
 
@@ -30,8 +32,11 @@ if TYPE_CHECKING:
 @click.option("--patience", type=int, help="Epochs without a better validation loss before stopping [8].")
 @click.option("--learning-rate", type=float, help="[default: 0.002]")
 @click.option("--seed", type=int, help="[default: 1]")
-@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs at a time.")
-def command(spec: Path | None, output: Path, jobs: int, **given: Any) -> None:
+@click.option(
+    "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs at a time; with --ray, threads of each."
+)
+@ray_option
+def command(spec: Path | None, output: Path, jobs: int, cluster: Cluster | None, **given: Any) -> None:
     """Train, run and peel a grid of models, and compare them: by default those of the paper's Table 1.
 
     SPEC.toml holds the same keys as the options (nn_hidden, ...), a table [recipe], and
@@ -45,9 +50,10 @@ def command(spec: Path | None, output: Path, jobs: int, **given: Any) -> None:
     from errtax.taxonomy.studies.sweep_spec import read_spec
 
     wanted = read_spec(spec and require_input(spec), {key: v for key, v in given.items() if v is not None})
-    notice(f"Runs in {output}: {len(wanted.names)}, {jobs} at a time.")
+    notice(f"Runs in {output}: {len(wanted.names)}{'' if cluster else f', {jobs} at a time'}.")
     with progress("sweep") as update:
-        failures = run_sweep(wanted, output, jobs, _report(update))
+        pool_of = None if cluster is None else partial(cluster.pool, "Runs", 1)
+        failures = run_sweep(wanted, output, jobs, _report(update), pool_of)
     runs = read_results(wanted, output, failures)
     if runs.results:
         paths = [str(path) for path in write_sweep(output, runs)]

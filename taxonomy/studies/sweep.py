@@ -1,21 +1,21 @@
 """A sweep: a grid of models trained, run on the test text and peeled, one folder per run, any number of them at a time.
 
-spec -> runs -> (train -> predict -> peel) in worker processes -> what `sweep_results` reads.  Each stage of a run is
-skipped when its file is there and newer than what it was made from, so a sweep that was stopped resumes where it was.
+spec -> runs -> (train -> predict -> peel) in child processes or on a cluster -> what `sweep_results` reads.  Each stage
+of a run is skipped when its file is there and newer than what it was made from, so a sweep that was stopped resumes
+where it was.
 """
 
 import json
-import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 from errtax.lm.errors import BadInput, ErrtaxError, UsageError, decoding
+from errtax.lm.executors.child_pool import ChildPool
+from errtax.lm.executors.tasks import Pool, Task, run_tasks
 from errtax.lm.files import locked, require_output_folder, write_text
 from errtax.lm.kernels import n_threads
 from errtax.lm.neural.corpus import read_corpus
@@ -32,9 +32,6 @@ from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.studies.sweep_record import SCHEMA
 from errtax.taxonomy.studies.sweep_spec import SweepSpec
-
-# isort: split
-import torch  # after lm.neural, which says what to install where it is missing
 
 _MOST_THREADS = 1024
 _PATIENCE = 10.0  # seconds to wait for a run's lock: the workers of a killed sweep end within two
@@ -61,52 +58,39 @@ class SweepStatus:
     epochs: dict[str, tuple[int, int, float]]  # name -> epochs done, epochs in all, last validation loss
 
 
+MakePool = Callable[[int], AbstractContextManager[Pool[Any]]]
+"""Somewhere to run tasks of so many threads each."""
+
+
 def run_sweep(
-    spec: SweepSpec, folder: Path, jobs: int = 1, on_status: Callable[[SweepStatus], None] = lambda status: None
+    spec: SweepSpec,
+    folder: Path,
+    jobs: int = 1,
+    on_status: Callable[[SweepStatus], None] = lambda status: None,
+    pool_of: MakePool | None = None,
 ) -> dict[str, str]:
     """Do what is left to do of a sweep in `folder`; return what went wrong, by run: the others are done all the same.
 
     Each run is a process of its own; `jobs` of them at a time share the processors.  Results do not depend on `jobs`
     but on the threads that torch has in a process: their number is written down with the first call and kept.
+    `pool_of`: where else runs are made, of `jobs` threads each.
     """
     corpus = read_corpus(Path(spec.text))  # fails here, once, where the text is missing
     test = read_text(Path(spec.text) / "test.txt", Unit.BYTE)
     require_output_folder(folder).mkdir(parents=True, exist_ok=True)
     texts = {"train": corpus.train_sha256, "val": corpus.val_sha256, "test": test.sha256}
-    threads = _threads(folder, texts, max(n_threads() // max(jobs, 1), 1))
+    threads = _threads(folder, texts, max(n_threads() // max(jobs, 1), 1) if pool_of is None else jobs)
     _build_index(spec, folder)
-    context = get_context("spawn")  # torch's threads do not survive a fork
-    with ProcessPoolExecutor(jobs, context, initializer=_begin_worker, initargs=(os.getpid(), threads)) as pool:
-        futures = {pool.submit(_complete, spec, folder, name): name for name in spec.shapes}
-        if spec.ngrams:
-            futures[pool.submit(_complete_ngrams, spec, folder)] = f"{spec.ngrams[0]}-gram"
-        try:
-            return _watch(spec, folder, futures, on_status)
-        except BaseException:
-            processes = list(pool._processes.values())  # shutdown forgets them; without them it waits for hours
-            pool.shutdown(wait=False, cancel_futures=True)
-            for process in processes:
-                process.terminate()
-            for process in processes:  # whoever goes on at once finds their locks free
-                process.join(_PATIENCE)
-            raise
-
-
-def _watch(
-    spec: SweepSpec, folder: Path, futures: Mapping[Future[None], str], on_status: Callable[[SweepStatus], None]
-) -> dict[str, str]:
-    left, failures = set(futures), {}
-    while left:
-        on_status(_status(spec, folder))
-        ended, left = wait(left, timeout=1.0, return_when=FIRST_COMPLETED)
-        for future in ended:
-            error = future.exception()
-            if isinstance(error, ErrtaxError | OSError | MemoryError):
-                failures[futures[future]] = str(error)
-            elif error is not None:
-                raise error
-    on_status(_status(spec, folder))
-    return failures
+    spec, folder = replace(spec, text=str(Path(spec.text).absolute())), folder.absolute()
+    tasks = [Task(name, _complete, _Run(spec, folder, name)) for name in spec.shapes]
+    if spec.ngrams:
+        tasks.append(Task(f"{spec.ngrams[0]}-gram", _complete_ngrams, _Run(spec, folder, "")))
+    with nullcontext(ChildPool(jobs, threads)) if pool_of is None else pool_of(threads) as pool:
+        found = run_tasks(pool, tasks, lambda done, total: on_status(_status(spec, folder)), keep_going=True)
+    for error in found.values():
+        if not isinstance(error, ErrtaxError | OSError | MemoryError):
+            raise error
+    return {name: str(error) for name, error in found.items()}
 
 
 def _status(spec: SweepSpec, folder: Path) -> SweepStatus:
@@ -145,20 +129,18 @@ def _build_index(spec: SweepSpec, folder: Path) -> None:
         NgramIndex.build(read_text(Path(spec.text) / "train.txt", Unit.BYTE), order).save(path)
 
 
-def _begin_worker(parent: int, threads: int) -> None:
-    """Set the threads, and end with the parent: a killed sweep leaves nothing running."""
-    torch.set_num_threads(threads)
+@dataclass(frozen=True)
+class _Run:
+    """One run of a sweep in a folder, by its name."""
 
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    spec: SweepSpec
+    folder: Path
+    name: str
 
 
-def _complete(spec: SweepSpec, folder: Path, name: str) -> None:
+def _complete(task: _Run) -> None:
     """Train, predict and peel one run, as far as it is not done."""
+    spec, folder, name = task.spec, task.folder, task.name
     run_folder = folder / name
     run_folder.mkdir(exist_ok=True)
     with _alone(run_folder):
@@ -179,8 +161,9 @@ def _complete(spec: SweepSpec, folder: Path, name: str) -> None:
         _peel(spec, folder, name)
 
 
-def _complete_ngrams(spec: SweepSpec, folder: Path) -> None:
+def _complete_ngrams(task: _Run) -> None:
     """Predict and peel all n-gram baselines that are not done."""
+    spec, folder = task.spec, task.folder
     index = NgramIndex.open(folder / "train.ngram")
     paths = {n + 1: folder / f"{n}-gram" / "preds.parquet" for n in spec.ngrams}
     test = Path(spec.text) / "test.txt"
