@@ -1,11 +1,12 @@
 """SIGKILL at random moments on a Ray cluster: of workers and whole nodes, while a log is peeled or an index is built.
 
-python bench/faults.py TEXT [--rows 1] [--kills 20] [--nodes 3] [--tasks 12] [--at-once 4] [--seed 1] [--what peel,build]
+python bench/faults.py TEXT [--rows 1] [--kills 20] [--nodes 3] [--tasks 12] [--at-once 4] [--seed 1]
+                       [--what peel,build]
 
 The cluster is made of nodes of one processor each on this machine; the log repeats TEXT (see scale.py).  In each run
-some workers that have a part in hand are killed, and at every fourth kill a whole node, which a new one replaces.  A part's file
-is told from one written again by its inode; executions are counted by the hidden files that parts are written to.  The
-result is compared with that of one process: the JSON, and the bytes of the index.
+some workers that have a part in hand are killed, and at every fourth kill a whole node, which a new one replaces.  A
+part's file is told from one written again by its inode; executions are counted by the hidden files that parts are
+written to.  The result is compared with that of one process: the JSON, and the bytes of the index.
 """
 
 import argparse
@@ -100,10 +101,10 @@ def kill_all(cluster: Any, nodes: list[Any], what: str, command: list[str], opti
         seconds, printed = run(command, output, seen, killer)
         repeated = sum(len(inodes) > 1 for inodes in seen.parts.values())
         same = result_of(printed, output) == due
-        at = ",".join(map(str, killer.complete))
+        at, executions = ",".join(map(str, killer.complete)), sum(map(len, seen.executions.values()))
         print(
             f"{runs:3}  {killer.workers:7}  {killer.lost_nodes:5}  {at:>21}  "
-            f"{sum(map(len, seen.executions.values())):10}  {repeated:8}  {seconds:7.1f}  {'same' if same else 'ANOTHER'}",
+            f"{executions:10}  {repeated:8}  {seconds:7.1f}  {'same' if same else 'ANOTHER'}",
             flush=True,
         )
         again, killed = again + repeated, killed + killer.workers + killer.lost_nodes
