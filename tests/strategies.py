@@ -1,7 +1,7 @@
 """The hypothesis strategies that several tests share: odd texts, logs of them, settings of a peel."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -117,3 +117,17 @@ def texts(draw: st.DrawFn) -> str:
     text = draw(st.sampled_from([piece, piece * 2, piece[:3] * 6, piece + piece[::-1]]))
     assume(text.strip(" \n"))  # in lines, a text of line ends alone is none
     return text
+
+
+class Rows:
+    """A log in memory of which any rows can be read, as of a file; counts those that are."""
+
+    def __init__(self, log: PredictionLog) -> None:
+        self.head, self.log, self.read = log.head, log, 0
+
+    def __len__(self) -> int:
+        return len(self.log)
+
+    def rows(self, first: int, stop: int, rows: int = 1 << 18) -> Iterator[PredictionLog]:
+        self.read += stop - first
+        return self.log.part(first, stop).blocks(rows)

@@ -1,6 +1,6 @@
 """One flow in blocks: whatever the blocks, parts and threads, rows and sums are those of the whole log at once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,7 +37,7 @@ from errtax.taxonomy.peel_file import PeelFile, peel_problems, read_peel, write_
 from errtax.taxonomy.peel_flow import Oracles, PeelFlow
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.summary import summarise
-from strategies import INVALID, PIECES, PROBABILITIES, log_of, logprob, parted
+from strategies import INVALID, PIECES, PROBABILITIES, Rows, log_of, logprob, parted
 
 LONG = ["a" * 25, "é" * 13, "猫" * 5, "ab " * 4, "Natasha "]
 TRAIN = text_of_bytes(b"the cat don't 7 aab a\r\nthe the aaaa", Unit.BYTE)
@@ -91,20 +91,6 @@ def test_blocks_of_any_size_give_the_rows_of_the_whole(log: PredictionLog, rows:
     found, how = rows_of(flow_of(log, words), rows)
     assert found.equals(whole)
     assert how == made
-
-
-class Rows:
-    """A log in memory of which any rows can be read, as of a file; counts those that are."""
-
-    def __init__(self, log: PredictionLog) -> None:
-        self.head, self.log, self.read = log.head, log, 0
-
-    def __len__(self) -> int:
-        return len(self.log)
-
-    def rows(self, first: int, stop: int, rows: int = 1 << 18) -> Iterator[PredictionLog]:
-        self.read += stop - first
-        return self.log.part(first, stop).blocks(rows)
 
 
 @pytest.mark.parametrize("near", [8, 1 << 10])

@@ -14,11 +14,13 @@ import naive_token_layers as naive
 from commands import Errtax
 from errtax.lm.errors import UsageError
 from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.part import parts_of
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.surface import Surface
 from errtax.lm.text import Text, Unit, text_of_bytes
 from errtax.lm.token_log import TokenRows
 from errtax.oracle import copy
+from errtax.oracle.excerpts import excerpt_of
 from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
 from errtax.taxonomy.layers.registry import find_layer
@@ -28,6 +30,7 @@ from errtax.taxonomy.peel_file import PeelFile, read_peel, write_peel
 from errtax.taxonomy.peel_flow import Oracles, PeelFlow
 from errtax.taxonomy.repeel import repeel
 from errtax.taxonomy.settings import PRESETS, Criterion, Settings
+from strategies import Rows
 from test_token_logs import TRAIN, log_of_pieces, tokenised, write_tokens
 
 TOKEN = PRESETS["token"]
@@ -151,7 +154,13 @@ def test_blocks_do_not_matter(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(copy, "HORIZON", horizon)
         whole, parts = (rows_of(PeelFlow(log, Oracles(index, words), chosen, {}, {}), n) for n in (len(log), rows))
+        found = []
+        for part in parts_of(3):  # as tasks that know nothing of each other
+            flow = PeelFlow(log, Oracles(index, words), chosen, {}, {})
+            flow.part = excerpt_of(Rows(log), part, flow.oracles.words, flow.reach)
+            found += [rows_of(flow, rows)] if len(flow) else []
     assert whole == parts
+    assert whole == {name: [value for table in found for value in table[name]] for name in whole}
 
 
 # --- evidence that is read again -------------------------------------------------------------------------------------
