@@ -98,7 +98,7 @@ def kill_all(cluster: Any, nodes: list[Any], what: str, command: list[str], opti
         seen = Seen(output.with_name(f"{output.name}.parts"))
         moments = sorted(rng.randrange(options.tasks - 1) for _ in range(min(options.at_once, options.kills - killed)))
         killer = Killer(cluster, nodes, moments, rng, seen)
-        seconds, printed = run(command, output, seen, killer)
+        seconds, printed = run(command, seen, killer)
         repeated = sum(len(inodes) > 1 for inodes in seen.parts.values())
         same = result_of(printed, output) == due
         at, executions = ",".join(map(str, killer.complete)), sum(map(len, seen.executions.values()))
@@ -113,20 +113,17 @@ def kill_all(cluster: Any, nodes: list[Any], what: str, command: list[str], opti
     print(f"{what}: {killed} kills in {runs} runs, {again} complete parts repeated", flush=True)
 
 
-def run(command: list[str], output: Path, seen: Seen, killer: "Killer | None") -> tuple[float, str]:
+def run(command: list[str], seen: Seen, killer: "Killer") -> tuple[float, str]:
     """Seconds and stdout of a run that is watched, and disturbed."""
-    threads = [threading.Thread(target=seen.watch)]
+    watching = threading.Thread(target=seen.watch)
+    watching.start()
     start = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        if killer is not None:
-            threads.append(threading.Thread(target=killer.kill, args=(process,)))
-        for thread in threads:
-            thread.start()
+        killer.kill(process)  # in this thread: Ray starts nodes in the main one alone
         printed = process.communicate()[0]
     seconds = time.perf_counter() - start
     seen.ended = True
-    for thread in threads:
-        thread.join()
+    watching.join()
     if process.returncode:
         raise SystemExit(f"exit code {process.returncode}")
     return seconds, printed

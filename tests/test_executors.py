@@ -123,12 +123,13 @@ def note(spec: tuple[Path, str]) -> None:
 def test_a_child_that_is_killed_takes_no_other_with_it(tmp_path: Path) -> None:
     kinds = {"a": "", "b": "kill once", "c": "bad"}
     tasks = [Task(name, note, (tmp_path / name, kind)) for name, kind in kinds.items()]
-    failures = run_tasks(ChildPool(2, 1), tasks, keep_going=True)
+    with ChildPool(2, 1) as pool:
+        failures = run_tasks(pool, tasks, keep_going=True)
     assert {name: str(error) for name, error in failures.items()} == {"c": "c is odd."}
     executions = {name: (tmp_path / name).read_text().split("\n")[:-1] for name in kinds}
     assert {name: len(lines) for name, lines in executions.items()} == {"a": 1, "b": 2, "c": 1}
     assert {line.split()[1] for lines in executions.values() for line in lines} == {"1"}
-    assert len({line for lines in executions.values() for line in lines}) == 4  # a process for each
+    assert len(set(executions["b"])) == 2  # another process
 
 
 def test_children_end_with_a_failure(tmp_path: Path) -> None:

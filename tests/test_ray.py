@@ -152,7 +152,7 @@ def executions(folder: Path) -> list[int]:
 
 
 def test_a_worker_that_is_killed_costs_its_own_part_alone(
-    folder: Errtax, nodes: Nodes, caplog: pytest.LogCaptureFixture
+    folder: Errtax, nodes: Nodes, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from errtax.lm.executors.ray_pool import RayPool
 
@@ -162,7 +162,9 @@ def test_a_worker_that_is_killed_costs_its_own_part_alone(
     tasks = [Task(f"part {part}", counted, replace(spec, part=part)) for part in parts_of(4)]
     with RayPool(nodes.grow(2)) as pool:
         run_tasks(pool, tasks)
+        time.sleep(0.5)
         assert executions(here) == [1, 2, 2, 1]
+        assert "worker died" not in capsys.readouterr().out  # which is for results
         assert sum("its process or its node ended" in line for line in caplog.messages) == 2
         write_peel(Path("merged.parquet"), MergedPeel(Path("parts")))
         before = [path.stat().st_ino for path in sorted(Path("parts").iterdir())]

@@ -154,13 +154,13 @@ def test_blocks_do_not_matter(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(copy, "HORIZON", horizon)
         whole, parts = (rows_of(PeelFlow(log, Oracles(index, words), chosen, {}, {}), n) for n in (len(log), rows))
-        found = []
+        tables = []
         for part in parts_of(3):  # as tasks that know nothing of each other
             flow = PeelFlow(log, Oracles(index, words), chosen, {}, {})
             flow.part = excerpt_of(Rows(log), part, flow.oracles.words, flow.reach)
-            found += [rows_of(flow, rows)] if len(flow) else []
+            tables += [rows_of(flow, rows)] if len(flow) else []
     assert whole == parts
-    assert whole == {name: [value for table in found for value in table[name]] for name in whole}
+    assert whole == {name: [value for table in tables for value in table[name]] for name in whole}
 
 
 # --- evidence that is read again -------------------------------------------------------------------------------------

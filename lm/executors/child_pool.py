@@ -1,11 +1,11 @@
-"""Tasks in child processes of this one, each in a process of its own: one that is killed takes no other with it."""
+"""Tasks in child processes of this one, one at a time in each: one that is killed costs its own task alone."""
 
 import os
 import threading
 import time
 from collections import deque
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import connection, get_context
 from multiprocessing.context import SpawnProcess
 from typing import Any
@@ -14,63 +14,96 @@ import errtax
 from errtax.lm.executors.tasks import Said, Task, TaskLost, described, perform
 
 _PATIENCE = 10.0  # seconds to wait for a process that was told to end
+Answer = tuple[Said, Exception | None]
 
 
 @dataclass(eq=False)
-class _Child:
-    """A task that was submitted, and its process once there is room for it."""
+class _Ticket:
+    """A task that was submitted, and the answer once there is one."""
 
     task: Task
-    process: SpawnProcess | None = None
-    answers: Any = None
-    answer: tuple[Said, Exception | None] | None = field(default=None)
+    answer: Answer | None = None
 
-    def start(self, threads: int) -> None:
+
+class _Child:
+    """A process that does one task after another."""
+
+    def __init__(self, threads: int) -> None:
         context = get_context("spawn")  # threads, torch's above all, do not survive a fork
-        self.answers, theirs = context.Pipe(duplex=False)
-        self.process = context.Process(target=_work, args=(os.getpid(), self.task, threads, theirs), daemon=True)
+        self.pipe, theirs = context.Pipe()
+        self.process: SpawnProcess = context.Process(target=_work, args=(os.getpid(), threads, theirs), daemon=True)
         self.process.start()
         theirs.close()
+        self.ticket: _Ticket | None = None
 
-    def end(self) -> None:
-        """Read the answer of a process that has given one, or has ended without."""
+    def begin(self, ticket: _Ticket) -> bool:
+        """Give it a task; whether the process was there to take it."""
         try:
-            self.answer = self.answers.recv()
-        except (EOFError, OSError):
-            self.answer = [], TaskLost("its process ended before it was done")
-        self.answers.close()
-        if self.process is not None:
-            self.process.join(_PATIENCE)
+            self.pipe.send(ticket.task)
+        except OSError:
+            return False
+        self.ticket = ticket
+        return True
+
+    def end(self) -> _Ticket | None:
+        """The task that it has done, with its answer."""
+        ticket, self.ticket = self.ticket, None
+        if ticket is not None:
+            try:
+                ticket.answer = self.pipe.recv()
+            except (EOFError, OSError):
+                ticket.answer = [], TaskLost("its process ended before it was done")
+                self.process.join(_PATIENCE)
+        return ticket
 
 
 class ChildPool:
-    """A `Pool` of at most `jobs` processes at a time, each on so many `threads`."""
+    """A `Pool` of at most `jobs` processes, each on so many `threads`."""
 
     def __init__(self, jobs: int, threads: int) -> None:
         self.slots, self.threads = jobs, threads
-        self._queue: deque[_Child] = deque()
-        self._running: list[_Child] = []
+        self._queue: deque[_Ticket] = deque()
+        self._children: list[_Child] = []
 
-    def submit(self, task: Task) -> _Child:
-        """Let a task run as soon as one of the processes has ended."""
-        child = _Child(task)
-        self._queue.append(child)
-        return child
+    def __enter__(self) -> "ChildPool":
+        return self
 
-    def wait(self, handles: Collection[_Child], seconds: float) -> Collection[_Child]:
+    def __exit__(self, *error: object) -> None:
+        for child in self._children:
+            child.pipe.close()  # which ends it
+        for child in self._children:
+            child.process.join(_PATIENCE)
+        self._children.clear()
+
+    def submit(self, task: Task) -> _Ticket:
+        """Let a task run as soon as one of the processes is free."""
+        ticket = _Ticket(task)
+        self._queue.append(ticket)
+        return ticket
+
+    def wait(self, handles: Collection[_Ticket], seconds: float) -> Collection[_Ticket]:
         """Those that have ended."""
-        while self._queue and len(self._running) < self.slots:
-            child = self._queue.popleft()
-            child.start(self.threads)
-            self._running.append(child)
-        ready = connection.wait([child.answers for child in self._running], seconds)
-        ended = [child for child in self._running if child.answers in ready]
-        for child in ended:
-            child.end()
-            self._running.remove(child)
-        return ended
+        self._children = [child for child in self._children if child.ticket is not None or child.process.is_alive()]
+        while self._queue and (child := self._free()) is not None:
+            if child.begin(self._queue[0]):
+                self._queue.popleft()
+            else:
+                self._children.remove(child)
+        busy = {child.pipe: child for child in self._children if child.ticket is not None}
+        ended = [busy[pipe].end() for pipe in connection.wait(list(busy), seconds)]  # type: ignore[index]
+        return [ticket for ticket in ended if ticket is not None]
 
-    def result(self, handle: _Child) -> Said:
+    def _free(self) -> _Child | None:
+        """A process without a task; a new one, where there may be another."""
+        for child in self._children:
+            if child.ticket is None:
+                return child
+        if len(self._children) == self.slots:
+            return None
+        self._children.append(_Child(self.threads))
+        return self._children[-1]
+
+    def result(self, handle: _Ticket) -> Said:
         """What a task had to say.  Raises what it raised, or `TaskLost`."""
         said, error = handle.answer or ([], None)
         if error is not None:
@@ -80,26 +113,30 @@ class ChildPool:
     def cancel(self) -> None:
         """Let no task go on."""
         self._queue.clear()
-        processes = [child.process for child in self._running if child.process is not None]
-        for process in processes:
-            process.terminate()
-        for process in processes:  # whoever goes on at once finds their locks free
-            process.join(_PATIENCE)
-        self._running.clear()
+        for child in self._children:
+            child.process.terminate()
+        for child in self._children:  # whoever goes on at once finds their locks free
+            child.process.join(_PATIENCE)
+        self._children.clear()
 
 
-def _work(parent: int, task: Task, threads: int, answers: Any) -> None:
-    """What a child process does: the task, and it ends with its parent."""
+def _work(parent: int, threads: int, pipe: Any) -> None:
+    """What a child process does: tasks as they come, and it ends with its parent."""
     threading.Thread(target=_watch, args=(parent,), daemon=True).start()
-    answer: tuple[Said, Exception | None]
-    try:
-        answer = perform(task, threads, errtax.__version__), None
-    except Exception as error:
-        answer = [], error
-    try:
-        answers.send(answer)
-    except Exception:  # an error that cannot be pickled
-        answers.send(([], TaskLost(described(answer[1] or RuntimeError("no answer")))))
+    while True:
+        try:
+            task = pipe.recv()
+        except EOFError:
+            return
+        answer: Answer
+        try:
+            answer = perform(task, threads, errtax.__version__), None
+        except Exception as error:
+            answer = [], error
+        try:
+            pipe.send(answer)
+        except Exception:  # an error that cannot be pickled
+            pipe.send(([], TaskLost(described(answer[1] or RuntimeError("no answer")))))
 
 
 def _watch(parent: int) -> None:

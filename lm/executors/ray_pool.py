@@ -1,9 +1,11 @@
 """Tasks on a Ray cluster: on as many processors each as it has threads, spread over the nodes."""
 
+import io
 import logging
 import os
 import warnings
 from collections.abc import Collection
+from contextlib import ExitStack, redirect_stdout
 from typing import Any
 
 import errtax
@@ -31,12 +33,16 @@ class RayPool:
         for name, value in _QUIET.items():
             os.environ.setdefault(name, value)
         self._ours = not ray.is_initialized()
+        self._silence = ExitStack()
+        # Ray prints there what becomes of workers; `run_tasks` says it, too, and stdout is for results
+        self._silence.enter_context(redirect_stdout(io.StringIO()))
         if self._ours:
             try:
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     ray.init(address=address, log_to_driver=False, configure_logging=False)
             except (ConnectionError, ValueError, RuntimeError) as error:
+                self._silence.close()
                 hint = "start one with ray start --head, or give HOST:PORT, or local"
                 raise UsageError(f"no Ray cluster answers at {address} ({reason_of(error)}); {hint}.") from None
         self.threads = threads
@@ -59,6 +65,7 @@ class RayPool:
         """Leave the cluster."""
         if self._ours:
             ray.shutdown()
+        self._silence.close()
 
     @property
     def nodes(self) -> int:

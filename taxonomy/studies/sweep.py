@@ -8,7 +8,7 @@ where it was.
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -85,7 +85,7 @@ def run_sweep(
     tasks = [Task(name, _complete, _Run(spec, folder, name)) for name in spec.shapes]
     if spec.ngrams:
         tasks.append(Task(f"{spec.ngrams[0]}-gram", _complete_ngrams, _Run(spec, folder, "")))
-    with nullcontext(ChildPool(jobs, threads)) if pool_of is None else pool_of(threads) as pool:
+    with ChildPool(jobs, threads) if pool_of is None else pool_of(threads) as pool:
         found = run_tasks(pool, tasks, lambda done, total: on_status(_status(spec, folder)), keep_going=True)
     for error in found.values():
         if not isinstance(error, ErrtaxError | OSError | MemoryError):
