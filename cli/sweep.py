@@ -1,6 +1,7 @@
 """`errtax sweep`."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from errtax.cli.paths import FILE, RUN_OUTPUT, SPLIT_NAME
 from errtax.cli.types import INTEGERS, NAMES, PATTERNS
 
 if TYPE_CHECKING:
+    from errtax.lm.executors.ray_pool import RayPool
     from errtax.taxonomy.studies.sweep import SweepStatus
 
 
@@ -52,13 +54,17 @@ def command(spec: Path | None, output: Path, jobs: int, cluster: Cluster | None,
     wanted = read_spec(spec and require_input(spec), {key: v for key, v in given.items() if v is not None})
     notice(f"Runs in {output}: {len(wanted.names)}{'' if cluster else f', {jobs} at a time'}.")
     with progress("sweep") as update:
-        pool_of = None if cluster is None else partial(cluster.pool, "Runs", 1)
-        failures = run_sweep(wanted, output, jobs, _report(update), pool_of)
+        failures = run_sweep(wanted, output, jobs, _report(update), _pool_of(cluster))
     runs = read_results(wanted, output, failures)
     if runs.results:
         paths = [str(path) for path in write_sweep(output, runs)]
         emit({**to_json(runs), "failures": failures, "written": paths}, sweep_table(runs), runs.signature, *paths)
     _refuse_failures(failures, len(wanted.names))
+
+
+def _pool_of(cluster: Cluster | None) -> "Callable[[int], AbstractContextManager[RayPool]] | None":
+    """What makes the pool of so many threads per run, and a GPU where there are any; None for child processes."""
+    return None if cluster is None else partial(cluster.pool, "Runs", 1)
 
 
 def _refuse_failures(failures: dict[str, str], runs: int) -> None:
