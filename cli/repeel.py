@@ -32,6 +32,6 @@ def command(peel: Path, output: Path | None, force: bool, slices: bool | None, *
     Outputs(force, [output])
     original = PeelFile(peel)
     known = original.head.settings
-    asked = {**given, "layers": given["layers"] or layers_kept(known, given["preset"])}
+    asked = {**given, "layers": given["layers"] or layers_kept(known, given["preset"], given["verbatim"])}
     settings = settings_of(asked, known, layers_and_oracles(asked, custom=known.custom, base=known))
     emit_peel(repeel(original, settings), output, slices, force)

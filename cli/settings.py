@@ -104,27 +104,34 @@ def layers_and_oracles(
 ) -> "tuple[OracleRule, ...]":
     """The rules of the oracles that `--oracles` loads and `--layers` names, beside those that there are.
 
-    `given["layers"]` has the names of the layers afterwards; without `--layers` loaded oracles join those before boost.
+    `given["layers"]` has the names of the layers afterwards; without `--layers` loaded oracles join those before boost,
+    and `--verbatim` asks for the layer of this name.
     `base`: the settings that hold where no preset is given.
     """
     from errtax.oracle.custom import load_oracles
-    from errtax.taxonomy.layers.registry import with_own
+    from errtax.taxonomy.layers.registry import with_own, with_verbatim
     from errtax.taxonomy.naming import choose_layers
     from errtax.taxonomy.settings import PRESETS
 
     made_for = (PRESETS[given["preset"]] if given["preset"] else base or PRESETS["paper"]).made_for
 
     loaded = tuple(dict.fromkeys(name for source in sources for name in load_oracles(source)))
-    if loaded and given["layers"] is None:
-        given["layers"] = with_own(loaded, made_for)
+    if given["layers"] is None and (loaded or given["verbatim"] is not None):
+        usual = with_own(loaded, made_for)
+        given["layers"] = usual if given["verbatim"] is None else with_verbatim(usual)
     names, rules = choose_layers(given["layers"] or (), loaded, custom, made_for)
     given["layers"] = names or None
     return rules
 
 
-def layers_kept(known: "Settings", preset: str | None) -> tuple[str, ...]:
-    """The layers of a peel that is peeled again without `--layers`: its own, if the preset has such, too."""
+def layers_kept(known: "Settings", preset: str | None, verbatim: int | None = None) -> tuple[str, ...]:
+    """The layers of a peel that is peeled again without `--layers`: its own, if the preset has such, too.
+
+    `verbatim`: what `--verbatim` says, which asks for this layer.
+    """
+    from errtax.taxonomy.layers.registry import with_verbatim
     from errtax.taxonomy.settings import PRESETS
 
     asked = PRESETS[preset] if preset else known
-    return known.layers if asked.made_for == known.made_for else asked.layers
+    layers = known.layers if asked.made_for == known.made_for else asked.layers
+    return layers if verbatim is None else with_verbatim(layers)

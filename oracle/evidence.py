@@ -17,6 +17,7 @@ from errtax.oracle.ngram import NgramTally, knows_best, smallest_best_context, s
 from errtax.oracle.piece import is_white_space, starts_inside_word
 from errtax.oracle.rare import counts_in_training
 from errtax.oracle.text_view import TextView
+from errtax.oracle.verbatim import Matches
 from errtax.oracle.word import kinds_before, newline_distances
 from errtax.oracle.word_kernels import spread_offsets, spread_words
 
@@ -44,6 +45,10 @@ class Evidence(NamedTuple):
     copy_1: NDArray[np.int32] | None = None
     piece: NDArray[np.bool_] | None = None  # it begins inside a word
     space: NDArray[np.bool_] | None = None  # it is white space alone
+    # where a training text was compared, else None:
+    verbatim_length: NDArray[np.int32] | None = None  # letters of the longest match that contains it; 0: none
+    verbatim_count: NDArray[np.int32] | None = None  # how often that stands in the training text; 0: none
+    verbatim_place: NDArray[np.int64] | None = None  # where it begins there first; NONE
     rank: NDArray[np.int32] | None = None  # that the model gave it, from 1; 0: not known; None: the log does not say
     custom: Mapping[str, NDArray[Any]] = {}  # by the name of a custom oracle: bool, or int32 with NONE
 
@@ -73,13 +78,15 @@ def collect_evidence(
     tally: NgramTally | None = None,
     own: slice = slice(None),
     copy_horizon: int = copy.HORIZON,
+    verbatim: Matches | None = None,
 ) -> Evidence:
     """The evidence on every row of a log, or on the rows `own`; an oracle without its model or counts leaves None.
 
     The view of a part of a log gives `own` what that of the whole log would: if no word lies across their borders (the
     view's `border` is where they begin); if as many positions as the view's horizon and 8 more precede them, and as
     many as the model's contexts have symbols; if 8 rows follow them; and as many as the oracles in `custom` reach
-    precede and follow.  `tally`: gets the scores of the n-gram model on these rows, too.
+    precede and follow.  `tally`: gets the scores of the n-gram model on these rows, too.  `verbatim`: what the rows'
+    symbols have in common with the training text, where it was compared.
 
     Time O(n), and that of the model; memory 60 bytes per symbol.
     """
@@ -107,6 +114,10 @@ def collect_evidence(
         punctuation=view.spread((view.marks & PUNCTUATION) != 0)[rows],
         custom={rule.name: ask_oracle(rule, view)[rows] for rule in custom},
     )
+    if verbatim is not None:
+        times = np.minimum(verbatim.times, np.iinfo(np.int32).max).astype(np.int32)
+        length, place = verbatim.length, verbatim.place
+        evidence = evidence._replace(verbatim_length=length, verbatim_count=times, verbatim_place=place)
     if view.surface is None:
         return evidence
     copies = [copy.distances_to_copy(view, length, copy_horizon, span)[within] for length in copy.LENGTHS]

@@ -22,6 +22,7 @@ from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.special import SPECIAL
 from errtax.lm.text import Alphabet, Codes, Text, Unit
 from errtax.oracle.suffix_automaton import SEEN, Automaton, add_seen, automaton_of, find_longest, read_piece
+from errtax.oracle.text_view import TextView
 
 LONGEST = 10_000
 """Symbols up to which a match is followed."""
@@ -142,6 +143,22 @@ def matches_around(ending: Matches, begins: NDArray[np.int64], ends: NDArray[np.
     for column, values in zip(found, columns, strict=True):
         column[there] = values[best[there]]
     return Matches(found[0].astype(np.int32), found[1], found[2])
+
+
+def matches_of_view(view: TextView, training: SourceText, span: tuple[int, int]) -> Matches:
+    """The longest match that contains each of the symbols span[0] .. span[1] - 1 of a text under test.
+
+    Letters are what is compared: the bytes of tokens and spans, of which a match contains all.  Up to `LONGEST` letters
+    before and after the span are looked at.
+    """
+    data: Any = view.codes if view.surface is None else view.surface.joined
+    ends = np.arange(len(view) + 1) if view.surface is None else view.surface.ends - view.surface.ends[0]
+    first, stop = span
+    begin, end = max(int(ends[first]) - LONGEST, 0), min(int(ends[stop]) + LONGEST, len(data))
+    gaps = ends[view.gaps]  # a placeholder is one letter
+    gaps = gaps[(gaps >= begin) & (gaps < end)] - begin
+    ending = matches_ending(data[begin:end], gaps, training)
+    return matches_around(ending, ends[first:stop] - begin, ends[first + 1 : stop + 1] - begin)
 
 
 @kernel

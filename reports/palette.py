@@ -1,7 +1,7 @@
 """A colour and a letter per layer, the same in every picture (Okabe & Ito's palette); never colour alone."""
 
 from errtax.taxonomy.layers.own import colour_of, letter_of
-from errtax.taxonomy.layers.registry import LAYERS, REST_LAYER, TOKEN_LAYERS
+from errtax.taxonomy.layers.registry import LAYERS, OTHER_LAYERS, REST_LAYER, TOKEN_LAYERS
 
 
 class _Colours(dict[str, str]):
@@ -18,8 +18,8 @@ class _Letters(dict[str, str]):
         return letter_of(name)
 
 
-COLOURS = _Colours({layer.name: layer.colour for layer in (*TOKEN_LAYERS, *LAYERS, REST_LAYER)})
-LETTERS = _Letters({layer.name: layer.letter for layer in (*TOKEN_LAYERS, *LAYERS, REST_LAYER)})
+COLOURS = _Colours({layer.name: layer.colour for layer in (*TOKEN_LAYERS, *LAYERS, *OTHER_LAYERS, REST_LAYER)})
+LETTERS = _Letters({layer.name: layer.letter for layer in (*TOKEN_LAYERS, *LAYERS, *OTHER_LAYERS, REST_LAYER)})
 _SERIES_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _SERIES_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _SERIES_LINES = ("-", "--", ":", "-.", "-", "--", ":")

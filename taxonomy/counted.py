@@ -31,13 +31,20 @@ class Counted:
     letters: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
     """Of scripts without spaces between words, of all scripts."""
     doctor: DoctorSums = field(default_factory=DoctorSums)
+    verbatim: int = 0
+    """Predicted rows that are left out, because the training text has the passage."""
 
     def __add__(self, other: "Counted") -> "Counted":
-        return Counted(self.ngram + other.ngram, self.letters + other.letters, self.doctor + other.doctor)
+        return Counted(
+            self.ngram + other.ngram,
+            self.letters + other.letters,
+            self.doctor + other.doctor,
+            self.verbatim + other.verbatim,
+        )
 
     def to_metadata(self) -> dict[str, str]:
         """As a file of rows keeps it."""
-        numbers = {"ngram": asdict(self.ngram), "letters": self.letters.tolist()}
+        numbers = {"ngram": asdict(self.ngram), "letters": self.letters.tolist(), "verbatim": self.verbatim}
         return {"counted": json.dumps(numbers), "doctor": base64.b64encode(self.doctor.to_bytes()).decode()}
 
     @staticmethod
@@ -45,7 +52,8 @@ class Counted:
         """What `to_metadata` gave; anything else raises one of many errors."""
         numbers = json.loads(metadata["counted"])
         doctor = DoctorSums.of_bytes(base64.b64decode(metadata["doctor"]))
-        return Counted(NgramTotals.of_json(numbers["ngram"]), np.array(numbers["letters"], np.int64).reshape(2), doctor)
+        letters = np.array(numbers["letters"], np.int64).reshape(2)
+        return Counted(NgramTotals.of_json(numbers["ngram"]), letters, doctor, int(numbers.get("verbatim", 0)))
 
 
 def signed(head: Peel, tally: LogTally, counted: Counted) -> Peel:
@@ -61,6 +69,12 @@ def signed(head: Peel, tally: LogTally, counted: Counted) -> Peel:
     sources = {**head.sources, "text_sha256": tally.text_sha256}
     if tally.documents > 1:
         sources["documents"] = str(tally.documents)
+    if least := head.settings.exclude_verbatim:
+        sources["verbatim_left_out"] = str(counted.verbatim)
+        said = f"{counted.verbatim:,} of {tally.rows - tally.unpredicted:,} predicted positions left out"
+        logger.info(
+            "%s: %s: in passages of %s symbols and more that the training text has.", head.log.name, said, least
+        )
     if alone := counted.ngram.best():
         sources["ngram_alone"] = json.dumps(alone._asdict())
     signature = make_signature(str(head.log.unit), tally.rows, head.settings, sources, tally.documents)

@@ -10,6 +10,7 @@ from errtax.taxonomy.layers.own import layer_of
 from errtax.taxonomy.layers.registry import (
     CHARACTERS,
     LAYERS,
+    OTHER_LAYERS,
     RESERVED,
     TOKEN_LAYERS,
     TOKENS,
@@ -101,7 +102,7 @@ def choose_layers(
         if name in RESERVED:
             raise UsageError(f"your oracle {name!r} has one of errtax's own names; give it another one.")
     layers = LAYERS if made_for == CHARACTERS else TOKEN_LAYERS
-    known = names_of((*layers, *(layer_of(rule, 0) for rule in rules.values())))
+    known = names_of((*layers, *OTHER_LAYERS, *(layer_of(rule, 0) for rule in rules.values())))
     own = f"own ones are {', '.join(sorted(rules))}." if rules else "load your own with --oracles FILE."
     built_in = layer_names(made_for)
     there_are = f"the built-in layers are {', '.join(built_in)}; {own}"

@@ -143,6 +143,17 @@ def require_tokens(log: PredictionLog, settings: Settings) -> None:
         raise UsageError(f"--preset token is for logs of tokens; {log.name} has units of {log.unit}.")
 
 
+def leave_out(log: PredictionLog, length: NDArray[np.int32] | None, settings: Settings) -> tuple[PredictionLog, int]:
+    """The log as if the rows that the settings leave out were not predicted, and how many predicted ones these are.
+
+    `length`: of the longest passage around each row that the training text has.
+    """
+    if not settings.exclude_verbatim or length is None:
+        return log, 0
+    inside = (length >= settings.exclude_verbatim) & ~np.isnan(log.logprobs)
+    return replace(log, logprobs=np.where(inside, np.nan, log.logprobs)), int(inside.sum())
+
+
 def find_errors(log: PredictionLog, criterion: Criterion) -> NDArray[np.bool_]:
     """Where the model was wrong: p below the threshold (strict), or another symbol ranked first; never unpredicted."""
     if criterion.threshold is not None:

@@ -67,6 +67,15 @@ PEEL = TableSchema(
         Column("copy_3", (pa.int32(),), "tokens back to where the 3 before were followed by it", False, nullable=True),
         Column("copy_2", (pa.int32(),), "the same of the 2 before", False, nullable=True),
         Column("copy_1", (pa.int32(),), "the same of the one before", False, nullable=True),
+        Column(
+            "verbatim_length",
+            (pa.int32(),),
+            "symbols (bytes, with tokens and spans) of the longest passage around it that the training text has",
+            False,
+            nullable=True,
+        ),
+        Column("verbatim_count", (pa.int32(),), "how often it has that passage", False, nullable=True),
+        Column("verbatim_place", (pa.int64(),), "where it begins there first", False, nullable=True),
         Column("piece", (pa.bool_(),), "whether it begins inside a word", False),
         Column("space", (pa.bool_(),), "whether it is white space alone", False),
         Column("claims", (pa.uint32(),), "one bit per layer that would take this error alone"),
@@ -84,7 +93,7 @@ def peel_schema(peel: Peel) -> Any:
         optional["argmax"] = symbol
     optional |= {"argmax_logprob": pa.float32()} if peel.log.argmax_logprobs is not None else {}
     optional |= {"doc": document_column(peel.log, slice(0)).type} if peel.log.docs is not None else {}
-    optional |= {name: column.type for name, column in _token_evidence(peel.head.evidence).items()}
+    optional |= {name: column.type for name, column in _further_evidence(peel.head.evidence).items()}
     schema = PEEL.arrow(**{"symbol": symbol, **optional})
     for rule in peel.settings.custom:
         schema = schema.append(pa.field(column_of(rule), type_of(rule), nullable=True))
@@ -129,7 +138,7 @@ def _arrow_columns(peel: Peel) -> dict[str, Any]:
     for rule in peel.settings.custom:
         values = evidence.custom[rule.name]
         columns[column_of(rule)] = _nullable(values) if rule.limits else arrow_of(values)
-    columns |= encode_tokens(log) | _token_evidence(evidence)
+    columns |= encode_tokens(log) | _further_evidence(evidence)
     if log.argmax_codes is not None and log.surface is None:
         columns["argmax"] = encode_symbols(log.argmax_codes, log.unit)
     if log.argmax_logprobs is not None:
@@ -140,9 +149,22 @@ def _arrow_columns(peel: Peel) -> dict[str, Any]:
     return columns
 
 
-def _token_evidence(evidence: Evidence) -> dict[str, Any]:
-    """The columns that only tokens and spans have, as Arrow arrays by name."""
-    columns: dict[str, Any] = {}
+_VERBATIM: dict[str, tuple[int, Any]] = {
+    "verbatim_length": (0, np.int32),
+    "verbatim_count": (0, np.int32),
+    "verbatim_place": (NONE, np.int64),
+}
+"""What stands for null in each of these columns, and their types."""
+
+
+def _further_evidence(evidence: Evidence) -> dict[str, Any]:
+    """The columns that not every peel has, as Arrow arrays by name."""
+    found = {name: getattr(evidence, name) for name in _VERBATIM}
+    columns: dict[str, Any] = {
+        name: arrow_of(column, null=column == _VERBATIM[name][0])
+        for name, column in found.items()
+        if column is not None
+    }
     if evidence.ngram_best is not None and evidence.ngram_best_logprob is not None:
         columns["ngram_best"] = arrow_of(evidence.ngram_best, null=evidence.ngram_best == 0)
         by_best = evidence.ngram_best_logprob
@@ -153,7 +175,7 @@ def _token_evidence(evidence: Evidence) -> dict[str, Any]:
     return columns | {name: arrow_of(values) for name, values in truths.items() if values is not None}
 
 
-def _decode_token_evidence(table: Any) -> dict[str, Any]:
+def _decode_further_evidence(table: Any) -> dict[str, Any]:
     """The fields of `Evidence` that these columns hold, where there are any."""
     columns: dict[str, Any] = {}
     names = table.column_names
@@ -161,6 +183,8 @@ def _decode_token_evidence(table: Any) -> dict[str, Any]:
         columns[name] = _integers(table[name], NONE) if name in names else None
     for name in ("piece", "space"):
         columns[name] = numpy_of(table[name]) if name in names else None
+    for name, (missing, dtype) in _VERBATIM.items():
+        columns[name] = _integers(table[name], missing, dtype) if name in names else None
     if "ngram_best" in names and "ngram_best_logprob" in names:
         columns["ngram_best"] = _integers(table["ngram_best"], 0, np.uint8)
         by_best = numpy_of(table["ngram_best_logprob"], missing=np.nan)
@@ -214,7 +238,7 @@ def evidence_of(table: Any, made: PeelMetadata) -> Evidence:
         },
     )
     absent: dict[str, Any] = dict.fromkeys(made.absent)
-    return evidence._replace(**absent, **_decode_token_evidence(table))
+    return evidence._replace(**absent, **_decode_further_evidence(table))
 
 
 def foreign_names(table: Any, row: int) -> list[str]:

@@ -235,7 +235,7 @@ class PeelFile:
                 return problems
             tally.add(peel.log)
         problems = self._problems_of_rows(tally)
-        if not problems:
+        if not problems and not self._made.settings.exclude_verbatim:  # what is left out is null, too
             tally.announce_unpredicted(str(self.path))
         return problems
 

@@ -20,16 +20,19 @@ from errtax.oracle.characters import WORD
 from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.excerpts import Excerpt
 from errtax.oracle.text_view import TextView
+from errtax.oracle.verbatim import LONGEST, Matches, SourceText, matches_of_view
 from errtax.oracle.windows import HORIZON, Reach, Window, windows
 from errtax.oracle.word_rule import PATTERN, count_without_spaces
 from errtax.taxonomy.counted import Counted, signed
 from errtax.taxonomy.examination import DoctorTally
 from errtax.taxonomy.layers.registry import find_layer
-from errtax.taxonomy.peel import Peel, peel_log
+from errtax.taxonomy.peel import Peel, leave_out, peel_log
 from errtax.taxonomy.settings import Settings
 
 logger = logging.getLogger("errtax")
 Result = TypeVar("Result")
+_PER_ROW, _MOST_ROWS = 16, 1 << 20
+"""Symbols of a training text that are read for each row at most, and rows of a block beyond which more are."""
 
 
 class Oracles(NamedTuple):
@@ -38,6 +41,7 @@ class Oracles(NamedTuple):
     model: NgramModel | None
     training_words: WordCounts | None
     words: str = PATTERN  # what a word is (`word_rule`)
+    training: SourceText | None = None  # whose passages are looked for, where that is asked
 
 
 @dataclass(eq=False)
@@ -79,8 +83,10 @@ class PeelFlow:
             [HORIZON, *(find_layer(name, self.settings).reach(self.settings) for name in self.settings.layers)]
         )
         own = [rule.reach for rule in self.settings.custom if rule.reach is not None]
+        own += [] if self.oracles.model is None else [self.oracles.model.order]
+        own += [] if self.oracles.training is None else [LONGEST]
         before = copy.LENGTHS[0] + self.copy_horizon if self.log.head.surface is not None else 0
-        return Reach(horizon, max([self.oracles.model.order if self.oracles.model else 0, *own]), before)
+        return Reach(horizon, max([0, *own]), before)
 
     @property
     def _horizons(self) -> dict[str, str]:
@@ -117,6 +123,8 @@ class PeelFlow:
             peel, counted = self._peeled(window, reach)
             return peel.head, counted, function(peel)
 
+        if self.oracles.training is not None:  # which is read once for each block
+            rows = max(rows, min(len(self.oracles.training) // _PER_ROW, _MOST_ROWS))
         margins = (0, 0) if self.part is None else (self.part.before, self.part.after)
         for head, counted, result in ordered_map(
             work, read_ahead(windows(self._read(tally, rows), words, reach, *margins))
@@ -136,12 +144,31 @@ class PeelFlow:
 
     def _peeled(self, window: Window, reach: Reach) -> tuple[Peel, Counted]:
         log, own = window
-        model, training_words, words = self.oracles
+        model, training_words, words, training = self.oracles
         view = TextView.of_log(log, words, reach.horizon, own.start)
+        verbatim = None if training is None else _verbatim(view, training, own)
+        log, left_out = _without(log, verbatim, own, self.settings)
         tally = DoctorTally(view, log, model, sample=True)
-        evidence = collect_evidence(view, model, training_words, self.settings.custom, tally, own, self.copy_horizon)
+        evidence = collect_evidence(
+            view, model, training_words, self.settings.custom, tally, own, self.copy_horizon, verbatim
+        )
         peel = peel_log(log.part(own.start, own.stop), evidence, self.settings)
-        return peel, Counted(tally.totals, _letters(view, own), tally.sums)
+        return peel, Counted(tally.totals, _letters(view, own), tally.sums, left_out)
+
+
+def _verbatim(view: TextView, training: SourceText, own: slice) -> Matches:
+    """What each of the own rows has in common with the training text."""
+    symbols = np.arange(len(view))[view.rows][own]
+    first, stop = int(symbols[0]), int(symbols[-1]) + 1
+    return matches_of_view(view, training, (first, stop)).at(symbols - first)
+
+
+def _without(log: PredictionLog, verbatim: Matches | None, own: slice, settings: Settings) -> tuple[PredictionLog, int]:
+    """The log without the own rows that the settings leave out, and how many these are."""
+    length = np.zeros(len(log), np.int32)
+    if verbatim is not None:
+        length[own] = verbatim.length
+    return leave_out(log, length, settings)
 
 
 def _letters(view: TextView, own: slice) -> NDArray[np.int64]:

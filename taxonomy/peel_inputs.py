@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from errtax.lm.errors import BadInput
+from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.log_files import log_sha256
 from errtax.lm.log_reader import LogSource, open_log_file
 from errtax.lm.ngram.index import NgramIndex, require_tokenizer
@@ -16,10 +16,11 @@ from errtax.lm.split import streams_of_part
 from errtax.lm.text import Text, Unit, read_text
 from errtax.oracle.ngram import knows_best
 from errtax.oracle.rare import training_words
+from errtax.oracle.verbatim import SourceText
 from errtax.oracle.word_rule import PATTERN, describe_words, require_words
 from errtax.taxonomy.aligned import WHOLE_TEXT
 from errtax.taxonomy.identity import AS_LOGGED, Identity
-from errtax.taxonomy.layers.layer import BEST_SYMBOLS, NGRAM_MODEL, OF_TOKENS, TRAINING_WORDS, Source
+from errtax.taxonomy.layers.layer import BEST_SYMBOLS, COMPARED, NGRAM_MODEL, OF_TOKENS, TRAINING_WORDS, Source
 from errtax.taxonomy.layers.registry import CHARACTERS, find_layer
 from errtax.taxonomy.peel import Peel, require_tokens
 from errtax.taxonomy.peel_flow import Oracles, PeelFlow
@@ -73,13 +74,16 @@ def flow_of(inputs: PeelInputs, settings: Settings, sources: Mapping[str, str] |
     model = opened if _needs_model(settings) and head.has_ids else None
     words = training_words(train, opened, inputs.words) if _needs(settings, TRAINING_WORDS) else None
     best = model if knows_best(model) else None
-    found = {NGRAM_MODEL: model, BEST_SYMBOLS: best, TRAINING_WORDS: words, OF_TOKENS: head.surface}
+    training = _training(train, opened, head) if _compares(settings) else None
+    if settings.exclude_verbatim and training is None:
+        raise UsageError("--exclude-verbatim needs the training text: give --train-text train.txt.")
+    found = {COMPARED: training, NGRAM_MODEL: model, BEST_SYMBOLS: best, TRAINING_WORDS: words, OF_TOKENS: head.surface}
     _announce_missing(settings, found, opened, head)
     split = {} if text is None or inputs.text is None or head.surface is not None else _streams_of(inputs.text, text)
     metadata = {**split, **head.metadata, **inputs.identity.metadata}
     return PeelFlow(
         log=log,
-        oracles=Oracles(model, words, inputs.words),
+        oracles=Oracles(model, words, inputs.words, training),
         settings=settings,
         sources=_sources_of(inputs, metadata, train, opened, model) if sources is None else sources,
         metadata=metadata,
@@ -126,10 +130,23 @@ def _needs_model(settings: Settings) -> bool:
     return _needs(settings, NGRAM_MODEL) or _needs(settings, BEST_SYMBOLS)
 
 
+def _compares(settings: Settings) -> bool:
+    """Whether passages of the training text are looked for."""
+    return bool(settings.exclude_verbatim) or _needs(settings, COMPARED)
+
+
+def _training(train: Text | None, model: NgramModel | None, log: PredictionLog) -> SourceText | None:
+    """The training text in the letters of a log: itself, or what an index of such letters was built from."""
+    if train is not None:
+        return SourceText.of_text(train)
+    usable = isinstance(model, NgramIndex) and model.unit is log.unit.of_text and model.end_of_line is None
+    return SourceText.of_index(model) if isinstance(model, NgramIndex) and usable else None
+
+
 def _model(inputs: PeelInputs, train: Text | None, log: PredictionLog, settings: Settings) -> NgramModel | None:
     """The model that is given, or one of the training text; None where nothing is asked of it."""
     asked = _needs_model(settings)
-    if not asked and (train is not None or not _needs(settings, TRAINING_WORDS)):
+    if not asked and (train is not None or not (_needs(settings, TRAINING_WORDS) or _compares(settings))):
         return None
     if inputs.ngram is not None:
         model, name = inputs.ngram, "the model"

@@ -18,7 +18,7 @@ from errtax.taxonomy.settings import Settings
 _SOURCES = (
     *("parameters", "step", "streams", "symbols", "words", "text_sha256", "train_sha256", "preds_sha256"),
     *("tokenizer_sha256", "partners", "whole_text_sha256", "ngram_sha256", "ngram_model", "ngram_order"),
-    *("ngram_alone", "horizon", "copy_horizon", "documents"),
+    *("ngram_alone", "horizon", "copy_horizon", "documents", "verbatim_left_out"),
 )
 _AGAIN = "peel the log again with errtax peel"
 
@@ -76,7 +76,10 @@ def read_metadata(metadata: Mapping[str, str]) -> PeelMetadata:
     try:
         settings = Settings.from_json(json.loads(metadata["settings"]), custom)
         bits = {name: _bit(bit) for name, bit in json.loads(metadata["claims"]).items()}
-        [int(metadata.get(key, "1")) for key in ("ngram_order", "horizon", "copy_horizon", "documents")]
+        [
+            int(metadata.get(key, "1"))
+            for key in ("ngram_order", "horizon", "copy_horizon", "documents", "verbatim_left_out")
+        ]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(f"its metadata do not say how the errors were peeled ({error}); {_AGAIN}") from None
     sources = {key: value for key, value in metadata.items() if key in _SOURCES}

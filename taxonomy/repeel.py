@@ -61,6 +61,10 @@ def _require_evidence(head: Peel, settings: Settings) -> None:
     wanted = sorted(absent & {*settings.layers})
     if wanted:
         raise UsageError(f"this peel has no evidence for the layer {wanted[0]}; peel the log again with errtax peel.")
+    if settings.exclude_verbatim != head.settings.exclude_verbatim:
+        least = head.settings.exclude_verbatim
+        found = f"positions are left out while a log is peeled, and this peel has --exclude-verbatim {least}"
+        raise UsageError(f"{found}; peel the log again with errtax peel.")
     longest = longest_context(head)
     if "ngram" in settings.layers and longest is not None and settings.ngram_max > longest:
         message = f"this peel's n-gram model had contexts of up to {longest} symbols"

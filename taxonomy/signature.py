@@ -15,7 +15,7 @@ def make_signature(unit: str, rows: int, settings: Settings, sources: Mapping[st
 
     `sources`: what a peel was made from, by the keys of its file's metadata.  Of more than one document it says how
     many, `docs:40`, and of words that are not the default's what they are, `words:icu 78.1`.  With spans, `unit` names
-    the models that share them: `unit:span(gpt2,llama)`.
+    the models that share them: `unit:span(gpt2,llama)`; positions left out as recall are `without:verbatim>=50`.
     """
     words, partners = sources.get("words", ""), sources.get("partners", "")
     fields = {
@@ -26,6 +26,7 @@ def make_signature(unit: str, rows: int, settings: Settings, sources: Mapping[st
         **({"words": listed([words])} if words else {}),
         "err": str(settings.criterion),
         "layers": settings.description,
+        **({"without": f"verbatim>={settings.exclude_verbatim}"} if settings.exclude_verbatim else {}),
         "ngram": sources.get("ngram_model") or ABSENT,
         "text": sources.get("text_sha256", "")[:8] or ABSENT,
         "train": sources.get("train_sha256", "")[:8] or ABSENT,

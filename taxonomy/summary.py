@@ -51,6 +51,7 @@ class Summary:
     correct_bits: float  # the part of it that falls on correct symbols
     layers: tuple[LayerSummary, ...]
     ngram: NgramAlone | None = None  # the n-gram models' best order, on the same positions
+    left_out: int | None = None  # predicted positions in passages of the training text; None: they count as all do
 
     @property
     def error_rate(self) -> float:
@@ -84,6 +85,7 @@ class Summary:
             "parameters": self.parameters,
             "positions": self.positions,
             "unpredicted": self.unpredicted,
+            **({} if self.left_out is None else {"verbatim_left_out": self.left_out}),
             "errors": self.errors,
             "error_rate": self.error_rate,
             "bits": number(self.bits),
@@ -102,18 +104,20 @@ def summary_of(sums: PeelSums) -> Summary:
     """The summary that follows from the sums of a peel."""
     peel, blocks = sums.head, sums.blocks
     positions = blocks.count("positions")
+    left_out = whole_number(peel.sources.get("verbatim_left_out"))
     layers = (_layer(sums, name) for name in peel.layer_names)
     return Summary(
         model=peel.log.model,
         parameters=whole_number(peel.sources.get("parameters", peel.log.metadata.get("parameters"))),
         signature=peel.signature,
         positions=positions,
-        unpredicted=sums.rows - positions,
+        unpredicted=sums.rows - positions - (left_out or 0),
         errors=blocks.count("errors"),
         bits=blocks.total("surprisal") / max(positions, 1),
         correct_bits=blocks.total("correct") / max(positions, 1),
         layers=tuple(layer for layer in layers if layer.name != REST or layer.count),
         ngram=_ngram_of(peel),
+        left_out=left_out,
     )
 
 

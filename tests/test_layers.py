@@ -26,6 +26,7 @@ from errtax.taxonomy.layers.layer import Parameter
 from errtax.taxonomy.layers.registry import (
     LAYER_NAMES,
     LAYERS,
+    OTHER_LAYERS,
     OUTSIDE,
     PARAMETERS,
     REST_LAYER,
@@ -285,14 +286,14 @@ def test_parameters_have_bounds() -> None:
 
 def test_names_letters_colours_and_parameters_are_each_their_own() -> None:
     for layers in (LAYERS, TOKEN_LAYERS):
-        everything = (*layers, REST_LAYER)
+        everything = (*layers, *OTHER_LAYERS, REST_LAYER)
         for names in ("name", "title", "letter", "colour", "bit"):
             assert len({getattr(layer, names) for layer in everything}) == len(everything)
     own = [layer for layer in TOKEN_LAYERS if layer.name not in LAYER_NAMES]
     bits = {layer.name: layer.bit for layer in LAYERS}
     assert all(bits.get(layer.name, layer.bit) == layer.bit for layer in TOKEN_LAYERS)
     assert not {layer.bit for layer in own} & {*bits.values()}
-    declared = {id(each) for layer in (*LAYERS, *TOKEN_LAYERS) for each in layer.parameters}
+    declared = {id(each) for layer in (*LAYERS, *TOKEN_LAYERS, *OTHER_LAYERS) for each in layer.parameters}
     assert len(PARAMETERS) == len(declared)
     assert not {*PARAMETERS} & {*vars(Settings()), "preset", "limits"}
     assert OUTSIDE == ("boost", "rest")

@@ -295,7 +295,7 @@ def test_bits_are_those_that_the_file_names(stored: Path) -> None:
 
 
 def test_the_bits_of_layers_are_kept_apart() -> None:
-    assert claim_bits(Settings()) == naive.LAYER_BITS
+    assert claim_bits(Settings()) == {**naive.LAYER_BITS, "verbatim": 1 << 20}
     for layer in LAYERS:
         assert layer.bit.bit_count() == 1 and not 1 << 6 <= layer.bit < 1 << 16
     assert len({layer.bit for layer in LAYERS}) == len(LAYERS)

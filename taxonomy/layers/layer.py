@@ -158,6 +158,7 @@ class Source:
 NGRAM_MODEL = Source(("ngram_context", "ngram_logprob"), "--ngram X.ngram or --train-text train.txt")
 BEST_SYMBOLS = Source(("ngram_best", "ngram_best_logprob"), "--ngram X.ngram")
 OF_TOKENS = Source(("copy_3", "copy_2", "copy_1", "piece", "space"), "a log of tokens")
+COMPARED = Source(("verbatim_length", "verbatim_count", "verbatim_place"), "--train-text train.txt")
 TRAINING_WORDS = Source(("word_count",), NGRAM_MODEL.flags)
 
 

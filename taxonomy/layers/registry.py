@@ -21,6 +21,9 @@ Its bit is the next one from 2^20 on: the smaller ones belong to those here and 
 TOKEN_ORDER = ("token_ngram", "copy", "token_memory", "rare", "piece", "token_word", "punctuation", "space", "boost")
 """The same of layers that are made for tokens; some have the names of layers made for characters."""
 
+ON_REQUEST = ("verbatim",)
+"""Modules of layers for characters and for tokens that are in no peel unless somebody asks for them."""
+
 
 def _layers_of(order: tuple[str, ...]) -> tuple[Layer, ...]:
     return tuple(import_module(f"errtax.taxonomy.layers.{name}").LAYER for name in order)
@@ -29,10 +32,13 @@ def _layers_of(order: tuple[str, ...]) -> tuple[Layer, ...]:
 CHARACTERS, TOKENS = MADE_FOR = ("characters", "tokens")
 """What the layers of a peel are made for."""
 LAYERS, TOKEN_LAYERS = _layers_of(ORDER), _layers_of(TOKEN_ORDER)
-LAYER_BY_NAME = {layer.name: layer for layer in LAYERS}
-LAYER_NAMES = tuple(LAYER_BY_NAME)
+OTHER_LAYERS = _layers_of(ON_REQUEST)
+LAYER_BY_NAME = {layer.name: layer for layer in (*LAYERS, *OTHER_LAYERS)}
+LAYER_NAMES = tuple(layer.name for layer in LAYERS)
 _NAMES = {CHARACTERS: LAYER_NAMES, TOKENS: tuple(layer.name for layer in TOKEN_LAYERS)}
-PARAMETERS: dict[str, Parameter] = {each.name: each for layer in (*LAYERS, *TOKEN_LAYERS) for each in layer.parameters}
+PARAMETERS: dict[str, Parameter] = {
+    each.name: each for layer in (*LAYERS, *TOKEN_LAYERS, *OTHER_LAYERS) for each in layer.parameters
+}
 
 REST = "rest"
 """Errors that no chosen layer claims: only there when layers are left out or the boost ladder ends below 0.5."""
@@ -49,13 +55,13 @@ REST_LAYER = Layer(
 )
 OUTSIDE = tuple(layer.name for layer in (*LAYERS, REST_LAYER) if layer.takes_rest)
 """Layers that take what is left."""
-RESERVED = tuple(dict.fromkeys((*LAYER_NAMES, *_NAMES[TOKENS], REST, "errors", "bits")))
+RESERVED = tuple(dict.fromkeys((*LAYER_NAMES, *_NAMES[TOKENS], *ON_REQUEST, REST, "errors", "bits")))
 """Names that no oracle of the user's own may have."""
 
 
 def layer_names(made_for: str = CHARACTERS) -> tuple[str, ...]:
     """The built-in layers that are made for characters, or for tokens."""
-    return _NAMES[made_for]
+    return (*_NAMES[made_for], *ON_REQUEST)
 
 
 def default_layers(made_for: str = CHARACTERS) -> tuple[str, ...]:
@@ -66,8 +72,8 @@ def default_layers(made_for: str = CHARACTERS) -> tuple[str, ...]:
 def built_in(settings: Values) -> tuple[Layer, ...]:
     """The built-in layers of some settings."""
     if settings.made_for == CHARACTERS:
-        return LAYERS
-    return (token_ngram.layer_of(settings), *TOKEN_LAYERS[1:])
+        return (*LAYERS, *OTHER_LAYERS)
+    return (token_ngram.layer_of(settings), *TOKEN_LAYERS[1:], *OTHER_LAYERS)
 
 
 def all_layers(settings: Values) -> tuple[Layer, ...]:
@@ -92,3 +98,8 @@ def with_own(names: tuple[str, ...], made_for: str = CHARACTERS) -> tuple[str, .
     known = default_layers(made_for)
     inside = [name for name in known if name not in OUTSIDE]
     return (*inside, *names, *(name for name in known if name in OUTSIDE))
+
+
+def with_verbatim(names: tuple[str, ...]) -> tuple[str, ...]:
+    """The layers with what stands in the training text first: nothing else need explain what was learnt by heart."""
+    return names if set(ON_REQUEST) <= {*names} else (*ON_REQUEST, *names)
