@@ -59,7 +59,7 @@ class Counted:
 def signed(head: Peel, tally: LogTally, counted: Counted) -> Peel:
     """The peel without rows, signed; what only all rows tell is among its sources, and said aloud.
 
-    Raises `BadInput` where nothing is predicted.
+    Raises `BadInput` where nothing is predicted, or all of it left out.
     """
     if tally.problems:
         raise BadInput(f"{head.log.name}: {tally.problems[0]}.")
@@ -70,6 +70,9 @@ def signed(head: Peel, tally: LogTally, counted: Counted) -> Peel:
     if tally.documents > 1:
         sources["documents"] = str(tally.documents)
     if least := head.settings.exclude_verbatim:
+        if counted.verbatim == tally.rows - tally.unpredicted:
+            found = f"{head.log.name}: all predicted positions are in passages of {least} symbols and more that the"
+            raise BadInput(f"{found} training text has; nothing is left to count with --exclude-verbatim {least}.")
         sources["verbatim_left_out"] = str(counted.verbatim)
         said = f"{counted.verbatim:,} of {tally.rows - tally.unpredicted:,} predicted positions left out"
         logger.info(

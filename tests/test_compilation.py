@@ -57,6 +57,8 @@ def test_after_compiling_ahead_nothing_is_compiled(errtax: Errtax) -> None:
         "peel --preds preds.parquet --train-text train.txt --force",
         "distance --preds preds.parquet --pair {} --ngram train.ngram --orders 3",
         "overlap preds.parquet --ngram train.ngram --orders 3",
+        "peel --preds preds.parquet --train-text train.txt --verbatim 20 --force",
+        "trace test.txt --train-text train.txt",
         "stats preds.peel.parquet",
         "build-ngram ids.txt --unit token --sentences stream --order 4",
         "peel tokens.parquet --preset token --ngram ids.ngram --ngram-max 3",

@@ -189,6 +189,12 @@ def test_what_is_left_out_is_said(errtax: Errtax, log: Path, whole_limit: None) 
     assert "valid" in errtax("validate", "preds.peel.parquet").out
 
 
+def test_nothing_is_written_where_nothing_is_left(errtax: Errtax, log: Path, whole_limit: None) -> None:
+    Path("train.txt").write_bytes(b"".join(pd.read_parquet(log)["symbol"]))
+    refused(errtax("peel", log, "--train-text", "train.txt", "--exclude-verbatim", "50"), 3, "nothing is left to count")
+    assert not Path("preds.peel.parquet").exists()
+
+
 def test_it_needs_the_training_text(errtax: Errtax, log: Path) -> None:
     refused(errtax("peel", log, "--exclude-verbatim", "50", "--layers", "word"), 2, "--train-text train.txt")
     done = errtax("peel", log, "--layers", "verbatim,word")

@@ -25,8 +25,10 @@ from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.features import FeatureReader, known_features
 from errtax.oracle.pairs import Pair, Skip
 from errtax.oracle.rare import word_rule_of
+from errtax.oracle.suffix_automaton import SEEN, add_seen, automaton_of
 from errtax.oracle.text_kind import Reading
 from errtax.oracle.text_view import TextView
+from errtax.oracle.verbatim import SourceText, matches_around, matches_ending
 from errtax.oracle.word_rule import PATTERN
 from errtax.taxonomy.bootstrap import STANDARD
 from errtax.taxonomy.calibration import calibration
@@ -77,6 +79,7 @@ def _steps(folder: Path) -> Iterator[Step]:
         yield f"peel of {unit}s", lambda unit=unit: _use_peel(folder, unit)  # type: ignore[misc]
     yield "peel of tokens", lambda: _use_token_peel(folder)
     yield "words", _use_words
+    yield "passages", _use_passages
     yield "features of cells", _use_features
 
 
@@ -167,6 +170,15 @@ def _use_words() -> None:
     text = text_of_bytes(" ".join(map(str, range(20_000))).encode(), Unit.BYTE)
     for rule in (WordRule(), word_rule_of(r"\d+")):
         count_words(text, rule, memory=1)["1"]
+
+
+def _use_passages() -> None:
+    """Passages of a training text; reading it on several threads, too."""
+    text = SourceText.of_text(text_of_bytes(_PROSE, Unit.BYTE))
+    symbol = np.arange(len(text))
+    matches_around(matches_ending(text.codes(0, len(text)), symbol[:0], text), symbol, symbol + 1)
+    states = automaton_of(symbol[:9].astype(np.int32)).states
+    add_seen(states, np.zeros(len(states), SEEN), np.zeros(len(states), SEEN))
 
 
 def _use_features() -> None:
