@@ -175,6 +175,11 @@ def test_an_index_alone_gives_the_whole_peel(errtax: Errtax) -> None:
     assert "ngram_model" not in rare.sources
 
 
+def told(err: str) -> list[str]:
+    """What a peel says, but for the doctor: the test text of this page is a part of its training text."""
+    return [line for line in err.splitlines() if "holds the text under test" not in line]
+
+
 def test_words_by_another_rule_need_the_text_or_an_index_of_them(errtax: Errtax) -> None:
     assert errtax("build-ngram", "train.txt").code == 0
     rule = ("--words", "[a-z]+")
@@ -182,10 +187,10 @@ def test_words_by_another_rule_need_the_text_or_an_index_of_them(errtax: Errtax)
     assert left.code == 0
     assert left.err.startswith("Layers left out: rare (needs --train-text train.txt: the index counts other words")
     text = errtax(*PEEL, "--ngram", "train.ngram", *rule, "--train-text", "train.txt", "-o", "a.parquet")
-    assert (text.code, text.err) == (0, "")
+    assert text.code == 0 and told(text.err) == []
     assert errtax("build-ngram", "train.txt", *rule, "-o", "own.ngram").code == 0
     own = errtax(*PEEL, "--ngram", "own.ngram", *rule, "-o", "b.parquet")
-    assert (own.code, own.err) == (0, "")
+    assert own.code == 0 and told(own.err) == []
     counts = [read_peel(Path(name)).evidence.word_count for name in ("a.parquet", "b.parquet")]
     assert np.array_equal(*counts)  # type: ignore[arg-type]
     refused(errtax("build-ngram", "train.txt", "--words", "(a+)+", "-o", "x.ngram"), 2, "repeats alone")
@@ -197,7 +202,7 @@ def test_an_index_without_counts_needs_the_text(errtax: Errtax) -> None:
     left = errtax(*PEEL, "--ngram", "old.ngram")
     assert left.code == 0
     assert left.err.startswith("Layers left out: rare (needs --train-text train.txt: the model has no counts of words)")
-    assert errtax(*PEEL, "--ngram", "old.ngram", "--train-text", "train.txt").err == ""
+    assert told(errtax(*PEEL, "--ngram", "old.ngram", "--train-text", "train.txt").err) == []
 
 
 def test_another_training_text_is_counted(errtax: Errtax) -> None:

@@ -27,6 +27,7 @@ from errtax.taxonomy.settings import Settings
 ray = pytest.importorskip("ray", reason="needs Ray: pip install 'errtax[ray]'")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Ray's cluster for tests needs Unix")
 
+ROOT = Path(__file__).parents[1]
 PEEL = ("peel", "preds.parquet", "--ngram", "train.ngram")
 
 
@@ -50,11 +51,17 @@ class Nodes:
 @pytest.fixture(scope="module")
 def nodes() -> Iterator[Nodes]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    before = os.environ.get("PYTHONPATH")  # its workers read what is pickled of this module, as pytest does
+    os.environ["PYTHONPATH"] = os.pathsep.join([*map(str, (ROOT, ROOT / "src", ROOT / "tests")), before or ""])
     made = Nodes()
     ray.init(made.cluster.address, log_to_driver=False, configure_logging=False)  # so that commands share its workers
     yield made
     ray.shutdown()
     made.cluster.shutdown()
+    if before is None:
+        del os.environ["PYTHONPATH"]
+    else:
+        os.environ["PYTHONPATH"] = before
 
 
 @pytest.fixture
