@@ -93,3 +93,7 @@ def start_browser(script: bool = True) -> Any:
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
     driver.set_script_timeout(300)
     return driver
+
+
+def visible_text(page: Page, selector: str) -> str:
+    return str(page.run("return document.querySelector(arguments[0]).innerText", selector))

@@ -70,3 +70,13 @@ def refused(done: Outcome, code: int, *words: str) -> None:
     for word in words:
         assert word in done.err, done.err
     assert not [name for name in files() if name.startswith(".") and "tmp" in name]
+
+
+@pytest.fixture
+def two_documents(errtax: Errtax) -> Errtax:
+    """A folder with a log in two documents, preds.parquet, and an index, train.ngram."""
+    frame = write_log(Path("preds.parquet"), TEXT)
+    frame["doc"] = ["one", "two"][:1] * 300 + ["two"] * (len(frame) - 300)
+    frame.to_parquet("preds.parquet", row_group_size=50)
+    assert errtax("build-ngram", "train.txt", "--order", 10).code == 0
+    return errtax

@@ -14,23 +14,13 @@ from errtax.lm.part import Part, parts_of
 PEEL = ("peel", "preds.parquet", "--ngram", "train.ngram")
 
 
-@pytest.fixture
-def folder(errtax: Errtax) -> Errtax:
-    """A folder with a log in two documents, an index, and `local`, the peel of one command and its JSON."""
-    frame = write_log(Path("preds.parquet"), TEXT)
-    frame["doc"] = ["one", "two"][:1] * 300 + ["two"] * (len(frame) - 300)
-    frame.to_parquet("preds.parquet", row_group_size=50)
-    assert errtax("build-ngram", "train.txt", "--order", 10).code == 0
-    return errtax
-
-
 @pytest.mark.parametrize("n", [1, 3, 8])
-def test_parts_of_a_peel_are_the_peel_of_one_command(folder: Errtax, n: int) -> None:
-    local = folder(*PEEL, "-o", "p.parquet", "--json")
+def test_parts_of_a_peel_are_the_peel_of_one_command(two_documents: Errtax, n: int) -> None:
+    local = two_documents(*PEEL, "-o", "p.parquet", "--json")
     Path("p.parquet").rename("local.parquet")
     for k in range(n, 0, -1):
-        assert folder(*PEEL, "--part", f"{k}/{n}", "-o", "parts").code == 0
-    merged = folder("merge", "parts", "-o", "p.parquet", "--json")
+        assert two_documents(*PEEL, "--part", f"{k}/{n}", "-o", "parts").code == 0
+    merged = two_documents("merge", "parts", "-o", "p.parquet", "--json")
     assert merged.code == 0, merged.err
     assert merged.out == local.out
     ours, due = pq.read_table("p.parquet"), pq.read_table("local.parquet")
@@ -38,67 +28,71 @@ def test_parts_of_a_peel_are_the_peel_of_one_command(folder: Errtax, n: int) -> 
     assert [line.replace("parts", "preds.parquet") for line in merged.err.splitlines()] == local.err.splitlines()
 
 
-def test_a_part_that_is_there_is_not_done_again(folder: Errtax) -> None:
+def test_a_part_that_is_there_is_not_done_again(two_documents: Errtax) -> None:
     line = (*PEEL, "--part", "2/3", "-o", "parts")
-    assert "there already" not in folder(*line).out
+    assert "there already" not in two_documents(*line).out
     path = Path("parts/part-00002.parquet")
     before = path.stat()
-    assert "there already" in folder(*line).out
+    assert "there already" in two_documents(*line).out
     assert path.stat().st_mtime_ns == before.st_mtime_ns and path.stat().st_ino == before.st_ino
-    assert "there already" not in folder(*line, "--force").out
+    assert "there already" not in two_documents(*line, "--force").out
     assert path.stat().st_ino != before.st_ino
 
 
 @pytest.mark.parametrize("more", [("--criterion", "p<0.4"), ("--model", "other"), ("--part", "2/4")])
-def test_a_part_of_something_else_is_not_taken_for_done(folder: Errtax, more: tuple[str, str]) -> None:
+def test_a_part_of_something_else_is_not_taken_for_done(two_documents: Errtax, more: tuple[str, str]) -> None:
     line = (*PEEL, "-o", "parts", "--part", "2/3")
-    assert folder(*line).code == 0
-    refused(folder(*line, *more), 2, "parts/part-00002.parquet is not part 2/")
+    assert two_documents(*line).code == 0
+    refused(two_documents(*line, *more), 2, "parts/part-00002.parquet is not part 2/")
 
 
-def test_parts_that_are_missing_are_named(folder: Errtax) -> None:
+def test_parts_that_are_missing_are_named(two_documents: Errtax) -> None:
     for k in (1, 4):
-        assert folder(*PEEL, "--part", f"{k}/4", "-o", "parts").code == 0
-    refused(folder("merge", "parts", "-o", "new.parquet"), 3, "parts lacks 2 of 4 parts: 2, 3; run --part 2/4")
+        assert two_documents(*PEEL, "--part", f"{k}/4", "-o", "parts").code == 0
+    refused(two_documents("merge", "parts", "-o", "new.parquet"), 3, "parts lacks 2 of 4 parts: 2, 3; run --part 2/4")
     assert "new.parquet" not in files()
 
 
-def test_parts_are_no_peel_before_they_are_merged(folder: Errtax) -> None:
+def test_parts_are_no_peel_before_they_are_merged(two_documents: Errtax) -> None:
     for k in (1, 2):
-        assert folder(*PEEL, "--part", f"{k}/2", "-o", "parts").code == 0
-    refused(folder("stats", "parts"), 3, "its parts are not one peel yet; run errtax merge parts")
-    refused(folder("merge", "preds.parquet"), 3, "is no folder of parts")
-    assert folder("merge", "parts", "--parts", 3).code == 0
-    refused(folder("merge", "parts.peel"), 3, "it is a whole peel")
-    assert folder("validate", "parts.peel").code == 0
+        assert two_documents(*PEEL, "--part", f"{k}/2", "-o", "parts").code == 0
+    refused(two_documents("stats", "parts"), 3, "its parts are not one peel yet; run errtax merge parts")
+    refused(two_documents("merge", "preds.parquet"), 3, "is no folder of parts")
+    assert two_documents("merge", "parts", "--parts", 3).code == 0
+    refused(two_documents("merge", "parts.peel"), 3, "it is a whole peel")
+    assert two_documents("validate", "parts.peel").code == 0
 
 
-def test_parts_of_different_peels_are_not_merged(folder: Errtax) -> None:
-    assert folder(*PEEL, "--part", "1/2", "-o", "parts").code == 0
-    assert folder(*PEEL, "--part", "2/2", "-o", "others", "--criterion", "p<0.4").code == 0
+def test_parts_of_different_peels_are_not_merged(two_documents: Errtax) -> None:
+    assert two_documents(*PEEL, "--part", "1/2", "-o", "parts").code == 0
+    assert two_documents(*PEEL, "--part", "2/2", "-o", "others", "--criterion", "p<0.4").code == 0
     Path("others/part-00002.parquet").rename("parts/part-00002.parquet")
-    refused(folder("merge", "parts"), 3, "its parts are of different peels")
+    refused(two_documents("merge", "parts"), 3, "its parts are of different peels")
 
 
-def test_a_log_of_fewer_rows_than_parts(folder: Errtax) -> None:
+def test_a_log_of_fewer_rows_than_parts(two_documents: Errtax) -> None:
     write_log(Path("preds.parquet"), b"a b c")
     for part in parts_of(8):
-        assert folder(*PEEL, "--part", part, "-o", "parts").code == 0
-    assert folder("merge", "parts", "-o", "p.parquet").code == 0
-    assert folder(*PEEL, "-o", "local.parquet").code == 0
+        assert two_documents(*PEEL, "--part", part, "-o", "parts").code == 0
+    assert two_documents("merge", "parts", "-o", "p.parquet").code == 0
+    assert two_documents(*PEEL, "-o", "local.parquet").code == 0
     assert pq.read_table("p.parquet").equals(pq.read_table("local.parquet"))
 
 
-def test_what_cannot_be_cut_is_refused(folder: Errtax) -> None:
-    refused(folder("peel", "preds.parquet", "--train-text", "train.txt", "--part", "1/2"), 2, "build it once")
-    refused(folder(*PEEL, "--part", "1/2", "--parts", 3), 2, "give one of them")
-    refused(folder("peel", "-", "--ngram", "train.ngram", "--part", "1/2"), 2, "must be a file, a folder or a pattern")
-    refused(folder(*PEEL, "--part", "1/2", "-o", "train.txt"), 2, "train.txt is a file")
+def test_what_cannot_be_cut_is_refused(two_documents: Errtax) -> None:
+    refused(two_documents("peel", "preds.parquet", "--train-text", "train.txt", "--part", "1/2"), 2, "build it once")
+    refused(two_documents(*PEEL, "--part", "1/2", "--parts", 3), 2, "give one of them")
+    refused(
+        two_documents("peel", "-", "--ngram", "train.ngram", "--part", "1/2"),
+        2,
+        "must be a file, a folder or a pattern",
+    )
+    refused(two_documents(*PEEL, "--part", "1/2", "-o", "train.txt"), 2, "train.txt is a file")
     Path("own.py").write_text(
         "from errtax.oracle.custom import oracle\n\n\n@oracle('whole', rule='r')\ndef whole(view):\n"
         "    return [True] * len(view.string)\n"
     )
-    refused(folder(*PEEL, "--part", "1/2", "--oracles", "own.py"), 2, "@oracle(reach=N)")
+    refused(two_documents(*PEEL, "--part", "1/2", "--oracles", "own.py"), 2, "@oracle(reach=N)")
     assert not files() & {"preds.parts", "stdin.parts"}
 
 
@@ -108,23 +102,23 @@ def test_what_is_no_part_is_refused(text: str) -> None:
         Part.parse(text)
 
 
-def test_the_text_that_a_log_names_is_checked_by_the_merge(folder: Errtax) -> None:
+def test_the_text_that_a_log_names_is_checked_by_the_merge(two_documents: Errtax) -> None:
     table = pq.read_table("preds.parquet")
     pq.write_table(table.replace_schema_metadata({"text_sha256": "0" * 64}), "preds.parquet")
-    refused(folder(*PEEL, "-o", "p.parquet"), 3, "text_sha256 differs")
+    refused(two_documents(*PEEL, "-o", "p.parquet"), 3, "text_sha256 differs")
     for k in (1, 2):
-        assert folder(*PEEL, "--part", f"{k}/2", "-o", "parts").code == 0
-    refused(folder("merge", "parts"), 3, "not those of the text that the log names")
+        assert two_documents(*PEEL, "--part", f"{k}/2", "-o", "parts").code == 0
+    refused(two_documents("merge", "parts"), 3, "not those of the text that the log names")
 
 
 @pytest.mark.parametrize(("first", "stop"), [(0, 10), (7, 8), (95, 260), (700, 728), (10, 10)])
-def test_rows_of_a_log_are_read_from_any_one_on(folder: Errtax, first: int, stop: int) -> None:
+def test_rows_of_a_log_are_read_from_any_one_on(two_documents: Errtax, first: int, stop: int) -> None:
     log = open_log_file(Path("preds.parquet"))
     found = [block.positions for block in log.rows(first, stop, 40)]
     assert [int(position) for block in found for position in block] == list(range(first, stop))
 
 
-def test_rows_of_several_files_are_read_from_any_one_on(folder: Errtax) -> None:
+def test_rows_of_several_files_are_read_from_any_one_on(two_documents: Errtax) -> None:
     table = pq.read_table("preds.parquet")
     Path("logs").mkdir()
     for k, start in enumerate(range(0, len(table), 90)):

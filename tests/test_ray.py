@@ -64,22 +64,12 @@ def nodes() -> Iterator[Nodes]:
         os.environ["PYTHONPATH"] = before
 
 
-@pytest.fixture
-def folder(errtax: Errtax) -> Errtax:
-    """A folder with a log in two documents and an index."""
-    frame = write_log(Path("preds.parquet"), TEXT)
-    frame["doc"] = ["one", "two"][:1] * 300 + ["two"] * (len(frame) - 300)
-    frame.to_parquet("preds.parquet", row_group_size=50)
-    assert errtax("build-ngram", "train.txt", "--order", 10).code == 0
-    return errtax
-
-
 @pytest.mark.parametrize("n", [1, 2, 4])
-def test_a_peel_on_any_number_of_nodes_is_the_local_one(folder: Errtax, nodes: Nodes, n: int) -> None:
-    local = folder(*PEEL, "-o", "p.parquet", "--json")
+def test_a_peel_on_any_number_of_nodes_is_the_local_one(two_documents: Errtax, nodes: Nodes, n: int) -> None:
+    local = two_documents(*PEEL, "-o", "p.parquet", "--json")
     Path("p.parquet").rename("local.parquet")
     address = nodes.grow(n)
-    done = folder(*PEEL, "-o", "p.parquet", "--json", "--ray", address, "--tasks", 5)
+    done = two_documents(*PEEL, "-o", "p.parquet", "--json", "--ray", address, "--tasks", 5)
     assert done.code == 0, done.err
     assert done.out == local.out
     said = done.err.splitlines()
@@ -89,56 +79,58 @@ def test_a_peel_on_any_number_of_nodes_is_the_local_one(folder: Errtax, nodes: N
     assert "p.parquet.parts" not in files()
 
 
-def test_scores_on_a_cluster_are_the_local_ones(folder: Errtax, nodes: Nodes) -> None:
+def test_scores_on_a_cluster_are_the_local_ones(two_documents: Errtax, nodes: Nodes) -> None:
     line = ("score", "test.txt", "--ngram", "train.ngram", "-o", "s.parquet", "--json")
-    local = folder(*line)
+    local = two_documents(*line)
     Path("s.parquet").rename("local.parquet")
-    done = folder(*line, "--ray", nodes.grow(2), "--tasks", 3)
+    done = two_documents(*line, "--ray", nodes.grow(2), "--tasks", 3)
     assert (done.code, done.out) == (0, local.out)
     assert pq.read_table("s.parquet").equals(pq.read_table("local.parquet"))
     assert "s.parquet.parts" not in files()
 
 
-def test_an_index_built_on_a_cluster_has_the_bytes_of_the_local_one(folder: Errtax, nodes: Nodes) -> None:
+def test_an_index_built_on_a_cluster_has_the_bytes_of_the_local_one(two_documents: Errtax, nodes: Nodes) -> None:
     for output, more in (("local.ngram", ()), ("n.ngram", ("--ray", nodes.grow(2), "--tasks", 3, "--arpa", "n.arpa"))):
-        done = folder("build-ngram", "train.txt", "test.txt", "--order", 7, "-o", output, *more)
+        done = two_documents("build-ngram", "train.txt", "test.txt", "--order", 7, "-o", output, *more)
         assert done.code == 0, done.err
     assert Path("n.ngram").read_bytes() == Path("local.ngram").read_bytes()
     assert files() >= {"n.arpa"} and not files() & {"n.ngram.parts", "n.ngram.partial"}
 
 
-def test_a_sweep_on_a_cluster_of_two_nodes_is_the_local_one(folder: Errtax, nodes: Nodes) -> None:
+def test_a_sweep_on_a_cluster_of_two_nodes_is_the_local_one(two_documents: Errtax, nodes: Nodes) -> None:
     pytest.importorskip("sklearn")
-    assert folder("split", "train.txt", "-o", "wp").code == 0
+    assert two_documents("split", "train.txt", "-o", "wp").code == 0
     flags = ("--models", "lstm,gru", "--layers", "1,2", "--budgets", 4, "--ngrams", "1,3", "--epochs", 2, "--json")
     cores = len(os.sched_getaffinity(0))  # as many runs at a time have one thread each
     found = []
     for where in (("--jobs", cores), ("--jobs", 1, "--ray", nodes.grow(2))):
-        done = folder("sweep", "--text", "wp", "-o", "zoo", *flags, *where)
+        done = two_documents("sweep", "--text", "wp", "-o", "zoo", *flags, *where)
         assert done.code == 0, done.err
         found.append(json.loads(done.out))
         shutil.rmtree("zoo")
     assert len(found[0]["runs"]) == 6 and found[0] == found[1]
 
 
-def test_what_a_part_fails_with_is_said_in_one_line(folder: Errtax, nodes: Nodes) -> None:
+def test_what_a_part_fails_with_is_said_in_one_line(two_documents: Errtax, nodes: Nodes) -> None:
     frame = write_log(Path("preds.parquet"), TEXT)
     frame.loc[500, "logprob"] = 0.5
     frame.to_parquet("preds.parquet")
-    done = folder(*PEEL, "-o", "p.parquet", "--ray", nodes.grow(1), "--tasks", 4)
+    done = two_documents(*PEEL, "-o", "p.parquet", "--ray", nodes.grow(1), "--tasks", 4)
     refused(done, 3, "/preds.parquet is not a valid prediction log", "logprob is 0.5 at position 500")
     assert re.match(r"errtax: part [1-4]/4: ", done.err.splitlines()[1])
     assert len(done.err.splitlines()) == 2 and "p.parquet" not in files()
 
 
-def test_what_does_not_fit_is_refused(folder: Errtax, nodes: Nodes) -> None:
+def test_what_does_not_fit_is_refused(two_documents: Errtax, nodes: Nodes) -> None:
     address = nodes.grow(1)
-    refused(folder(*PEEL, "--ray", address, "--jobs", 64), 2, "no node of the Ray cluster has 64 CPUs")
-    refused(folder(*PEEL, "--ray", address, "--part", "1/2"), 2, "give one of them")
-    refused(folder(*PEEL, "--tasks", 3), 2, "give both")
+    refused(two_documents(*PEEL, "--ray", address, "--jobs", 64), 2, "no node of the Ray cluster has 64 CPUs")
+    refused(two_documents(*PEEL, "--ray", address, "--part", "1/2"), 2, "give one of them")
+    refused(two_documents(*PEEL, "--tasks", 3), 2, "give both")
     Path("p.parquet.parts").mkdir()
     write_log(Path("p.parquet.parts/x.parquet"), TEXT)
-    refused(folder(*PEEL, "--ray", address, "-o", "p.parquet"), 2, "holds x.parquet, which is no part of a result")
+    refused(
+        two_documents(*PEEL, "--ray", address, "-o", "p.parquet"), 2, "holds x.parquet, which is no part of a result"
+    )
 
 
 # --- faults -----------------------------------------------------------------------------------------------------------
@@ -159,11 +151,11 @@ def executions(folder: Path) -> list[int]:
 
 
 def test_a_worker_that_is_killed_costs_its_own_part_alone(
-    folder: Errtax, nodes: Nodes, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    two_documents: Errtax, nodes: Nodes, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from errtax.lm.executors.ray_pool import RayPool
 
-    assert folder(*PEEL, "-o", "local.parquet").code == 0
+    assert two_documents(*PEEL, "-o", "local.parquet").code == 0
     here = Path.cwd()
     spec = PeelPart(PeelInputs(here / "preds.parquet", here / "train.ngram"), Settings(), Part(1, 4), here / "parts")
     tasks = [Task(f"part {part}", counted, replace(spec, part=part)) for part in parts_of(4)]
@@ -180,11 +172,11 @@ def test_a_worker_that_is_killed_costs_its_own_part_alone(
     assert pq.read_table("merged.parquet").equals(pq.read_table("local.parquet"))
 
 
-def test_a_run_goes_on_where_its_driver_was_killed(folder: Errtax, nodes: Nodes) -> None:
+def test_a_run_goes_on_where_its_driver_was_killed(two_documents: Errtax, nodes: Nodes) -> None:
     from errtax.lm.executors.ray_pool import RayPool
 
     write_log(Path("preds.parquet"), TEXT * 40)
-    assert folder(*PEEL, "-o", "local.parquet").code == 0
+    assert two_documents(*PEEL, "-o", "local.parquet").code == 0
     line = [*PEEL, "-o", "p.parquet", "--ray", nodes.grow(2), "--tasks", "12"]
     parts = Path("p.parquet.parts")
     with subprocess.Popen([sys.executable, "-m", "errtax", *line], stderr=subprocess.DEVNULL) as driver:
