@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 STDOUT = Path("-")
+_PICTURES = {".png", ".svg", ".pdf", ".jpg", ".jpeg"}
 Data = TypeVar("Data")
 Made = TypeVar("Made")
 
@@ -39,6 +40,9 @@ class Outputs:
         self._force = force
         said = [(path, beginning) for path, beginning in texts if path is not None]
         self._beginnings = dict(said)
+        for path, _ in said:
+            if path.suffix.lower() in _PICTURES:
+                raise UsageError(f"{path}: this option writes text, not a picture; --help lists those for pictures.")
         pictures = [path for path in figures if path is not None]
         if pictures:
             from errtax.reports.figure import require_format

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
@@ -63,9 +64,18 @@ def asset(name: str) -> str:
 
 
 def script_of() -> str:
-    """The whole script, without indentation and lines of comment; the same text is that of its worker."""
-    lines = (line.strip() for name in SCRIPTS for line in asset(name).splitlines())
-    return "\n".join(line for line in lines if line and not line.startswith("//"))
+    """The whole script, without indentation and comments; the same text is that of its worker."""
+    return _bare("".join(map(asset, SCRIPTS)), r"(^| +)// .*$")
+
+
+def style_of(*names: str) -> str:
+    """Style sheets, one after the other, without indentation and comments."""
+    return _bare("".join(map(asset, names)), r"/\*.*?\*/")
+
+
+def _bare(source: str, comment: str) -> str:
+    lines = (re.sub(comment, "", line.strip()) for line in source.splitlines())
+    return "\n".join(line for line in lines if line and line != "//")
 
 
 def table(head: Sequence[str], rows: Sequence[str], texts: Sequence[str] = ()) -> str:

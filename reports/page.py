@@ -11,10 +11,10 @@ from typing import Any
 
 from errtax.lm.visible import visible
 from errtax.reports.bars import bars_figure
-from errtax.reports.document import asset, document, script_of
+from errtax.reports.document import document, script_of, style_of
 from errtax.reports.excerpts import Examples, Excerpt, WorstErrors
 from errtax.reports.numbers import percent, with_ends
-from errtax.reports.page_bench import bench_table, comparison_rows, controls, statistics_rows
+from errtax.reports.page_bench import HEADS, bench_table, comparison_rows, controls, statistics_rows
 from errtax.reports.page_data import LIMIT, page_data
 from errtax.reports.page_figure import figure_of
 from errtax.reports.page_tables import (
@@ -43,6 +43,7 @@ _CAVEATS = (
     "blocks of 1,000 symbols (the signature says which); they tell how much another text of the same kind would change "
     "the numbers, not another training of the model."
 )
+_PANES = (("breakdown", "Breakdown"), ("reading", 'Text<span id="in-text"></span>'), ("settings", "Definitions"))
 _CITE = (
     "errtax: why is your language model wrong? Version and settings stand in the signature. The method: Andrej "
     "Karpathy, Justin Johnson, Li Fei-Fei: Visualizing and Understanding Recurrent Networks, 2015, section 4.3 "
@@ -64,7 +65,7 @@ def report_page(results: Results) -> str:
         *(
             f'<button type="button" data-pane="{name}" aria-pressed="{"true" if name == "breakdown" else "false"}">'
             f"{title}</button>"
-            for name, title in (("breakdown", "Breakdown"), ("reading", "Text"), ("settings", "Definitions"))
+            for name, title in _PANES
         ),
         '</nav><main class="bench"><section id="settings" aria-label="Definitions">',
         *controls(held if whole else heads),
@@ -75,7 +76,7 @@ def report_page(results: Results) -> str:
         "</section></main>",
         *_below(results, heads[0].settings),
     ]
-    style = asset("base.css") + asset("bench.css") + layer_style([heads[0].settings])
+    style = style_of("base.css", "bench.css") + layer_style([heads[0].settings])
     script, data = (script_of(), _data(held, results)) if whole else ("", None)
     return document(f"Errors of {results.names}", body, results.machine(), style, script, data)
 
@@ -83,7 +84,7 @@ def report_page(results: Results) -> str:
 def _data(peels: Sequence[Peel], results: Results) -> dict[str, Any]:
     """What the script reads, with the bits of each model, and the models' places along a trend."""
     first = results.statistics[0]
-    data = page_data(peels, first.units) | {"drawn": f"{first.blocks} {first.units.plural}"}
+    data = page_data(peels, first.units) | {"drawn": first.units.counted(first.blocks), "heads": HEADS}
     for model, each in zip(data["models"], results.statistics, strict=True):
         ends = [each.bits.low, each.bits.high]
         model |= {"bits": finite(each.bits.value), "bits_ends": None if None in ends else ends}
@@ -129,7 +130,8 @@ def _header(results: Results, shown: int, whole: bool) -> list[str]:
     statistics = results.statistics[shown]
     said = results.comparisons[shown - 1].finding() if shown else finding(statistics)
     bits = f"{with_ends(statistics.bits, '.4f')} bits per symbol"
-    about = f"{statistics.model}: {bits}; {statistics.blocks} {statistics.units.plural} resampled"
+    drawn = f"{bits}; {statistics.units.counted(statistics.blocks)} resampled"
+    about = f"{statistics.model}: {drawn}" if len(results.statistics) > 1 else drawn
     warnings = dict.fromkeys(each.warning for each in results.statistics if each.warning)
     return [
         f'<header><div class="said"><h1 id="finding">{escape(said)}</h1><p id="about">{escape(about)}',
@@ -266,4 +268,4 @@ def comparison_page(comparisons: Sequence[Comparison], settings: Settings) -> st
         f"<h2>Definitions</h2>{definitions(settings)}<h2>Signature</h2>{signatures(summaries)}</main>",
     ]
     machine = {"schema": "errtax.compare/1", "comparisons": [comparison.to_json() for comparison in comparisons]}
-    return document(f"Errors against {baseline.model}", body, machine, asset("base.css") + layer_style([settings]))
+    return document(f"Errors against {baseline.model}", body, machine, style_of("base.css") + layer_style([settings]))

@@ -15,8 +15,25 @@ from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.statistics import Interval, LayerStatistics, PartStatistics, Statistics
 from errtax.taxonomy.summary import Summary
 
-ALONE = ("layer", "errors", "% of the errors [95 %]", "bits / symbol [95 %]", "fair %")
-AGAINST = ("layer", "before", "after", "fixed", "new", "saved [95 %]", "p")
+_LAYER = ("layer", "Click one to see its errors in the text")
+_ALONE = (
+    _LAYER,
+    ("errors", "Errors that this layer takes: those that no earlier one took"),
+    ("% of the errors [95 %]", "With its 95 % interval"),
+    ("bits / symbol [95 %]", "Surprisal of these errors, per symbol of the whole text"),
+    ("fair %", "Share of the errors if each is divided among the layers that claim it, whatever their order"),
+)
+_AGAINST = (
+    _LAYER,
+    ("before", "Errors of the model that it is compared with; click a number to see them"),
+    ("after", "Errors of the model; click a number to see them"),
+    ("fixed", "Errors that only the other model makes; click a number to see them"),
+    ("new", "Errors that only this model makes; click a number to see them"),
+    ("saved [95 %]", "Errors before − after, with the 95 % interval"),
+    ("p", "Of a difference like this by chance, adjusted for all layers; tied: 0.05 or more"),
+)
+HEADS = {"alone": _ALONE, "against": _AGAINST}
+"""The heads of the table's columns, and what they mean, of one model and of two."""
 
 
 # --- the table -------------------------------------------------------------------------------------------------------
@@ -105,7 +122,7 @@ def _total(title: str, cells: Sequence[str]) -> str:
 def bench_table(rows: str, compared: bool) -> str:
     """The table of the page."""
     kind = "against" if compared else "alone"
-    heads = "".join(f'<th scope="col">{escape(head)}</th>' for head in (AGAINST if compared else ALONE))
+    heads = "".join(f'<th scope="col" title="{escape(meaning)}">{escape(head)}</th>' for head, meaning in HEADS[kind])
     region = '<div class="scroll" id="numbers" tabindex="0" role="region" aria-label="Errors by layer and slice">'
     return (
         f'{region}<table id="table" class="{kind}"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'

@@ -6,6 +6,7 @@
 from collections.abc import Sequence
 from html import escape
 
+from errtax.lm.visible import cut
 from errtax.reports.excerpts import Examples, Excerpt
 from errtax.reports.page_tables import wide_table
 from errtax.reports.palette import LETTERS
@@ -43,30 +44,43 @@ def text_pane(peels: Sequence[Peel], shown: int, example: Excerpt | None, exampl
 
 
 def _filters(peels: Sequence[Peel], shown: int) -> list[str]:
-    def select(name: str, label: str, options: Sequence[tuple[str, str]]) -> str:
+    def select(name: str, label: str, options: Sequence[tuple[str, str]], more: str = "") -> str:
         inside = "".join(f'<option value="{value}">{escape(text)}</option>' for value, text in options)
-        return f'<select id="{name}" aria-label="{label}" autocomplete="off">{inside}</select>'
+        titled = f'aria-label="{label}" title="{label}" autocomplete="off"{more}'
+        return f'<select id="{name}" {titled}>{inside}</select>'
 
-    marks = [("change", "fixed, kept, new"), ("now", "its errors"), ("was", "the other’s errors")] if shown else []
-    changes = [("", "any"), *((value, value) for value in ("fixed", "kept", "new"))] if shown else []
     orders = [("text", "in the text"), ("worst", "worst first")]
     return [
         '<div class="filters" data-live>',
-        select("f-mark", "what is marked", marks) if marks else "",
-        select("f-layer", "of layer", [("", "every layer")]),
-        select("f-slice", "of slice", [("", "every slice")]),
-        select("f-claim", "claimed by", [("", "any claim")]),
-        select("f-change", "fixed, kept or new", changes) if changes else "",
-        '<input type="number" id="f-bits" min="0" step="1" placeholder="bits ≥" aria-label="bits at least">'
-        '<input type="text" id="f-regex" placeholder="regular expression" '
-        'aria-label="inside matches of this regular expression" spellcheck="false">',
-        select("f-order", "order", orders),
-        '<span class="steps"><button type="button" id="previous" aria-label="previous marked symbol">←</button>'
-        '<button type="button" id="next" aria-label="next marked symbol">→</button></span>',
+        select("f-mark", "Which errors are marked", _marks(peels[0], peels[shown])) if shown else "",
+        select("f-layer", "Errors of this layer", [("", "all layers")]),
+        select("f-slice", "Errors of this slice", [("", "all slices")], " hidden"),
+        select("f-claim", "Errors that this layer could take, whichever took them", [("", "claimed by any layer")]),
+        '<input type="number" id="f-bits" min="0" step="1" placeholder="bits ≥" aria-label="Bits at least" '
+        'title="Errors with at least so many bits">'
+        '<input type="text" id="f-regex" placeholder="search (regex)" spellcheck="false" '
+        'aria-label="Inside matches of this regular expression" title="Errors inside what this finds in the text">',
+        select("f-order", "Order", orders),
+        '<span class="steps"><button type="button" id="previous" aria-label="previous marked symbol" title="previous '
+        'error (p)">←</button><button type="button" id="next" aria-label="next marked symbol" title="next error (n)">→'
+        "</button></span>",
         '<span id="legend"><u class="e c-fixed">fixed</u> <u class="e">kept</u> <u class="e c-new">new</u></span>'
         if shown
         else "",
         '<button type="button" id="clear" hidden>× clear</button><span id="matches" role="status"></span></div>',
+    ]
+
+
+def _marks(before: Peel, after: Peel) -> list[tuple[str, str]]:
+    """What may be marked of two models; `reading.js` says it again when others are chosen."""
+    was, now = (cut(peel.log.model, 16) for peel in (before, after))
+    return [
+        ("all", "fixed, kept and new"),
+        ("fixed", f"fixed: only {was} fails"),
+        ("kept", "kept: both fail"),
+        ("new", f"new: only {now} fails"),
+        ("now", f"errors of {now}"),
+        ("was", f"errors of {was}"),
     ]
 
 

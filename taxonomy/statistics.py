@@ -121,8 +121,9 @@ class Statistics:
         """What to keep in mind of the intervals."""
         if self.blocks >= FEW_BLOCKS:
             return None
-        few = f"Only {self.blocks} {self.units.plural}"
-        return f"{few}: the intervals are too narrow; {FEW_BLOCKS} are needed for a fair estimate."
+        few = f"Only {self.units.counted(self.blocks)}"
+        wrong = "the intervals are too narrow" if self.blocks > 1 else "there are no intervals"
+        return f"{few}: {wrong}; {FEW_BLOCKS} are needed for a fair estimate."
 
     def explained_by_both(self) -> dict[str, dict[str, float]]:
         """`[a][b]`: of the errors that layer a claims, the share that layer b claims, too."""

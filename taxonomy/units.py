@@ -52,6 +52,14 @@ class Units:
         """What several of them are called: `documents`, `streams` or `blocks`."""
         return _PLURAL[self.kind]
 
+    def counted(self, number: int) -> str:
+        """So many of them.
+
+        >>> Units().counted(1), Units("doc", None).counted(1200)
+        ('1 block', '1,200 documents')
+        """
+        return f"{number:,} {self.plural.removesuffix('s') if number == 1 else self.plural}"
+
     def describe(self, resampling: Resampling) -> str:
         """What a signature says of numbers resampled by these units.
 

@@ -74,6 +74,20 @@ def test_a_narrow_screen_has_the_same_parts_one_at_a_time(show: Any) -> None:
     assert max(page.run(script)) <= 0
 
 
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_narrow_screen_cuts_no_column(show: Any, count: int) -> None:
+    page = show(two_models()[:count])
+    page.size(390, 844)
+    page.open()
+    cells = "return [...document.querySelectorAll('#table :is(th, td)')].filter((e) => e.checkVisibility())"
+    ends = page.run(f"{cells}.map((e) => [e.getBoundingClientRect().right, e.scrollWidth - e.clientWidth])")
+    window = page.run("return document.documentElement.clientWidth")
+    assert ends and max(right for right, _ in ends) <= window and max(more for _, more in ends) <= 0
+    assert page.run("return document.documentElement.scrollWidth") <= window
+    page.run("document.querySelector('.pick').click()")
+    assert re.fullmatch(r"Text \([\d,]+\)", visible_text(page, ".tabs [data-pane=reading]"))
+
+
 # --- a newcomer's questions, each answered in at most three actions --------------------------------------------------
 
 
@@ -93,7 +107,7 @@ def test_show_me_an_error_of_it(show: Any) -> None:
     page.run("document.querySelector('#table tr.layer[data-layer=memory] .pick').click()")
     first = int(np.flatnonzero(peel.layer == peel.layer_names.index("memory"))[0])
     detail = visible_text(page, "#detail")
-    assert f"position {first:,}" in detail and "dynamic memory" in detail and "its word was seen" in detail
+    assert f"Position {first:,}" in detail and "dynamic memory" in detail and "its word was seen" in detail
     marked = page.run("return [...document.querySelectorAll('#canvas .e')].map((e) => e.className)")
     assert marked and all("l-memory" in each for each in marked)
     here = box(page, "#canvas .here")
@@ -122,9 +136,11 @@ def test_what_if_rare_meant_at_most_twice(show: Any) -> None:
 
 
 def test_where_does_the_larger_model_still_fail(show: Any) -> None:
-    """Two actions: its errors alone, and worst first."""
+    """Two actions: its errors alone, which the menu names, and worst first."""
     peels = two_models()
     page = show(peels)
+    offered = page.run("return [...document.querySelectorAll('#f-mark option')].map((e) => [e.value, e.textContent])")
+    assert ["now", "errors of large"] in offered and ["new", "new: only large fails"] in offered
     for name, value in (("#f-mark", "now"), ("#f-order", "worst")):
         page.run(CHOOSE, name, value)
     assert f"{int(peels[1].error.sum()):,} errors" in visible_text(page, "#matches")
@@ -165,6 +181,20 @@ def test_slices_unfold_in_place_and_filter(show: Any) -> None:
     assert "layer=rare&slice=1" in page.run("return location.hash")
     page.run("document.querySelector('tr.layer[data-layer=rare] .fold').click()")
     assert page.run(closed) is False
+
+
+def test_a_number_of_two_models_shows_what_it_counts(show: Any) -> None:
+    one, two = two_models()
+    page = show([one, two])
+    number = one.layer_names.index("rare")
+    was, now = (peel.error & (peel.layer == number) for peel in (one, two))
+    due = {1: was, 2: now, 3: was & ~two.error, 4: now & ~one.error}
+    for column, rows in due.items():
+        page.run("document.querySelector('tr.layer[data-layer=rare]').children[arguments[0]].click()", column)
+        assert visible_text(page, "#matches").split()[0] == f"{rows.sum():,}"
+        assert visible_text(page, "#detail").startswith("Position")
+    page.run("document.querySelector('#table tr.total').children[4].click()")
+    assert visible_text(page, "#matches").split()[0] == f"{(two.error & ~one.error).sum():,}"
 
 
 def test_a_set_of_claims_is_chosen_in_the_figure(show: Any) -> None:

@@ -20,7 +20,7 @@ from errtax.oracle.evidence import collect_evidence
 from errtax.oracle.rare import count_words
 from errtax.oracle.text_view import TextView
 from errtax.reports import page as page_module
-from errtax.reports.document import asset, script_of
+from errtax.reports.document import script_of, style_of
 from errtax.reports.page import finding
 from errtax.reports.page_data import page_data
 from errtax.reports.windows import worst_passages
@@ -41,7 +41,7 @@ def test_next_goes_from_error_to_error(show: Any) -> None:
     position = int(peel.log.positions[rare[2]])
     assert page.run("return location.hash") == f"#layer=rare&pos={position}"
     detail = visible_text(page, "#detail")
-    assert f"position {position:,}" in detail and "rare word, " in detail
+    assert f"Position {position:,}" in detail and "rare word, " in detail
     page.press("p")
     assert page.run("return location.hash") == f"#layer=rare&pos={int(peel.log.positions[rare[1]])}"
     assert visible_text(page, "#matches") == f"{len(rare):,} errors"
@@ -77,10 +77,34 @@ def test_filters_find_what_the_library_finds(show: Any) -> None:
     memory = two.layer == number
     assert shown(f_claim="", f_layer="memory") == memory.sum()
     assert shown(f_slice="1") == (memory & (two.slice == 1)).sum()
-    assert shown(f_layer="memory", f_mark="change") == (memory | (~two.error & (one.layer == number))).sum()
-    assert shown(f_layer="", f_change="new") == (~one.error & two.error).sum()
-    assert shown(f_change="fixed") == (one.error & ~two.error).sum()
-    assert shown(f_change="kept") == (one.error & two.error).sum()
+    assert shown(f_layer="memory", f_mark="all") == (memory | (~two.error & (one.layer == number))).sum()
+    assert shown(f_layer="", f_mark="new") == (~one.error & two.error).sum()
+    assert shown(f_mark="fixed") == (one.error & ~two.error).sum()
+    assert shown(f_mark="kept") == (one.error & two.error).sum()
+
+
+def test_the_address_keeps_the_filters(show: Any) -> None:
+    peels = [make_peel(Unit.CHAR, 1, gaps=False, model="one"), make_peel(Unit.CHAR, 2, gaps=False, model="two")]
+    one, two = peels
+    kept = (~one.error & two.error) & ((two.claims & 2) > 0) & (-two.log.logprobs >= 3 * np.log(2))
+    text = "".join(map(chr, one.log.codes))
+    kept[
+        [
+            k
+            for k, character in enumerate(text)
+            if not (character.isascii() and (character.isalnum() or character == "_"))
+        ]
+    ] = False
+    page = show(peels, "#mark=new&claim=memory&bits=3&regex=%5Cw%2B")
+    count = 'return document.querySelector("#matches").textContent'
+    assert page.run(count) == f"{kept.sum()} errors" != "0 errors"
+    assert page.run("return document.querySelector('#f-regex').value") == r"\w+"
+    assert page.run("return document.querySelector('#f-mark').selectedOptions[0].textContent") == "new: only two fails"
+    page.open(page.run("document.querySelector('#reset').click(); return location.hash"))
+    assert page.run(count) == f"{kept.sum()} errors"
+    page.run("document.querySelector('#clear').click()")
+    assert page.run(count) == f"{(one.error | two.error).sum():,} symbols"
+    assert page.run("return location.hash") == ""
 
 
 def test_menus_follow_the_settings(show: Any) -> None:
@@ -250,7 +274,7 @@ def test_the_page_is_small(warpeace_parts: tuple[bytes, bytes, bytes], tmp_path:
     empty = page_of([make_peel(Unit.CHAR, text="a", gaps=False)])
     empty = re.sub("<script type=.application/json.*?</script>", "", empty)
     assert len(empty.encode()) <= 140_000  # its figure is in it
-    assert len(script_of()) + len(asset("base.css")) + len(asset("bench.css")) <= 105_000
+    assert len(script_of()) + len(style_of("base.css", "bench.css")) <= 105_000
 
 
 def test_a_text_beyond_the_limit_has_its_worst_passages(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,6 +169,15 @@ def test_the_report_command_writes_all_it_is_asked_for(tmp_path: Path, monkeypat
     assert not Path("r3.html").exists()
 
 
+@pytest.mark.parametrize("output", [["-o", "x.png"], ["-o", "x.SVG"], ["--markdown", "x.pdf"]])
+def test_a_page_is_not_written_as_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, output: list[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_peel(Path("1.parquet"), signed(make_peel(NASTY)))
+    run = CliRunner().invoke(cli, ["report", "1.parquet", *output])
+    assert isinstance(run.exception, UsageError) and f"{output[1]}: this option writes text" in str(run.exception)
+    assert [path.name for path in tmp_path.iterdir()] == ["1.parquet"]
+
+
 def test_the_page_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_peel(Path("1.parquet"), signed(make_peel(NASTY)))

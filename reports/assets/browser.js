@@ -6,7 +6,7 @@ const LINE = 32, WORST = 5000; // pixels of a line; errors that are listed worst
 // --- which rows are marked -------------------------------------------------------------------------------------------
 
 // The rows that the filters leave, ascending: `rows`, and of each `kind` (0 an error, 1 fixed, 2 kept, 3 new) and its
-// `layer` in the order.  `wanted`: mark, layer, slice, claim, set, change, bits, inside.
+// `layer` in the order.  `wanted`: mark, layer, slice, claim, set, bits, inside.
 const KINDS = ["", "fixed", "kept", "new"];
 
 function matchingRows(bench, wanted) {
@@ -15,6 +15,7 @@ function matchingRows(bench, wanted) {
   const mark = was ? wanted.mark : "now", size = now.rows.length + (was ? was.rows.length : 0);
   const rows = new Uint32Array(size), kinds = new Uint8Array(size), layers = new Int8Array(size);
   const [bitsNow, bitsWas] = [bitsOf(bench, model), was && bitsOf(bench, against)];
+  const compared = mark !== "now" && mark !== "was", change = KINDS.indexOf(mark);
   let m = 0;
   const take = (found, i, kind, bits) => {
     const r = found.rows[i];
@@ -22,17 +23,17 @@ function matchingRows(bench, wanted) {
     if (wanted.slice !== null && found.slice[i] !== wanted.slice) return;
     if (wanted.claim && !(found.claims[i] & wanted.claim)) return;
     if (wanted.set !== null && (found.claims[i] & wanted.players) !== wanted.set) return;
-    if (wanted.change && KINDS[kind] !== wanted.change) return;
+    if (change > 0 && kind !== change) return;
     if (wanted.bits && bits(r) < wanted.bits) return;
     if (wanted.inside && !wanted.inside[r]) return;
-    rows[m] = r; kinds[m] = mark === "change" ? kind : 0; layers[m++] = found.layer[i];
+    rows[m] = r; kinds[m] = compared ? kind : 0; layers[m++] = found.layer[i];
   };
   const [a, b] = [was ? was.rows : [], now.rows];
   for (let i = 0, j = 0; i < a.length || j < b.length;) {
     const before = i < a.length && (j >= b.length || a[i] <= b[j]);
     const after = j < b.length && (i >= a.length || b[j] <= a[i]);
     const kind = !was ? 0 : before ? (after ? 2 : 1) : 3;
-    if (mark === "was" ? before : before && !after && mark === "change") take(was, i, kind, bitsWas);
+    if (mark === "was" ? before : before && !after && compared) take(was, i, kind, bitsWas);
     else if (after && mark !== "was") take(now, j, kind, bitsNow);
     i += before;
     j += after;
@@ -47,7 +48,8 @@ function bitsOf(bench, k) {
 
 // The places of the marks in descending order of their bits, at most `WORST`.
 function worstFirst(bench, marks) {
-  const { state, models } = bench, k = state.against !== null && marks.mark === "was" ? state.against : state.model;
+  const { state, models } = bench, before = state.against !== null && ["was", "fixed"].includes(state.mark);
+  const k = before ? state.against : state.model;
   const model = models[k], counts = new Uint32Array(model.levels.length), { rows } = marks; // levels ascend by p
   for (const r of rows) counts[model.level[r]]++;
   let most = 0;
@@ -280,6 +282,8 @@ function makeBrowser(bench) {
   return {
     show() { filters.show(); describe(bench, focused); },
     layOut() {
+      const above = $("main").getBoundingClientRect().top + scrollY;
+      document.body.style.setProperty("--above", `${Math.ceil(above)}px`);
       const r = lines.length ? rowAtTop() : 0;
       measure();
       filters.show();

@@ -14,13 +14,17 @@ function thresholdsOf(data) {
   return data.models.every((model) => model.guesses) ? [...found, null] : found;
 }
 
+// Which errors of the text are marked: all of one model, or of two those fixed, kept, new, now or before.
+const FILTERS = { mark: "all", layer: "", slice: null, claim: "", bits: 0, regex: "" };
+const MARKS = ["all", "fixed", "kept", "new", "now", "was"];
+
 // What the reader may move: layers, the threshold of an error, each control by name; which models, which filters.
 function freshState(data) {
   const values = Object.fromEntries(data.controls.map(({ name }) => [name, last(data.settings[name])]));
   const model = Math.min(1, data.models.length - 1);
   return {
     layers: [...data.settings.layers], threshold: data.settings.threshold, ...values, model, against: model ? 0 : null,
-    view: "rings", layer: "", slice: null, order: "text", pos: null,
+    view: "rings", ...FILTERS, order: "text", pos: null,
   };
 }
 
@@ -56,11 +60,16 @@ function stateOf(data, hash) {
   if (state.against === state.model) state.against = null;
   listed("view", ["rings", "bars", "overlaps", "trend"], String);
   listed("order", ["text", "worst"], String);
+  listed("mark", MARKS, String);
   const names = data.layers.map((layer) => layer.name);
   const once = (name, k, all) => names.includes(name) && all.indexOf(name) === k;
   const layers = (given.get("layers") || "").split(",").filter(once);
   if (layers.length) state.layers = layers;
   listed("layer", [...names, "rest"], String);
+  listed("claim", names, String);
+  state.regex = given.get("regex") ?? "";
+  const bits = Number(given.get("bits"));
+  if (bits > 0 && Number.isFinite(bits)) state.bits = bits;
   const slice = Number(given.get("slice"));
   if (given.has("slice") && state.layer && Number.isInteger(slice) && slice >= 0 && slice < 128) state.slice = slice;
   const pos = Number(given.get("pos"));
@@ -94,8 +103,8 @@ function makeControls(bench) {
   const order = makeOrder(bench);
   $("#reset").disabled = false;
   $("#reset").addEventListener("click", () => {
-    const { model, against, view, pos } = bench.state;
-    bench.state = { ...freshState(data), model, against, view, pos };
+    const kept = ["model", "against", "view", "pos", "order", ...Object.keys(FILTERS)];
+    bench.state = { ...freshState(data), ...Object.fromEntries(kept.map((key) => [key, bench.state[key]])) };
     bench.changed();
   });
   const show = () => { for (const update of sliders) update(); order.show(); };
@@ -166,7 +175,8 @@ function findingOf(bench) {
 // Bits per symbol of the model, whatever the definitions.
 function aboutOf(bench) {
   const model = bench.data.models[bench.state.model], bits = withEnds(model.bits, model.bits_ends, 4);
-  return `${model.name}: ${bits} bits per symbol; ${bench.data.drawn} resampled`;
+  const name = bench.data.models.length > 1 ? `${model.name}: ` : "";
+  return `${name}${bits} bits per symbol; ${bench.data.drawn} resampled`;
 }
 
 function bitsSaved(bench, pair) {

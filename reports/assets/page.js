@@ -77,9 +77,10 @@ function makeBench(data, text, models) {
   bench.letGo = () => { bench.reference = null; panes.table.show(); };
   // Another part of the same peel.
   bench.picked = () => { panes.table.mark(); panes.browser.show(); bench.writeAddress(); };
-  bench.pick = (layer, slice) => {
-    const { state } = bench, same = state.layer === layer && state.slice === slice;
+  bench.pick = (layer, slice, mark = null) => {
+    const { state } = bench, same = state.layer === layer && state.slice === slice && (!mark || state.mark === mark);
     Object.assign(state, { layer: same ? "" : layer, slice: same ? null : slice });
+    if (mark) state.mark = same ? "all" : mark;
     bench.picked();
     panes.browser.top();
     if (!same) panes.browser.step(1);

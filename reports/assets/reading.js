@@ -6,22 +6,20 @@
 function makeFilters(bench, search, found) {
   const field = (name) => $(`#f-${name}`);
   let set = null; // exactly these layers claim it: chosen in the figure of overlaps
-  const value = (name) => field(name)?.value ?? "";
 
-  function fill(select, all, options) {
-    const before = select.value;
-    const made = [["", all], ...options].map(([key, said]) => make("option", { value: key }, said));
-    select.replaceChildren(...made);
-    select.value = options.some(([key]) => key === before) ? before : "";
-    select.disabled = !options.length;
+  function fill(name, options) { // a menu with the value of the state, or its first one
+    const select = field(name), { state } = bench;
+    select.replaceChildren(...options.map(([key, said]) => make("option", { value: key }, said)));
+    if (!options.some(([key]) => key === String(state[name] ?? ""))) state[name] = FILTERS[name];
+    select.value = String(state[name] ?? "");
   }
 
   function inside() {
     const input = field("regex");
     input.removeAttribute("aria-invalid");
-    if (!input.value) return null;
+    if (!bench.state.regex) return null;
     try {
-      return search(new RegExp(input.value, "gu"));
+      return search(new RegExp(bench.state.regex, "gu"));
     } catch {
       input.setAttribute("aria-invalid", "true");
       return null;
@@ -32,58 +30,69 @@ function makeFilters(bench, search, found) {
     const { state } = bench, now = bench.found(state.model), names = [...now.order];
     const rest = (k) => k !== null && total(bench.found(k).counts[now.order.length]) > 0;
     if ([state.model, state.against].some(rest)) names.push("rest");
-    const options = names.map((name) => [name, `${bench.layerOf(name).letter}  ${bench.layerOf(name).title}`]);
-    fill(field("layer"), "every layer", options);
-    field("layer").value = state.layer = names.includes(state.layer) ? state.layer : "";
+    const titles = names.map((name) => [name, `${bench.layerOf(name).letter}  ${bench.layerOf(name).title}`]);
+    fill("layer", [["", "all layers"], ...titles]);
     const slices = state.layer ? sliceNames(bench.layerOf(state.layer), bench.settings) : [];
-    if (state.slice !== null && !(state.slice < slices.length)) state.slice = null;
-    fill(field("slice"), "every slice", slices.map((name, k) => [String(k), name]));
-    field("slice").value = state.slice ?? "";
-    fill(field("claim"), "any claim", now.order.map((name) => [name, `claimed by ${bench.layerOf(name).title}`]));
+    fill("slice", [["", "all slices"], ...slices.map((name, k) => [String(k), name])]);
+    field("slice").hidden = slices.length < 2;
+    const claims = now.order.map((name) => [name, `claimed by ${bench.layerOf(name).title}`]);
+    fill("claim", [["", "claimed by any layer"], ...claims]);
+    if (+field("bits").value !== state.bits) field("bits").value = state.bits || "";
+    if (field("regex").value !== state.regex) field("regex").value = state.regex;
     field("order").value = state.order;
-    for (const name of ["mark", "change"]) if (field(name)) field(name).hidden = state.against === null;
+    if (!field("mark")) return;
+    field("mark").hidden = state.against === null;
+    if (state.against !== null) fill("mark", marksOf(bench));
   }
 
   function show() {
     menus();
-    const { state } = bench, now = bench.found(state.model), claim = value("claim"), searched = inside();
+    const { state } = bench, now = bench.found(state.model), { claim, mark } = state, searched = inside();
     const players = playersOf(now.order, bench.layers).reduce((sum, l) => sum | (1 << l), 0);
     const layer = state.layer ? [...now.order, "rest"].indexOf(state.layer) : null;
     const wanted = {
-      mark: value("mark") || "now", layer, slice: state.slice, set, players,
-      change: state.against === null ? "" : value("change"),
-      claim: claim ? 1 << now.order.indexOf(claim) : 0, bits: +value("bits") || 0, inside: searched?.rows ?? null,
+      mark, layer, slice: state.slice, set, players,
+      claim: claim ? 1 << now.order.indexOf(claim) : 0, bits: state.bits, inside: searched?.rows ?? null,
     };
     const marks = matchingRows(bench, wanted);
-    const what = state.against !== null && wanted.mark === "change" ? "symbols" : "errors";
+    const compared = state.against !== null && !["now", "was"].includes(mark);
     const cut = searched?.cut ? " (the search took too long: not the whole text)" : "";
     const listed = state.order === "worst" && marks.rows.length > WORST;
     const first = listed ? `, the ${number(WORST)} worst in the list` : "";
+    const what = compared && mark === "all" ? "symbols" : "errors";
     $("#matches").textContent = `${number(marks.rows.length)} ${what}${first}${cut}`;
-    if ($("#legend")) $("#legend").hidden = state.against === null || wanted.mark !== "change";
-    const plain = !state.layer && set === null && !["claim", "change", "bits", "regex"].some(value);
-    $("#clear").hidden = plain;
-    found({ ...marks, mark: wanted.mark });
+    if ($("#legend")) $("#legend").hidden = !compared;
+    const filtered = set !== null || Object.keys(FILTERS).some((key) => state[key] !== FILTERS[key]);
+    $("#clear").hidden = !filtered;
+    $("#in-text").textContent = filtered ? ` (${number(marks.rows.length)})` : "";
+    found(marks);
   }
 
   function clear() {
     set = null;
-    Object.assign(bench.state, { layer: "", slice: null });
-    for (const name of ["claim", "change", "bits", "regex"]) if (field(name)) field(name).value = "";
+    Object.assign(bench.state, FILTERS);
     bench.picked();
   }
 
-  const changed = { layer: (text) => Object.assign(bench.state, { layer: text, slice: null }),
-    slice: (text) => { bench.state.slice = text === "" ? null : +text; },
-    order: (text) => { bench.state.order = text; } };
-  for (const name of ["mark", "layer", "slice", "claim", "change", "bits", "regex", "order"]) {
+  const read = { slice: (text) => (text === "" ? null : +text), bits: (text) => Math.max(0, +text || 0) };
+  for (const name of [...Object.keys(FILTERS), "order"]) {
     field(name)?.addEventListener(field(name).tagName === "INPUT" ? "input" : "change", () => {
-      changed[name]?.(field(name).value);
+      const { value } = field(name);
+      if (name === "layer") bench.state.slice = null;
+      bench.state[name] = read[name] ? read[name](value) : value;
       bench.picked();
     });
   }
   $("#clear").addEventListener("click", clear);
   return { show, clear, claims(members) { set = set === members ? null : members; bench.picked(); } };
+}
+
+// What may be marked of two models, in words; `page_text.py` says the same.
+function marksOf(bench) {
+  const [was, now] = [bench.state.against, bench.state.model].map((k) => cutName(bench.data.models[k].name, 16));
+  const said = ["fixed, kept and new", `fixed: only ${was} fails`, "kept: both fail", `new: only ${now} fails`,
+    `errors of ${now}`, `errors of ${was}`];
+  return MARKS.map((mark, k) => [mark, said[k]]);
 }
 
 // --- the strip -------------------------------------------------------------------------------------------------------
@@ -179,9 +188,9 @@ function verdictOf(bench, k, r) {
   const shown = probability >= 0.095 ? probability.toFixed(2) : String(+probability.toPrecision(2));
   const value = `p = ${shown}, ${fixed(bits, 1)} bits`;
   const best = model.guess && model.guesses.length ? model.guess[r] : null; // else nothing is known of it
-  const guessed = best ? symbolWords(bench, model.guesses[best - 1]) : "is this one";
-  const guess = best === null ? "" : `; its guess ${guessed}`;
-  const rank = model.rank && model.rank[r] ? `; rank ${number(model.rank[r])}` : "";
+  const guessed = best ? `its guess ${symbolWords(bench, model.guesses[best - 1])}` : "ranked first";
+  const guess = best === null ? "" : `; ${guessed}`;
+  const rank = model.rank && model.rank[r] > 1 ? `; rank ${number(model.rank[r])}` : "";
   const name = bench.data.models.length > 1 ? `${model.name}: ` : "";
   if (i < 0) return make("li", {}, `${name}${value}${guess}${rank}; right`);
   const layer = bench.layerAt(found, found.layer[i]), slice = sliceNames(layer, bench.settings)[found.slice[i]];
@@ -192,7 +201,7 @@ function verdictOf(bench, k, r) {
 function describe(bench, r) {
   const detail = $("#detail"), { text } = bench;
   if (r < 0) {
-    if (!bench.moved) return; // the example that the page came with
+    if (!bench.moved && detail.children.length) return; // the example that the page came with
     detail.replaceChildren(make("p", {}, "Click a symbol, or press n for the next error, to see what is known of it."));
     return;
   }
@@ -207,9 +216,10 @@ function describe(bench, r) {
   const chosen = shown.filter((k) => shown.length < 3 || k === bench.state.model || k === bench.state.against);
   const isWrong = (k) => k !== null && findError(bench.found(k).rows, r) >= 0;
   const wrong = [bench.state.against, bench.state.model].map(isWrong);
-  const change = bench.state.against === null ? "" : ["", " · new", " · fixed", " · kept"][2 * wrong[0] + wrong[1]];
+  const both = ["right in both", "a new error", "a fixed error", "a kept error"][2 * wrong[0] + wrong[1]];
+  const kind = bench.state.against === null ? (wrong[1] ? "an error" : "no error") : both;
   detail.replaceChildren(
-    make("p", { class: "what" }, `position ${number(positionOf(text, r))}${change}`),
+    make("p", { class: "what" }, `Position ${number(positionOf(text, r))}: ${kind}`),
     make("p", { class: "context" }, part(c - size, c), make("b", {}, part(c, c + 1)), part(c + 1, c + size / 2)),
     make("ul", {}, ...chosen.map((k) => verdictOf(bench, k, r))),
     make("p", {}, said.length ? `${said.join("; ")}.` : "No oracle has anything to say."),

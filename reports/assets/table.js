@@ -1,10 +1,7 @@
 "use strict";
 // The one table: of a model its errors, shares, bits; of two what became of the errors of one in the other.
 
-const HEADS = {
-  alone: ["layer", "errors", "% of the errors [95 %]", "bits / symbol [95 %]", "fair %"],
-  against: ["layer", "before", "after", "fixed", "new", "saved [95 %]", "p"],
-};
+const MARK_OF = [null, "was", "now", "fixed", "new"]; // what a number of two models counts, by column
 
 // The rows by place and slice (null: the layer itself) with their cells as text; the last one is of all errors.
 function tableRows(bench) {
@@ -98,16 +95,16 @@ function makeTable(bench) {
       make("th", { scope: "row" }, fold, pick), ...cells);
   }
 
-  const placeOf = (row) => [row.dataset.layer, row.dataset.slice === undefined ? null : +row.dataset.slice];
+  const placeOf = (row) => [row.dataset.layer ?? "", row.dataset.slice === undefined ? null : +row.dataset.slice];
 
   body.addEventListener("click", (event) => {
-    const row = event.target.closest("tr[data-layer]");
-    if (!row) return;
+    const row = event.target.closest("tr"), against = bench.state.against !== null;
+    const mark = (against && MARK_OF[event.target.closest("td")?.cellIndex]) || null;
     if (event.target.closest("button.fold")) {
       const name = row.dataset.layer;
       if (!open.delete(name)) open.add(name);
       unfold();
-    } else bench.pick(...placeOf(row));
+    } else if (row.dataset.layer || mark) bench.pick(...placeOf(row), mark);
   });
   body.addEventListener("pointerover", (event) => {
     const row = event.target.closest("tr[data-layer]");
@@ -138,7 +135,8 @@ function makeTable(bench) {
       const inside = activeElement?.className;
       const place = focused ? placeOf(focused) : null;
       table.className = bench.state.against === null ? "alone" : "against";
-      head.replaceChildren(...HEADS[table.className].map((each) => make("th", { scope: "col" }, each)));
+      const heads = bench.data.heads[table.className];
+      head.replaceChildren(...heads.map(([said, title]) => make("th", { scope: "col", title }, said)));
       body.replaceChildren(...tableRows(bench).map(line));
       mark();
       if (place) {
