@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from clusters import nodes  # noqa: F401  # fixture: a Ray cluster
 from commands import errtax, errtax_alone, two_documents  # noqa: F401  # fixtures: run a command
 from errtax.lm.split import Scheme, SplitOptions, split_bytes
 from pages import driver, own_oracles, show  # noqa: F401  # fixtures: a browser, reports in it

@@ -12,7 +12,7 @@ import pytest
 
 from errtax.lm.errors import BadInput
 from errtax.lm.executors.child_pool import ChildPool
-from errtax.lm.executors.tasks import Said, Task, TaskLost, parts_for, perform, run_tasks
+from errtax.lm.executors.tasks import Outcome, Said, Task, TaskLost, parts_for, perform, run_tasks
 from errtax.lm.kernels import n_threads
 
 Plan = list[Exception | Said]
@@ -34,11 +34,11 @@ class FakePool:
     def wait(self, handles: Collection[tuple[str, int]], seconds: float) -> Collection[tuple[str, int]]:
         return list(handles)[-1:]
 
-    def result(self, handle: tuple[str, int]) -> Said:
+    def result(self, handle: tuple[str, int]) -> Outcome:
         found = self.plans[handle[0]][handle[1]]
         if isinstance(found, Exception):
             raise found
-        return found
+        return Outcome(found, f"result of {handle[0]}")
 
     def cancel(self) -> None:
         self.cancelled = True

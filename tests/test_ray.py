@@ -8,14 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
+from clusters import Nodes
 from commands import TEXT, Errtax, files, refused, write_log
 from errtax.lm.executors.tasks import Task, run_tasks
 from errtax.lm.part import Part, parts_of
@@ -24,44 +23,10 @@ from errtax.taxonomy.peel_inputs import PeelInputs
 from errtax.taxonomy.peel_parts import MergedPeel, PeelPart, peel_on, write_peel_part
 from errtax.taxonomy.settings import Settings
 
-ray = pytest.importorskip("ray", reason="needs Ray: pip install 'errtax[ray]'")
+pytest.importorskip("ray", reason="needs Ray: pip install 'errtax[ray]'")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Ray's cluster for tests needs Unix")
 
-ROOT = Path(__file__).parents[1]
 PEEL = ("peel", "preds.parquet", "--ngram", "train.ngram")
-
-
-class Nodes:
-    """A cluster to which nodes of one processor each are added."""
-
-    def __init__(self) -> None:
-        from ray.cluster_utils import Cluster
-
-        self.cluster: Any = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-        self.n = 1
-
-    def grow(self, n: int) -> str:
-        """The address, once there are at least n nodes."""
-        while self.n < n:
-            self.cluster.add_node(num_cpus=1)
-            self.n += 1
-        return str(self.cluster.address)
-
-
-@pytest.fixture(scope="module")
-def nodes() -> Iterator[Nodes]:
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    before = os.environ.get("PYTHONPATH")  # its workers read what is pickled of this module, as pytest does
-    os.environ["PYTHONPATH"] = os.pathsep.join([*map(str, (ROOT, ROOT / "src", ROOT / "tests")), before or ""])
-    made = Nodes()
-    ray.init(made.cluster.address, log_to_driver=False, configure_logging=False)  # so that commands share its workers
-    yield made
-    ray.shutdown()
-    made.cluster.shutdown()
-    if before is None:
-        del os.environ["PYTHONPATH"]
-    else:
-        os.environ["PYTHONPATH"] = before
 
 
 @pytest.mark.parametrize("n", [1, 2, 4])

@@ -11,10 +11,10 @@ from multiprocessing.context import SpawnProcess
 from typing import Any
 
 import errtax
-from errtax.lm.executors.tasks import Said, Task, TaskLost, described, perform
+from errtax.lm.executors.tasks import Outcome, Task, TaskLost, described, perform
 
 _PATIENCE = 10.0  # seconds to wait for a process that was told to end
-Answer = tuple[Said, Exception | None]
+Answer = Outcome | Exception
 
 
 @dataclass(eq=False)
@@ -52,7 +52,7 @@ class _Child:
             try:
                 ticket.answer = self.pipe.recv()
             except (EOFError, OSError):
-                ticket.answer = [], TaskLost("its process ended before it was done")
+                ticket.answer = TaskLost("its process ended before it was done")
                 self.process.join(_PATIENCE)
         return ticket
 
@@ -103,12 +103,11 @@ class ChildPool:
         self._children.append(_Child(self.threads))
         return self._children[-1]
 
-    def result(self, handle: _Ticket) -> Said:
-        """What a task had to say.  Raises what it raised, or `TaskLost`."""
-        said, error = handle.answer or ([], None)
-        if error is not None:
-            raise error
-        return said
+    def result(self, handle: _Ticket) -> Outcome:
+        """What a task had to say, and returned.  Raises what it raised, or `TaskLost`."""
+        if isinstance(handle.answer, Outcome):
+            return handle.answer
+        raise handle.answer or TaskLost("it has not ended")
 
     def cancel(self) -> None:
         """Let no task go on."""
@@ -130,13 +129,13 @@ def _work(parent: int, threads: int, pipe: Any) -> None:
             return
         answer: Answer
         try:
-            answer = perform(task, threads, errtax.__version__), None
+            answer = perform(task, threads, errtax.__version__)
         except Exception as error:
-            answer = [], error
+            answer = error
         try:
             pipe.send(answer)
-        except Exception:  # an error that cannot be pickled
-            pipe.send(([], TaskLost(described(answer[1] or RuntimeError("no answer")))))
+        except Exception as unsent:  # an answer that cannot be pickled
+            pipe.send(TaskLost(described(answer if isinstance(answer, Exception) else unsent)))
 
 
 def _watch(parent: int) -> None:

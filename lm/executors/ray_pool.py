@@ -10,7 +10,7 @@ from typing import Any
 
 import errtax
 from errtax.lm.errors import UsageError, reason_of
-from errtax.lm.executors.tasks import Said, Task, TaskLost, perform
+from errtax.lm.executors.tasks import Outcome, Task, TaskLost, perform
 
 try:
     import ray
@@ -83,16 +83,16 @@ class RayPool:
         ended, _ = ray.wait(list(handles), num_returns=1, timeout=seconds, fetch_local=False)
         return list(ended)
 
-    def result(self, handle: Any) -> Said:
-        """What a task had to say.  Raises what it raised, or `TaskLost`."""
+    def result(self, handle: Any) -> Outcome:
+        """What a task had to say, and returned.  Raises what it raised, or `TaskLost`."""
         self._left.discard(handle)
         try:
-            said: Said = ray.get(handle)
+            outcome: Outcome = ray.get(handle)
         except RayTaskError as error:
             raise (error.cause if isinstance(error.cause, Exception) else TaskLost(reason_of(error))) from None
         except RayError as error:
             raise TaskLost(f"its process or its node ended ({type(error).__name__})") from None
-        return said
+        return outcome
 
     def cancel(self) -> None:
         """Let no task go on: those that run are killed, and leave no half a file under a final name."""

@@ -1,7 +1,8 @@
 """A task, and how any number of them are run somewhere else: retried, watched, and those that fail named.
 
-A task is one plain function of a small specification that can be pickled.  It writes a file, whole or not at all, and
-returns at once where that is there already; so nothing that is complete is done again, whoever was killed.
+A task is one plain function of a small specification that can be pickled.  Either it writes a file, whole or not at
+all, and returns at once where that is there already; so nothing that is complete is done again, whoever was killed.
+Or it returns a small value, such as sums, to whoever runs it.
 """
 
 import logging
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import pyarrow as pa
 
@@ -20,10 +21,17 @@ from errtax.lm.part import MOST_PARTS
 
 logger = logging.getLogger("errtax")
 Handle = TypeVar("Handle", bound=Hashable)
-Said = list[tuple[int, str]]
-"""What a task had to say: levels and messages of its notices and warnings."""
 ATTEMPTS = 3
 _BEAT = 1.0  # seconds between two looks
+Said = list[tuple[int, str]]
+"""What a task had to say: levels and messages of its notices and warnings."""
+
+
+class Outcome(NamedTuple):
+    """What a task that ended well had to say, and what its function returned."""
+
+    said: Said
+    value: Any = None
 
 
 @dataclass(frozen=True)
@@ -52,8 +60,8 @@ class Pool(Protocol[Handle]):
     def wait(self, handles: Collection[Handle], seconds: float) -> Collection[Handle]:
         """Those of submitted tasks that have ended; some time is waited for the first."""
 
-    def result(self, handle: Handle) -> Said:
-        """What a task that has ended had to say.  Raises what it raised, or `TaskLost`."""
+    def result(self, handle: Handle) -> Outcome:
+        """What a task that has ended had to say, and returned.  Raises what it raised, or `TaskLost`."""
 
     def cancel(self) -> None:
         """Let no task go on."""
@@ -66,6 +74,8 @@ def parts_for(slots: int, size: int, least: int) -> int:
 
 Watch = Callable[[int, int], None]
 """`watch(done, total)` is called every second."""
+Take = Callable[[Task, Any], None]
+"""`take(task, value)` is called once for each task that ended well, with what its function returned."""
 
 
 def run_tasks(
@@ -74,12 +84,13 @@ def run_tasks(
     watch: Watch = lambda done, total: None,
     keep_going: bool = False,
     done: int = 0,
+    take: Take = lambda task, value: None,
 ) -> dict[str, Exception]:
     """Run all tasks; return what became of those that failed, by name.
 
     An error that is no fault of the machine, an `ErrtaxError`, is final; after any other, and where the process was
     lost, a task is tried again twice.  Without `keep_going` the first failure ends it: it is raised, the task named.
-    `done`: tasks that need not run, for `watch`.
+    `done`: tasks that need not run, for `watch`.  `take` is given what tasks return, in the order in which they end.
     """
     total, failures, told = done + len(tasks), dict[str, Exception](), set[tuple[int, str]]()
     try:
@@ -89,8 +100,7 @@ def run_tasks(
             for handle in pool.wait(list(left), _BEAT):
                 task, attempt = left.pop(handle)
                 try:
-                    _pass_on(pool.result(handle), told)
-                    done += 1
+                    outcome = pool.result(handle)
                 except Exception as error:
                     if attempt < ATTEMPTS and _is_passing(error):
                         logger.warning("%s failed (%s), and is tried again.", task.name, described(error))
@@ -99,6 +109,10 @@ def run_tasks(
                     failures[task.name] = error
                     if not keep_going:
                         raise _named(task, error) from error
+                else:
+                    _pass_on(outcome.said, told)
+                    take(task, outcome.value)
+                    done += 1
         watch(done, total)
     except BaseException:
         pool.cancel()
@@ -133,15 +147,15 @@ def _pass_on(said: Said, told: set[tuple[int, str]]) -> None:
 # --- in the process of a task ----------------------------------------------------------------------------------------
 
 
-def perform(task: Task, threads: int, version: str) -> Said:
-    """Do a task on so many threads, and return what it had to say.  `version`: of errtax where it comes from."""
+def perform(task: Task, threads: int, version: str) -> Outcome:
+    """Do a task on so many threads.  `version`: of errtax where it comes from."""
     if version != errtax.__version__:
         found = f"a machine of the cluster has errtax {errtax.__version__}, this one {version}"
         raise UsageError(f"{found}; install the same version on all.")
     _limit_libraries(threads)
     with limit_threads(threads), _collected() as said:
-        task.work(task.spec)
-    return said
+        value = task.work(task.spec)
+    return Outcome(said, value)
 
 
 def _limit_libraries(threads: int) -> None:
