@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 import click
 
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import emit, force_option, jobs_option
+from errtax.cli.frame import emit, force_option, jobs_option, progress
 from errtax.cli.outputs import Outputs
+from errtax.cli.parts import Cluster, ray_options
 from errtax.cli.paths import FILE, OUTPUT, TEXT_OUTPUT
 
 if TYPE_CHECKING:
     from errtax.reports.table import Table
     from errtax.taxonomy.comparison import Comparison
+    from errtax.taxonomy.settings import Settings
 
 
 @declare("compare", "errtax compare small.peel.parquet large.peel.parquet -o compare.html")
@@ -22,10 +24,17 @@ if TYPE_CHECKING:
 @click.option("--by", type=click.Choice(["layer", "slice"]), default="layer", show_default=True, help="Rows shown.")
 @click.option("-o", "--output", type=TEXT_OUTPUT, help="Also an HTML page.")
 @click.option("--bars", type=OUTPUT, help="Also the difference bars, as .png, .svg or .pdf.")
+@ray_options
 @jobs_option
 @force_option
 def command(
-    baseline: Path, others: tuple[Path, ...], by: str, output: Path | None, bars: Path | None, force: bool
+    baseline: Path,
+    others: tuple[Path, ...],
+    by: str,
+    output: Path | None,
+    bars: Path | None,
+    cluster: Cluster | None,
+    force: bool,
 ) -> None:
     """Compare peels of the same text with BASELINE: which errors are gone, layer by layer, and whether by chance.
 
@@ -34,18 +43,29 @@ def command(
     """
     from errtax.reports.bars import difference_figure
     from errtax.reports.page import comparison_page
-    from errtax.taxonomy.comparison import SCHEMA, compare_all
-    from errtax.taxonomy.identity import distinct_peels
-    from errtax.taxonomy.peel_file import PeelFile
+    from errtax.taxonomy.comparison import SCHEMA
 
     outputs = Outputs(force, figures=[bars], texts=[(output, "")])
-    first, *rest = distinct_peels([PeelFile(path) for path in (baseline, *others)])
-    comparisons = compare_all(first, rest)[1]
+    comparisons, settings = _compare([baseline, *others], cluster)
     outputs.figure(bars, difference_figure, comparisons)
     if output:
-        outputs.text(output, comparison_page(comparisons, first.head.settings))
+        outputs.text(output, comparison_page(comparisons, settings))
     document = {"schema": SCHEMA, "comparisons": [each.to_json() for each in comparisons]}
     emit(document, *_tables(comparisons, by == "slice"), *outputs.written)
+
+
+def _compare(paths: list[Path], cluster: Cluster | None) -> "tuple[list[Comparison], Settings]":
+    from errtax.taxonomy.comparison import compare_all
+    from errtax.taxonomy.identity import distinct_peels
+    from errtax.taxonomy.peel_file import PeelFile
+    from errtax.taxonomy.sum_parts import compare_on
+
+    files = [PeelFile(path) for path in paths]
+    first, *rest = peels = distinct_peels(files)
+    if cluster is None:
+        return compare_all(first, rest)[1], first.head.settings
+    with cluster.pool("Comparing") as pool, progress("comparing") as update:
+        return compare_on(pool, peels, files, cluster.tasks, update), first.head.settings
 
 
 def _tables(comparisons: "list[Comparison]", slices: bool) -> "Iterator[str | Table]":

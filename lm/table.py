@@ -203,28 +203,34 @@ def blocks_of(
         yield pa.Table.from_batches(waiting)
 
 
-def open_parquet(path: Path, content: bytes | None = None, dictionaries: Sequence[str] = ()) -> TableFile:
+def open_parquet(
+    path: Path, content: bytes | None = None, dictionaries: Sequence[str] = (), sealed: bool | None = None
+) -> TableFile:
     """An open Parquet file, or its `content` from elsewhere; `dictionaries` as in `TableFile`.
 
+    `sealed`: whether it has a seal, if another process has compared that just now: then not all bytes are read for it.
     Raises `BadInput` when it is not one, or when it is one of ours and not what was written.
     """
     if content is not None:
         sealed = require_unbroken(BytesIO(content), str(path))
         return TableFile(str(path), pa.BufferReader(content), sealed, dictionaries)
     if isinstance(path, Remote):
-        return _open_stored(path, dictionaries)
+        return _open_stored(path, dictionaries, sealed)
+    if sealed is not None:
+        return TableFile(str(path), require_input(path), sealed, dictionaries)
     with require_input(path).open("rb") as file:
         sealed = require_unbroken(file, str(path))
     return TableFile(str(path), path, sealed, dictionaries)
 
 
-def _open_stored(path: Remote, dictionaries: Sequence[str]) -> TableFile:
+def _open_stored(path: Remote, dictionaries: Sequence[str], sealed: bool | None) -> TableFile:
     """A Parquet file in an object store, of which the parts that are asked for are read.
 
     A large one is not read twice for its seal (`errtax validate` does that); its pages have checksums of their own.
     """
     stored = require_stored(path)
-    sealed = stored.size <= _SMALL and require_unbroken(BytesIO(path.read_bytes()), str(path))
+    if sealed is None:
+        sealed = stored.size <= _SMALL and require_unbroken(BytesIO(path.read_bytes()), str(path))
     return TableFile(str(path), stored, sealed, dictionaries)
 
 

@@ -35,11 +35,13 @@ class Aligned:
     """Some peels on their common positions.
 
     `common`, `left_out`: predicted positions that all have, and those of each that another lacks or did not predict;
-    counted while the blocks pass.
+    counted while the blocks pass.  `whole`: the sources are all rows of their peels; of some of them nothing is said or
+    refused that only all rows together tell (`finish`).
     """
 
     sources: Sequence[PeelSource]
     aloud: bool = False  # say what was left out, as a notice
+    whole: bool = True
     common: int = 0
     left_out: list[int] = field(init=False)
 
@@ -81,7 +83,7 @@ class Aligned:
             if first.log.unit != head.log.unit:
                 raise _different_texts(first, head)
         documents: list[Any] = []  # of the latest row
-        for pieces in _in_step([source.blocks(rows) for source in self.sources]):
+        for pieces in _in_step([source.blocks(rows) for source in self.sources], heads):
             blocks = self._common_rows(pieces)
             if not len(blocks[0]):
                 continue
@@ -92,7 +94,8 @@ class Aligned:
                 _require_same_making(first, head)
             documents = [document_of(block.log, -1) for block in blocks]
             yield blocks
-        self._finish(heads)
+        if self.whole:
+            self.finish()
 
     def _common_rows(self, pieces: Blocks) -> Blocks:
         """The common rows of pieces that cover the same stretch of the text."""
@@ -110,10 +113,11 @@ class Aligned:
             self.left_out[k] += int(piece.predicted.sum()) - predicted
         return tuple(piece.at(np.searchsorted(key, common)) for piece, key in zip(pieces, keys, strict=True))
 
-    def _finish(self, heads: Sequence[Peel]) -> None:
-        """Refuse what has too little in common, and say what was left out."""
+    def finish(self) -> None:
+        """Refuse what has too little in common, and say what was left out, once all rows are counted."""
         if not any(self.left_out):
             return
+        heads = [source.head for source in self.sources]
         for head in heads[1:]:
             _require_same_whole(heads[0], head)
         if self.common < LEAST_COMMON * (self.common + min(self.left_out)) or not self.common:
@@ -153,14 +157,10 @@ class CommonPeel:
         return ordered_map(function, self.blocks(rows))
 
 
-def _in_step(sources: Sequence[Iterator[Peel]]) -> Iterator[Blocks]:
-    """Pieces of several peels that cover the same stretch of the text; those of one that has ended are empty."""
-    heads: list[Peel] = []
+def _in_step(sources: Sequence[Iterator[Peel]], heads: Sequence[Peel]) -> Iterator[Blocks]:
+    """Pieces of several peels that cover the same stretch of the text; those of one that has ended are its head."""
     waiting: list[Peel | None] = [next(source, None) for source in sources]
     while any(block is not None for block in waiting):
-        heads = heads or [block.part(0, 0) for block in waiting if block is not None]
-        if len(heads) < len(sources):
-            return  # one has no rows
         end = min(int(block.log.positions[-1]) for block in waiting if block is not None)
         pieces, rest = [], []
         for k, (block, source) in enumerate(zip(waiting, sources, strict=True)):
@@ -188,9 +188,13 @@ def _require_same_rows(baseline: Peel, other: Peel, begins_alike: bool) -> None:
         where = f": they differ first at position {int(a.positions[np.argmin(same)]):,}"
         raise _different_texts(baseline, other, where)
     if not begins_alike or not np.array_equal(a.document_starts, b.document_starts):
-        raise BadInput(
-            f"{a.name} and {b.name} have different documents; give both logs the same column 'doc', or none."
-        )
+        raise different_documents(baseline, other)
+
+
+def different_documents(baseline: Peel, other: Peel) -> BadInput:
+    """Why peels cannot be compared one of which begins a document where the other does not."""
+    names = f"{baseline.log.name} and {other.log.name}"
+    return BadInput(f"{names} have different documents; give both logs the same column 'doc', or none.")
 
 
 def _require_same_whole(baseline: Peel, other: Peel) -> None:

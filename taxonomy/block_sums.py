@@ -142,33 +142,48 @@ def sum_peels(
     What any of them knows of the text's streams holds for all.  Time O(rows x layers), memory of a block of each and of
     the units.  Raises `BadInput` where they cannot be compared (`Aligned.blocks`).
     """
-    running: list[_Running] = []
     aligned = Aligned(sources, aloud=True)
+    return results_of(running_sums(aligned, resampling, watch), aligned)
+
+
+def running_sums(
+    aligned: Aligned,
+    resampling: Resampling,
+    watch: Callable[[Blocks], None] = lambda blocks: None,
+    first: int = 0,
+) -> "list[RunningSums]":
+    """The sums of peels on the common rows of their blocks.  `first`: as in `UnitTables`."""
+    running: list[RunningSums] = []
     for blocks in aligned.blocks():
-        running = running or _begin(blocks, resampling)
+        running = running or _begin(blocks, resampling, first)
         watch(blocks)
         for each, block in zip(running, blocks, strict=True):
             each.add(block)
-    heads = aligned.heads
-    rows = zip(running or _begin(heads, resampling), heads, aligned.left_out, strict=True)
+    return running or _begin(aligned.heads, resampling, first)
+
+
+def results_of(running: "Sequence[RunningSums]", aligned: Aligned) -> list[PeelSums]:
+    """The sums of all rows of peels; `aligned` has counted them."""
+    rows = zip(running, aligned.heads, aligned.left_out, strict=True)
     return [each.result(head, left_out) for each, head, left_out in rows]
 
 
-def _begin(peels: Sequence[Peel], resampling: Resampling) -> "list[_Running]":
+def _begin(peels: Sequence[Peel], resampling: Resampling, first: int) -> "list[RunningSums]":
     even = even_units([peel.log for peel in peels], resampling)
-    return [_Running(peel.head, UnitTables(even, resampling.block is None)) for peel in peels]
+    return [RunningSums(peel.head, UnitTables(even, resampling.block is None, first)) for peel in peels]
 
 
-class _Running:
-    """The sums of a peel so far."""
+class RunningSums:
+    """The sums of a peel so far, or of some of its rows.  `tables`: by unit."""
 
     def __init__(self, head: Peel, tables: UnitTables) -> None:
-        self._head, self._tables, self._rows = head, tables, 0
+        self._head, self.tables, self._rows = head, tables, 0
         self._quantities, self._plan = _columns(head)
         self._claimed: Counter[int] = Counter()
         self._mask = np.uint32(self._plan.players.sum())
 
     def add(self, peel: Peel) -> None:
+        """The next rows.  Raises `BadInput` where they were made in another way."""
         if peel.settings != self._head.settings:
             raise BadInput("the parts of this peel were not made in the same way; peel the log again.")
         self._rows += len(peel.log)
@@ -179,13 +194,19 @@ class _Running:
             sum_rows(rows, self._plan, bounds, table)
             return table
 
-        self._tables.add(peel.log, sum_cells)
+        self.tables.add(peel.log, sum_cells)
         bits, counts = np.unique(peel.claims[peel.error] & self._mask, return_counts=True)
         self._claimed.update(dict(zip(bits.tolist(), counts.tolist(), strict=True)))
 
+    def merge(self, other: "RunningSums") -> None:
+        """Add the sums of other rows of the same peel, their documents numbered with these."""
+        self._rows += other._rows
+        self.tables.merge(other.tables)
+        self._claimed.update(other._claimed)
+
     def result(self, head: Peel, left_out: int) -> PeelSums:
-        """`head`: of the whole peel."""
-        units, sums = self._tables.result()
+        """The sums.  `head`: of the whole peel; `left_out`: predicted positions that are not among them."""
+        units, sums = self.tables.result()
         table = sums.reshape(-1, len(self._quantities), 2)
         return PeelSums(head, self._rows, BlockSums(self._quantities, table, units), dict(self._claimed), left_out)
 

@@ -115,16 +115,16 @@ def compare_all(
     baseline: PeelSource, others: Sequence[PeelSource], resampling: Resampling = STANDARD
 ) -> tuple[list[PeelSums], list[Comparison]]:
     """The sums of a baseline and of other peels, which are read once, and the comparison of each with the baseline."""
-    sources = [baseline, *others]
-    pairs = [_PairCounts(baseline.head) for _ in others]
+    pairs = PairCounts(baseline.head, len(others))
+    sums = sum_peels([baseline, *others], resampling, pairs.add)
+    return sums, comparisons_of(sums, pairs, resampling)
 
-    def count(blocks: Blocks) -> None:
-        for pair, block in zip(pairs, blocks[1:], strict=True):
-            pair.add(blocks[0], block)
 
-    first, *rest = sums = sum_peels(sources, resampling, count)
-    compared = zip(rest, pairs, strict=True)
-    return sums, [_comparison(_Pair(first, each, counts, resampling), resampling) for each, counts in compared]
+def comparisons_of(sums: Sequence[PeelSums], pairs: "PairCounts", resampling: Resampling) -> list[Comparison]:
+    """The comparison of each peel but the first with the first, from what was summed and counted of all."""
+    first, *rest = sums
+    found = (_Pair(first, each, pairs, k, resampling) for k, each in enumerate(rest))
+    return [_comparison(pair, resampling) for pair in found]
 
 
 def _comparison(pair: "_Pair", resampling: Resampling) -> Comparison:
@@ -159,39 +159,49 @@ def _adjusted(
     return [replace(row, adjusted=p, bits=each) for row, p, each in rows], bits[len(differences) :]
 
 
-class _PairCounts:
-    """Errors of two models by what became of them, summed over blocks of the same rows."""
+class PairCounts:
+    """Errors of a baseline and of other models by what became of them, summed over blocks of the same rows."""
 
-    def __init__(self, head: Peel) -> None:
+    def __init__(self, head: Peel, others: int) -> None:
         sizes = [len(head.slice_names(name)) for name in head.layer_names]
         self._first = np.cumsum([0, *sizes])  # of each layer's slices
-        self._counts = np.zeros((self._first[-1] + 1, 3), np.int64)  # fixed, kept, new; the last row: of all
+        # by model: fixed, kept, new; the last row: of all
+        self._counts = np.zeros((others, self._first[-1] + 1, 3), np.int64)
 
-    def add(self, baseline: Peel, other: Peel) -> None:
-        """The next block of both."""
-        count_pairs(self._slices(baseline), self._slices(other), self._counts)
+    def add(self, blocks: Blocks) -> None:
+        """The next block of each, the baseline first."""
+        baseline = self._slices(blocks[0])
+        for counts, block in zip(self._counts, blocks[1:], strict=True):
+            count_pairs(baseline, self._slices(block), counts)
+
+    def merge(self, other: "PairCounts") -> None:
+        """Add the counts of other rows."""
+        self._counts = self._counts + other._counts  # not in place: what another process sends may be read-only
 
     def _slices(self, peel: Peel) -> NDArray[np.int64]:
         """The number of each row's slice among those of all layers; -1 for no error."""
         return np.where(peel.error, self._first[peel.layer] + peel.slice, -1)
 
-    def of(self, layer: int | None, part: int | None) -> tuple[int, int, int]:
-        """How many errors of all, of a layer, or of one of its slices are fixed, kept and new."""
+    def of(self, model: int, layer: int | None, part: int | None) -> tuple[int, int, int]:
+        """How many errors of all, of a layer, or of one of its slices are fixed, kept and new, by another model."""
+        counts = self._counts[model]
         if layer is None:
-            rows = self._counts[-1:]
+            rows = counts[-1:]
         elif part is None:
-            rows = self._counts[self._first[layer] : self._first[layer + 1]]
+            rows = counts[self._first[layer] : self._first[layer + 1]]
         else:
-            rows = self._counts[[self._first[layer] + part]]
+            rows = counts[[self._first[layer] + part]]
         fixed, kept, new = rows.sum(axis=0).tolist()
         return fixed, kept, new
 
 
 class _Pair:
-    """Two peels of the same rows, by their sums."""
+    """Two peels of the same rows, by their sums; the second is number `model` of those that `counts` has."""
 
-    def __init__(self, before: PeelSums, after: PeelSums, counts: _PairCounts, resampling: Resampling) -> None:
-        self.before, self.after, self._counts = before, after, counts
+    def __init__(
+        self, before: PeelSums, after: PeelSums, counts: PairCounts, model: int, resampling: Resampling
+    ) -> None:
+        self.before, self.after, self._counts, self._model = before, after, counts, model
         self._blocks = PairedBlocks(before.blocks, after.blocks, resampling)
 
     def difference(self, label: str, layer: str | None = None, part: int | None = None) -> Difference:
@@ -203,7 +213,7 @@ class _Pair:
             label,
             before,
             after,
-            *self._counts.of(None if layer is None else self.before.head.layer_names.index(layer), part),
+            *self._counts.of(self._model, None if layer is None else self.before.head.layer_names.index(layer), part),
             self._blocks.net(quantities),
             self._blocks.share(quantities),
             p,

@@ -13,11 +13,9 @@ from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import replacing_folder, require_absent, require_folder, require_parent
 from errtax.lm.kernels import ordered_map, read_ahead
 from errtax.lm.log_columns import decode_logprobs, decode_positions, decode_symbols, number_documents
-from errtax.lm.log_files import files_of_folder
 from errtax.lm.log_reader import LogTally
 from errtax.lm.prediction_log import BLOCK_ROWS, SYMBOL_COLUMNS, PredictionLog
 from errtax.lm.table import (
-    TableFile,
     TableWriter,
     blocks_of,
     metadata_of,
@@ -30,7 +28,9 @@ from errtax.lm.table import (
 from errtax.lm.token_columns import SURFACED, decode_tokens, unit_of_schema
 from errtax.taxonomy.peel import Peel, PeelSource, peel_log
 from errtax.taxonomy.peel_columns import (
+    LOG_COLUMNS,
     PEEL,
+    TUNING,
     VERDICTS,
     codes_of,
     column_of,
@@ -41,26 +41,11 @@ from errtax.taxonomy.peel_columns import (
     slice_dictionary,
     type_of,
 )
+from errtax.taxonomy.peel_folder import COUNTED, peel_paths, problems_of_parts
 from errtax.taxonomy.peel_metadata import PeelMetadata, read_metadata, require_metadata, write_metadata
 from errtax.taxonomy.settings import Settings
 
 Result = TypeVar("Result")
-COUNTED = "counted"
-"""In the metadata of a part that was not merged: what its rows add to the whole."""
-OF_A_PART = ("part", COUNTED, "doctor")
-"""What the metadata of parts differ in."""
-
-TUNING: dict[str, Any] = {
-    # less than half the time of zstd and dictionaries throughout, for 28 % more bytes: floats have no dictionary,
-    # positions are differences
-    "compression": "lz4",
-    "write_statistics": ["position"],
-    "use_dictionary": [
-        *("symbol", "argmax", "after", "layer", "slice", "claims"),
-        *("token", "argmax_token", "rank", "ngram_context", "word_length", "word_offset", "newline_distance"),
-    ],
-    "column_encoding": {"position": "DELTA_BINARY_PACKED"},
-}
 
 
 def write_peel(path: Path, peel: PeelSource, force: bool = True, parts: int = 1) -> None:
@@ -168,16 +153,17 @@ def require_output(path: Path, force: bool, parts: int = 1) -> Path:
 class PeelFile:
     """A peel in a file, or in all the parts in a folder, read block by block; a `PeelSource`."""
 
-    def __init__(self, path: Path, unmerged: bool = False) -> None:
+    def __init__(self, path: Path, unmerged: bool = False, sealed: bool | None = None) -> None:
         """Raises `BadInput` for files that cannot be read, or do not say how they were made.
 
-        `unmerged`: they are parts that tasks have written, and only together are a peel (`peel_parts`).
+        `unmerged`: they are parts that tasks have written, and only together are a peel (`peel_parts`).  `sealed`: as
+        in `open_parquet`, of all of them.
         """
         self.path, self._unmerged = path, unmerged
         self.tally = LogTally()  # of the rows, when all are read
-        self._files = [open_parquet(each, dictionaries=SYMBOL_COLUMNS) for each in peel_paths(path)]
+        self._files = [open_parquet(each, None, SYMBOL_COLUMNS, sealed) for each in peel_paths(path)]
         self._metadata = metadata_of(self._files[0].schema_arrow)
-        self.problems = _problems_of_parts(self._files) or self._problems_of_schema()
+        self.problems = problems_of_parts(self._files) or self._problems_of_schema()
         """Why this cannot be a peel, one line per problem; rows can be read only where there are none."""
 
     @cached_property
@@ -205,17 +191,47 @@ class PeelFile:
         when they are not the text that the metadata name.
         """
 
+        self.tally = LogTally()
+        yield from self._mapped(self.tally, function, rows)
+        self._require(self._problems_of_rows(self.tally))
+
+    def map_rows(self, function: Callable[[Peel], Result], first: int, stop: int, rows: int) -> Iterator[Result]:
+        """The same for the rows first .. stop - 1, without a look at the others.
+
+        Raises `BadInput` like `map_blocks`, but for what only all rows together tell.
+        """
+        return self._mapped(LogTally(rows=first), function, rows, first, stop)
+
+    def _mapped(
+        self, tally: LogTally, function: Callable[[Peel], Result], rows: int, first: int = 0, stop: int | None = None
+    ) -> Iterator[Result]:
         def work(numbered: tuple[int, Any]) -> tuple[PredictionLog, Result]:
             peel, problems = self._decoded(*numbered)
             self._require(problems)
             return peel.log, function(peel)
 
         self.require_sound()
-        self.tally = tally = LogTally()
-        for log, result in ordered_map(work, self._tables(rows, None if self._foreign else self._evidence_names)):
+        columns = self._evidence_names if self.sealed else None
+        for log, result in ordered_map(work, self._tables(rows, columns, first, stop)):
             self._require(_out_of_order(tally, log))
             tally.add(log)
             yield result
+
+    def position_of(self, row: int) -> int:
+        """The position of one row."""
+        self.require_sound()
+        (table,) = blocks_of(self._files, ["position"], BLOCK_ROWS, row, row + 1)
+        return int(table["position"][0].as_py())
+
+    def require_text(self) -> None:
+        """Raise `BadInput` for what only all rows together tell, by the columns of the log alone."""
+        self.require_sound()
+        tally, names = LogTally(), self._files[0].schema_arrow.names
+        for row, table in self._tables(BLOCK_ROWS, [name for name in LOG_COLUMNS if name in names]):
+            log, problems = self._decoded_log(row, table)
+            self._require(problems)
+            self._require(_out_of_order(tally, log))
+            tally.add(log)
         self._require(self._problems_of_rows(tally))
 
     def require_sound(self) -> None:
@@ -240,19 +256,21 @@ class PeelFile:
         return problems
 
     @property
-    def _foreign(self) -> bool:
-        """Whether any of its files may have been written by another program."""
-        return not all(file.sealed for file in self._files)
+    def sealed(self) -> bool:
+        """Whether all its files are known to be what errtax wrote; others another program may have written again."""
+        return all(file.sealed for file in self._files)
 
     @property
     def _evidence_names(self) -> list[str]:
         """The columns without the verdicts."""
         return [name for name in self._files[0].schema_arrow.names if name not in VERDICTS]
 
-    def _tables(self, rows: int, columns: list[str] | None) -> Iterator[tuple[int, Any]]:
+    def _tables(
+        self, rows: int, columns: list[str] | None, first: int = 0, stop: int | None = None
+    ) -> Iterator[tuple[int, Any]]:
         """The number of the first row of each piece of about so many rows, and these columns of the piece, or all."""
-        row = 0
-        for table in read_ahead(blocks_of(self._files, columns, rows)):
+        row = first
+        for table in read_ahead(blocks_of(self._files, columns, rows, first, stop)):
             yield row, table
             row += len(table)
 
@@ -290,19 +308,25 @@ class PeelFile:
 
     def _decoded(self, row: int, table: Any) -> tuple[Peel, list[str]]:
         """The peel of some rows, made again from their evidence, and where the stored verdicts differ from it."""
-        if problems := PEEL.holes(table) or foreign_names(table, row):
+        log, problems = self._decoded_log(row, table)
+        if problems := problems or foreign_names(table, row):
             return self.head, problems
-        positions, problems = decode_positions(table["position"], row)
-        logprobs, more = decode_logprobs(table["logprob"], positions, row=row)
-        if problems or more:
-            return self.head, [*problems, *more]
-        try:
-            log = self._log_of(table, positions, logprobs, row)
-        except BadInput as error:
-            return self.head, [str(error)]
         peel = peel_log(log, evidence_of(table, self._made), self._made.settings)
         peel = replace(peel, signature=self._made.signature, sources=self._made.sources)
         return peel, self._differences(peel, table, row)
+
+    def _decoded_log(self, row: int, table: Any) -> tuple[PredictionLog, list[str]]:
+        """The log of some rows, of which only its own columns are needed, and what is wrong with it."""
+        if problems := PEEL.holes(table):
+            return self.head.log, problems
+        positions, problems = decode_positions(table["position"], row)
+        logprobs, more = decode_logprobs(table["logprob"], positions, row=row)
+        if problems := [*problems, *more]:
+            return self.head.log, problems
+        try:
+            return self._log_of(table, positions, logprobs, row), []
+        except BadInput as error:
+            return self.head.log, [str(error)]
 
     def _log_of(self, table: Any, positions: Any, logprobs: Any, row: int) -> PredictionLog:
         names = table.column_names
@@ -343,33 +367,6 @@ class PeelFile:
 def _out_of_order(before: LogTally, log: PredictionLog) -> list[str]:
     first = int(log.positions[0])
     return [] if first > before.last else [f"row {before.rows} has position {first} after {before.last}"]
-
-
-def peel_paths(path: Path) -> list[Path]:
-    """The files of a peel: itself, or the Parquet files in a folder, in the order of their names."""
-    if not path.is_dir():
-        return [path]
-    found = files_of_folder(path)
-    if not found:
-        raise BadInput(f"{path} is a folder without any .parquet file; a peel is needed.")
-    return found
-
-
-def _problems_of_parts(files: list[TableFile]) -> list[str]:
-    """Why these files are not all parts of one peel."""
-    stated = [metadata_of(file.schema_arrow) for file in files]
-    n = len(files)
-    if n == 1 and "part" not in stated[0]:
-        return []
-    due = stated[0].get("part", "1/1").partition("/")[2]
-    if [each.get("part") for each in stated] != [f"{k}/{due}" for k in range(1, n + 1)] or str(n) != due:
-        found = ", ".join(each.get("part", "a whole peel") for each in stated[:5])
-        return [f"a peel of {due} parts needs all of them, each once, in one folder; found {found}"]
-    own = dict.fromkeys(OF_A_PART, "")
-    if any({**each, **own} != {**stated[0], **own} for each in stated):
-        return ["its parts are of different peels"]
-    same = all(file.schema_arrow.equals(files[0].schema_arrow) for file in files)
-    return [] if same else ["its parts have different columns"]
 
 
 def read_peel(path: Path) -> Peel:

@@ -25,9 +25,10 @@ from errtax.oracle.excerpts import Excerpt, excerpt_of
 from errtax.taxonomy.aligned import WHOLE_TEXT
 from errtax.taxonomy.counted import Counted, signed
 from errtax.taxonomy.peel import Peel
-from errtax.taxonomy.peel_columns import PEEL
-from errtax.taxonomy.peel_file import TUNING, PeelFile, batch_of, metadata_of_peel, peel_paths
+from errtax.taxonomy.peel_columns import PEEL, TUNING
+from errtax.taxonomy.peel_file import PeelFile, batch_of, metadata_of_peel
 from errtax.taxonomy.peel_flow import PeelFlow
+from errtax.taxonomy.peel_folder import peel_paths
 from errtax.taxonomy.peel_inputs import PeelInputs, flow_of
 from errtax.taxonomy.settings import Settings
 

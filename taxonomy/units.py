@@ -11,7 +11,7 @@ numbers 2 k and 2 k + 1.  How often depends on the text alone, not on the pieces
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,18 +74,36 @@ class Units:
 BLOCKS = Units()
 
 
+class Documents(NamedTuple):
+    """The numbers of the first and the last document of some rows, and the ids that the log gives them."""
+
+    first: int
+    first_id: Any
+    last: int
+    last_id: Any
+
+    def number_after(self, name: Any) -> int:
+        """The number of the document of the next row, by its id."""
+        return self.last if name == self.last_id else self.last + 1
+
+    def moved(self, first: int) -> "Documents":
+        """The same, numbered from another number on."""
+        return self._replace(first=first, last=self.last + first - self.first)
+
+
 class UnitTables:
     """Tables summed over the units of a log that comes in pieces, in the order of the text.
 
     `even`: streams or blocks; `documents`: whether documents are drawn where there are several.  That is known only at
     the end, so both are summed.  Memory: two tables of at most 8,192 units, and as much again while they are merged.
+    `first`: the number of the first row's document, if rows before it are summed elsewhere.
     """
 
-    def __init__(self, even: Units, documents: bool = True) -> None:
-        self._even, self._size = even, even.size or BLOCK_SIZE
+    def __init__(self, even: Units, documents: bool = True, first: int = 0) -> None:
+        self._even, self._size, self._first = even, even.size or BLOCK_SIZE, first
         self._by_number, self._by_document = _Merged(), _Merged() if documents else None
-        self._document = -1  # the number of the latest row's, and its id
-        self._name: Any = None
+        self.documents: Documents | None = None
+        """Of the rows so far; None before the first."""
 
     def add(self, log: PredictionLog, sum_cells: SumCells) -> None:
         """The rows of the next piece, summed by cell: the part of a stream or block that lies in one document."""
@@ -99,23 +117,40 @@ class UnitTables:
         begins[0] = True
         cells = np.flatnonzero(begins)
         bounds = np.append(cells, len(log))
-        first = self._first_document(log)
+        ids = document_of(log, 0), document_of(log, -1)
+        first = self._first if self.documents is None else self.documents.number_after(ids[0])
         for start in range(0, len(cells), _CELLS):
             rows = cells[start : start + _CELLS]
             table = sum_cells(bounds[start : start + len(rows) + 1])
             self._by_number.add(numbers[rows], table)
             if self._by_document is not None:
                 self._by_document.add(first + np.searchsorted(starts, rows, "right") - 1, table)
-        self._document, self._name = first + len(starts) - 1, document_of(log, -1)
+        begun = self.documents or Documents(first, ids[0], first, None)
+        self.documents = begun._replace(last=first + len(starts) - 1, last_id=ids[1])
 
-    def _first_document(self, log: PredictionLog) -> int:
-        """The number of the document that a piece begins in."""
-        goes_on = self._document >= 0 and document_of(log, 0) == self._name
-        return self._document if goes_on else self._document + 1
+    def renumber(self, first: int) -> bool:
+        """Number the documents from `first` on; whether that could be done.
+
+        It cannot be where neighbours are merged in pairs that the whole text does not have.  Such rows must be summed
+        again, with the right number from the start.
+        """
+        if self.documents is None:
+            return True
+        if self._by_document is not None and not self._by_document.move(first - self.documents.first):
+            return False
+        self.documents = self.documents.moved(first)
+        return True
+
+    def merge(self, other: "UnitTables") -> None:
+        """Add the sums of other rows of the same text, their documents numbered with these."""
+        self._by_number.merge(other._by_number)
+        if self._by_document is not None and other._by_document is not None:
+            self._by_document.merge(other._by_document)
+        self.documents = max(filter(None, (self.documents, other.documents)), key=lambda each: each.last, default=None)
 
     def result(self) -> tuple[Units, Halves]:
         """What the units are, and the table of each, (units, ..., 2), without those that hold nothing."""
-        several = self._by_document is not None and self._document > 0
+        several = self._by_document is not None and self.documents is not None and self.documents.last > 0
         merged = self._by_document if several and self._by_document is not None else self._by_number
         table = merged.result()
         return replace(Units(DOCUMENT, None) if several else self._even, merged=merged.level), table
@@ -139,6 +174,23 @@ class _Merged:
             self._tables.append(table)
             self._waiting += len(numbers)
         if self._waiting > MOST_UNITS:
+            self._gather()
+
+    def move(self, offset: int) -> bool:
+        """Make all numbers larger by `offset`; whether the same tables would then have been added up."""
+        if offset % (1 << self.level):
+            return False
+        self._numbers = [numbers + (offset >> self.level) for numbers in self._numbers]
+        return True
+
+    def merge(self, other: "_Merged") -> None:
+        """Add other tables, of any numbers."""
+        level = max(self.level, other.level)
+        numbers = [each >> (level - one.level) for one in (self, other) for each in one._numbers]
+        if numbers:
+            order = np.argsort(np.concatenate(numbers), kind="stable")
+            tables = np.concatenate([*self._tables, *other._tables])[order]
+            self.level, self._numbers, self._tables = level, [np.concatenate(numbers)[order]], [tables]
             self._gather()
 
     def _gather(self) -> None:

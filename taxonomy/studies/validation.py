@@ -23,7 +23,8 @@ from errtax.lm.scores import SCORES_NAME, scores_problems
 from errtax.lm.split import read_split
 from errtax.lm.table import metadata_of, open_parquet, require_seal, table_problems
 from errtax.taxonomy.peel_columns import PEEL
-from errtax.taxonomy.peel_file import peel_paths, peel_problems
+from errtax.taxonomy.peel_file import peel_problems
+from errtax.taxonomy.peel_folder import peel_paths
 from errtax.taxonomy.studies.cells_file import CELLS, cells_problems
 from errtax.taxonomy.studies.distance_file import DISTANCE, distance_problems
 from errtax.taxonomy.studies.dynamics_file import CLASSES, DIVERGENCE

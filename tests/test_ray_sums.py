@@ -1,0 +1,56 @@
+"""`stats --ray` and `compare --ray` on clusters of one and two nodes: what one process says, to the last digit."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from clusters import Nodes
+from commands import TEXT, Errtax, refused, write_log
+
+pytest.importorskip("ray", reason="needs Ray: pip install 'errtax[ray]'")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Ray's cluster for tests needs Unix")
+COMPARE = ("compare", "a.parquet", "b.parquet", "c.parquet", "--json")
+
+
+@pytest.fixture
+def peels(errtax_alone: Errtax) -> Errtax:
+    """A folder with peels of three models, `a`, `b` and `c`; the last lacks some rows."""
+    Path("train.txt").write_bytes(TEXT)
+    for k, name in enumerate("abc"):
+        frame = write_log(Path("preds.parquet"), TEXT)
+        frame["logprob"] /= k + 1
+        frame["doc"] = np.arange(len(frame)) // 40
+        (frame if name != "c" else frame[30:-50]).to_parquet("preds.parquet")
+        line = ("peel", "preds.parquet", "--train-text", "train.txt", "--ngram-max", 5, "--model", name)
+        assert errtax_alone(*line, "-o", f"{name}.parquet").code == 0
+    return errtax_alone
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_statistics_and_comparisons_are_the_local_ones(peels: Errtax, nodes: Nodes, n: int) -> None:
+    address = nodes.grow(n)
+    for line in (("stats", "a.parquet", "--json"), ("stats", "c.parquet", "--block", 7, "--json"), COMPARE):
+        local = peels(*line)
+        assert local.code == 0, local.err
+        for tasks in (1, 2, 3):
+            done = peels(*line, "--ray", address, "--tasks", tasks)
+            assert (done.code, done.out) == (0, local.out)
+            said = done.err.splitlines()
+            assert f"{n} node" in said[0] and said[1:] == local.err.splitlines()
+
+
+def test_what_is_refused_locally_is_refused_on_a_cluster(peels: Errtax, nodes: Nodes) -> None:
+    table = pq.read_table("a.parquet")
+    pq.write_table(table[:300], "cut.parquet")
+    write_log(Path("other.parquet"), TEXT[::-1])
+    assert peels("peel", "other.parquet", "--train-text", "train.txt", "--ngram-max", 5, "-o", "other.peel").code == 0
+    for line, words in (
+        (("stats", "cut.parquet"), "text_sha256 differs"),
+        (("compare", "a.parquet", "other.peel"), "other.peel are peels of different texts: they differ first at"),
+        (("stats", "other.parquet"), "other.parquet is not a valid peel table: its metadata says no schema"),
+    ):
+        refused(peels(*line), 3, words)
+        refused(peels(*line, "--ray", nodes.grow(1), "--tasks", 2), 3, words)
