@@ -16,9 +16,10 @@ from errtax.lm.hf.sources import DTYPES
 if TYPE_CHECKING:
     from errtax.lm.hf.log import Predicted
 
-_OF_HF = ("unit", "window", "stride", "prefix", "batch", "bytes", "limit", "revision", "dtype")
+_OF_HF = ("unit", "window", "stride", "prefix", "batch", "bytes", "least_context", "limit", "revision", "dtype")
 _OF_RUNS = ("checkpoint", "dynamic", "dynamic_rate", "dynamic_window")
 _BYTES = "Probabilities of bytes by the tokenizer's own tokens, or by the K best tokenizations at a time (very slow)."
+_LEAST = "Do not predict the first tokens of a document, those with fewer before them."
 _MODEL = "A transformer: a folder, a .gguf file, or a name on the hub."
 _OPTIONS = (
     click.option("--hf", type=MODULE, metavar="MODEL", help=_MODEL),
@@ -27,6 +28,7 @@ _OPTIONS = (
     click.option("--window", type=int, help="Tokens that it reads at a time [default: all that it can, at most 1024]."),
     click.option("--stride", type=int, help="Tokens from one window's start to the next [default: half of a window]."),
     click.option("--prefix", metavar="auto|none|ID", default="auto", show_default=True, help="Before each window."),
+    click.option("--least-context", type=int, default=0, show_default=True, help=_LEAST),
     click.option("--batch", type=int, default=1, show_default=True, help="Windows read side by side."),
     click.option("--limit", type=int, metavar="BYTES", help="Predict the beginning of the text only."),
     click.option("--revision", help="Version of a model on the hub; step1000 says which training step it is."),
@@ -64,7 +66,7 @@ def predict_transformer(
     from errtax.lm.hf.sources import Source
     from errtax.lm.hf.tokenizer import load_tokenizer
 
-    kept = {name: options[name] for name in ("unit", "window", "stride", "prefix", "batch", "bytes")}
+    kept = {name: options[name] for name in ("unit", "window", "stride", "prefix", "batch", "bytes", "least_context")}
     require_absent(output, force)
     chosen = HfOptions(**kept)  # wrong options are found before anything is loaded
     documents = read_documents(text).limited(options["limit"])

@@ -63,7 +63,8 @@ def signed(head: Peel, tally: LogTally, counted: Counted) -> Peel:
     """
     if tally.problems:
         raise BadInput(f"{head.log.name}: {tally.problems[0]}.")
-    tally.announce_unpredicted(head.log.name)
+    if "least_context" not in head.log.metadata:  # else the first rows of each document were not asked about
+        tally.announce_unpredicted(head.log.name)
     _announce_words(counted.letters)
     _announce_suspicions(head.log, counted.doctor)
     sources = {**head.sources, "text_sha256": tally.text_sha256}

@@ -251,6 +251,31 @@ def test_limit_counts_bytes_and_keeps_characters() -> None:
         documents.limited(0)
 
 
+@pytest.mark.parametrize("name", TOKENIZERS)
+def test_tokens_with_less_than_the_least_context_are_read_and_not_predicted(tmp_path: Path, name: str) -> None:
+    """Documents of one window: what is predicted is what it is without the option, and the rest is null."""
+    texts, longest = [SHORT, "The cat", SHORT[:40]], {}
+    for unit in ("token", "byte"):
+        whole, _ = log_of(tmp_path, name, documents_of(texts), unit=unit, prefix="3")
+        log, sums = log_of(tmp_path, name, documents_of(texts), unit=unit, prefix="3", least_context=9)
+        seen = [context is not None and context >= 9 for context in whole["context"]]
+        assert [value is not None for value in log["logprob"]] == seen == [value is not None for value in log["rank"]]
+        assert sums.predicted == sum(seen) < len(seen)
+        first = [
+            k for k, context in enumerate(whole["context"]) if context == 9
+        ]  # the token before it is not predicted
+        for k, (one, other) in enumerate(zip(log["logprob"], whole["logprob"], strict=True)):
+            if one is not None and not (unit == "byte" and k in first):
+                assert one == pytest.approx(other, abs=1e-5)
+        longest[unit] = max(context or 0 for context in log["context"])
+        assert log["symbol"] == whole["symbol"] and log["doc"] == whole["doc"]
+    assert longest["token"] == longest["byte"] > 9
+    with pytest.raises(BadInput, match="no document of more than 99 tokens, so there is nothing to predict"):
+        log_of(tmp_path, name, documents_of(texts), least_context=99)
+    with pytest.raises(UsageError, match="--least-context counts tokens, from 0; got -1"):
+        HfOptions(least_context=-1)
+
+
 class Stop(Exception):
     pass
 

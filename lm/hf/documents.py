@@ -40,7 +40,7 @@ class Document:
         if not self.cut:
             return 0, len(data)
         start = next((k for k, byte in enumerate(data[:3]) if byte & 0xC0 != 0x80), min(3, len(data)))
-        return start, max(start, _end_of_characters(data))
+        return start, max(start, end_of_characters(data))
 
 
 @dataclass(frozen=True)
@@ -138,12 +138,12 @@ def _first(parts: Iterable[Document], most: int) -> Iterator[Document]:
         if left <= 0:
             return
         text = part.text[:left]
-        kept = text if part.cut or len(text) == len(part.text) else text[: _end_of_characters(text)]
+        kept = text if part.cut or len(text) == len(part.text) else text[: end_of_characters(text)]
         yield replace(part, text=kept)
         left -= len(part.text)
 
 
-def _end_of_characters(data: bytes) -> int:
+def end_of_characters(data: bytes) -> int:
     """Where the last character of UTF-8 ends that is not cut off."""
     for back in range(1, min(3, len(data)) + 1):
         lead = data[-back]

@@ -2,8 +2,7 @@
 
 import hashlib
 import inspect
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -87,17 +86,7 @@ class LanguageModel:
             digest.update(f"{name} {tuple(weights.shape)}".encode() + flat[::step].double().cpu().numpy().tobytes())
         return digest.hexdigest()
 
-    @contextmanager
-    def evaluating(self) -> Iterator[None]:
-        """In this block there is no dropout; afterwards the model is as it was."""
-        was = bool(getattr(self.network, "training", False))
-        self.network.eval()
-        try:
-            yield
-        finally:
-            self.network.train(was)
-
-    @torch.inference_mode()
+    @torch.no_grad()  # what a model keeps of inference mode, such as tables of angles, cannot be trained through
     def scores(self, asked: Sequence[Asked]) -> list[Tensor]:
         """The logits of what follows each position asked about; float32 (count, V), one for each window.
 

@@ -52,9 +52,10 @@ class Passages:
     text: NDArray[np.uint8]
     document_starts: NDArray[np.int64]
 
-    def windows(self, plan: WindowPlan) -> list[tuple[int, Window]]:
-        """All windows in order, each with the number of its passage."""
-        return [(k, each) for k, part in enumerate(self.parts) for each in plan.windows(len(part.ids), part.asked)]
+    def windows(self, plan: WindowPlan, least: int = 0) -> list[tuple[int, Window]]:
+        """All windows in order, each with the number of its passage; its first `least` tokens are not asked about."""
+        asked = [(k, len(part.ids), max(part.asked, least)) for k, part in enumerate(self.parts)]
+        return [(k, each) for k, n, first in asked for each in plan.windows(n, first)]
 
     @cached_property
     def offsets(self) -> NDArray[np.int64]:

@@ -27,6 +27,7 @@ from errtax.lm.hf.passages import Passages, read_passages
 from errtax.lm.hf.scores import ByteScores, Scores, TokenScores, fitted
 from errtax.lm.hf.tokenizer import TextTokenizer
 from errtax.lm.hf.windows import Window, WindowPlan
+from errtax.lm.neural.undisturbed import undisturbed
 from errtax.lm.prediction_log import LOG
 from errtax.lm.text import Unit
 
@@ -43,6 +44,7 @@ class HfOptions:
     most `WINDOW`.  `stride`: tokens between two windows' starts; None: half of a window.  `prefix`: `auto`, `none` or a
     token's id.  `batch`: windows read side by side.  `bytes`: `canonical`, the tokenizer's own tokenization, or
     `exact,beam=K`, the sum over K tokenizations at a time, which needs many runs of the model for each byte.
+    `least_context`: the first tokens of a document, those with fewer tokens before them, are read and not predicted.
     """
 
     unit: str = "byte"
@@ -51,6 +53,7 @@ class HfOptions:
     prefix: str = "auto"
     batch: int = 1
     bytes: str = "canonical"
+    least_context: int = 0
 
     def __post_init__(self) -> None:
         if self.unit not in ("byte", "token"):
@@ -59,6 +62,8 @@ class HfOptions:
             raise UsageError(f"--batch counts windows, at least 1; got {self.batch}.")
         if self.beam is not None and (self.beam < 1 or self.unit != "byte"):
             raise UsageError(f"--bytes {self.bytes} is for --unit byte, with a beam of at least 1.")
+        if self.least_context < 0:
+            raise UsageError(f"--least-context counts tokens, from 0; got {self.least_context}.")
         if self.prefix not in ("auto", "none") and not (self.prefix.isascii() and self.prefix.isdigit()):
             raise UsageError(f"--prefix is auto, none or the id of a token, got {self.prefix!r}.")
 
@@ -78,8 +83,14 @@ class HfOptions:
         size = min(longest or WINDOW, WINDOW) if self.window is None else self.window
         if longest is not None and size > longest:
             raise UsageError(f"--window {size} is longer than what {model.name} reads, {longest} tokens at a time.")
-        prefix = tokenizer.prepended if self.prefix == "auto" else () if self.prefix == "none" else (int(self.prefix),)
-        return WindowPlan(size, max(size // 2, 1) if self.stride is None else self.stride, prefix)
+        stride = max(size // 2, 1) if self.stride is None else self.stride
+        return WindowPlan(size, stride, self.prefix_ids(tokenizer))
+
+    def prefix_ids(self, tokenizer: TextTokenizer) -> tuple[int, ...]:
+        """The ids before each window."""
+        if self.prefix == "auto":
+            return tokenizer.prepended
+        return () if self.prefix == "none" else (int(self.prefix),)
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +133,7 @@ def predict_text(
     require_outputs([output], force)
     unit, plan = Unit(options.unit), options.plan(model, tokenizer)
     passages = read_passages(documents, tokenizer)
-    work = _Work(passages, plan, _batches(passages.windows(plan), options.batch))
+    work = _Work(passages, plan, _batches(passages.windows(plan, options.least_context), options.batch))
     metadata = log_metadata(model, tokenizer, documents, options, plan)
     settings = {
         **{name: value for name, value in metadata.items() if name != "errtax.schema"},
@@ -132,8 +143,8 @@ def predict_text(
         "device": model.device.type,
         "torch": str(torch.__version__),
     }
-    with model.evaluating():
-        width = _checked_width(model, work)
+    with undisturbed(model.network):
+        width = _checked_width(model, work, options.least_context)
         vocabulary = fitted(tokenizer.vocabulary, width)
         scores: Scores | ExactScores = (ByteScores if unit is Unit.BYTE else TokenScores)(passages, vocabulary)
         if options.beam is not None:
@@ -145,12 +156,11 @@ def predict_text(
             return rows.write(output, metadata, force)
 
 
-def _checked_width(model: LanguageModel, work: _Work) -> int:
+def _checked_width(model: LanguageModel, work: _Work, least: int) -> int:
     """The number of the model's outputs, once model and tokens are known to fit each other."""
     if not work.batches:
-        raise BadInput(
-            "the text has one token alone, so there is nothing to predict; give a longer text, or a --prefix."
-        )
+        few = f"no document of more than {least} tokens" if least else "one token alone"
+        raise BadInput(f"the text has {few}, so there is nothing to predict; give a longer text, or a --prefix.")
     width = int(model.scores([Asked([0], 1)])[0].shape[1])
     before = max(work.plan.prefix, default=0)
     if before >= width:
@@ -208,12 +218,15 @@ def log_metadata(
     prefix = ",".join(map(str, plan.prefix)) or "none"
     made = f"errtax:{errtax.__version__}|model:{model.name}" + (f"@{model.revision}" if model.revision else "")
     unit = f"bytes:{options.bytes.replace(',', ':')}" if options.unit == "byte" else "unit:token"
-    read = f"window:{plan.size}|stride:{plan.stride}|prefix:{prefix}|dtype:{model.dtype}"
+    least = options.least_context
+    read = f"window:{plan.size}|stride:{plan.stride}|prefix:{prefix}" + (f"|context:{least}+" if least else "")
+    read += f"|dtype:{model.dtype}"
     sizes = {len(part.text) for part in documents.parts}
     streams = len(documents.parts) if len(sizes) == 1 and not documents.separate else 1
     known = {
         "revision": model.revision,
         "step": model.step,
+        "least_context": least or None,
         **({"streams": streams, "symbols": len(documents.text)} if options.unit == "byte" else {}),
     }
     return {

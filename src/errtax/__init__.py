@@ -7,16 +7,18 @@ reports (`errtax.reports`) show the result, and the CLI (`errtax.cli`) is a skin
 In a notebook: `errtax.peel(log, train_text="train.txt")`, or `errtax.read("preds.peel.parquet")`; see `docs/python.md`.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from errtax import training
     from errtax.lm.hf.python import predict
     from errtax.lm.ngram.index import NgramIndex
     from errtax.lm.projected_log import byte_log
     from errtax.reports.notebook import peel, read, trend
 
 __version__ = "0.1.0"
-__all__ = ["NgramIndex", "__version__", "byte_log", "peel", "predict", "read", "trend"]
+__all__ = ["NgramIndex", "__version__", "byte_log", "peel", "predict", "read", "training", "trend"]
 
 
 def __getattr__(name: str) -> Any:
@@ -39,6 +41,8 @@ def __getattr__(name: str) -> Any:
         from errtax.reports.python_words import speaks_python  # noqa: PLC0415
 
         return speaks_python(predict)
+    if name == "training":
+        return import_module("errtax.training")
     raise AttributeError(f"module 'errtax' has no attribute {name!r}")
 
 
