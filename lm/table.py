@@ -85,9 +85,10 @@ def table_problems(path: Path, schema: TableSchema) -> list[str]:
         return problems
     if not file.num_rows:
         return ["it has no rows"]
-    for batch in file.iter_batches(columns=[column.name for column in schema.columns]):
+    columns = [column for column in schema.columns if column.name in file.schema_arrow.names]
+    for batch in file.iter_batches(columns=[column.name for column in columns]):
         problems += schema.holes(batch)
-        for column in schema.columns:
+        for column in columns:
             if np.isfinite([column.low, column.high]).any():
                 values = numpy_of(batch[column.name].drop_null())
                 if not ((values >= column.low) & (values <= column.high)).all():

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from errtax.lm.kernels import inlined, tight
+from errtax.oracle.seeds import Seeds, is_seed
 
 ROOT, NONE = 0, -1
 STATE = np.dtype(
@@ -159,36 +160,59 @@ def _note(states, seen, state, length, count, end):
 
 
 @tight
-def read_piece(machine, ids, first, counted, limit, seen, at):
-    """Read a piece of another text, which begins at position `first`; what ends before `counted` is not noted.
+def read_piece(machine, seeds, ids, first, bounds, seen, at):
+    """Read the symbols of another text up to bounds[0].
 
-    ids: symbols, -1 for what the automaton's text has not.  limit: the longest string that is followed.  at: state and
-    length where the piece before ended; updated.  Time O(symbols), amortised.
+    bounds: what ends before bounds[1] is not noted; no string of more than bounds[2] symbols is followed.  ids: the
+    symbols to be read, -1 for what the automaton's text has not, with `seeds.step` before and `seeds.width` after them,
+    where there are so many; the first of them is symbol `first`.  at: where the piece before ended (`beginning`);
+    updated.
+    Of strings shorter than those that the seeds are for, some are noted, some twice.  Time O(symbols), amortised.
     """
+    stop, counted, limit = bounds
     states = machine.states
-    state, length = at[0], at[1]
-    for k in range(len(ids)):
-        symbol = ids[k]
-        if symbol < 0:
-            state, length = ROOT, 0
-            continue
-        target = _target(machine, state, symbol)
-        while target == NONE and state != ROOT:
-            state = np.int64(states[state]["link"])
-            length = np.int64(states[state]["length"])
+    k, state, length, until = at[0], at[1], at[2], at[3]
+    while k < stop:
+        if until < 0:  # between seeds; k is a multiple of their step
+            if not is_seed(seeds, ids, k - first):
+                k += seeds.step
+                continue
+            until = k + seeds.width
+            k = max(k - seeds.step + 1, 0)
+            state, length = np.int64(ROOT), np.int64(0)
+        if seeds.width and k % seeds.step == 0 and is_seed(seeds, ids, k - first):
+            until = k + seeds.width
+        symbol = ids[k - first]
+        target = np.int64(NONE)
+        if symbol >= 0:
             target = _target(machine, state, symbol)
-        if target == NONE:
-            length = 0
-            continue
-        state = target
-        length += 1
-        if length > limit:
-            length = limit
-            while states[states[state]["link"]]["length"] >= limit:
+            while target == NONE and state != ROOT:
                 state = np.int64(states[state]["link"])
-        if first + k >= counted:
-            _note(states, seen, state, length, 1, first + k)
-    at[0], at[1] = state, length
+                length = np.int64(states[state]["length"])
+                target = _target(machine, state, symbol)
+        if target == NONE:
+            state, length = np.int64(ROOT), np.int64(0)
+        else:
+            state = target
+            length += 1
+            if length > limit:
+                length = limit
+                while states[states[state]["link"]]["length"] >= limit:
+                    state = np.int64(states[state]["link"])
+            if k >= counted:
+                _note(states, seen, state, length, 1, k)
+        k += 1
+        if k >= until and length < seeds.width:  # no long string goes on here
+            until = np.int64(NONE)
+            k += -k % seeds.step
+    at[0], at[1], at[2], at[3] = k, state, length, until
+
+
+def beginning(seeds: Seeds, first: int) -> NDArray[np.int64]:
+    """What `read_piece` goes on from: the next symbol, state, length, and where the last seed ends."""
+    if not seeds.width:
+        return np.array([first, ROOT, 0, np.iinfo(np.int64).max])
+    return np.array([first + -first % seeds.step, ROOT, 0, NONE])
 
 
 @tight

@@ -21,7 +21,16 @@ from errtax.lm.kernels import even_spans, kernel, n_threads, parallel_map
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.special import SPECIAL
 from errtax.lm.text import Alphabet, Codes, Text, Unit
-from errtax.oracle.suffix_automaton import SEEN, Automaton, add_seen, automaton_of, find_longest, read_piece
+from errtax.oracle.seeds import Seeds, seeds_of
+from errtax.oracle.suffix_automaton import (
+    SEEN,
+    Automaton,
+    add_seen,
+    automaton_of,
+    beginning,
+    find_longest,
+    read_piece,
+)
 from errtax.oracle.text_view import TextView
 
 LONGEST = 10_000
@@ -96,31 +105,47 @@ class Passages(NamedTuple):
     times: NDArray[np.int64]  # how often it stands in the training text; of more than `LONGEST` symbols, at most
     place: NDArray[np.int64]  # where it begins there, for the first time if it has up to `LONGEST` symbols
 
+    def at(self, entries: Any) -> "Passages":
+        """Some of them."""
+        return Passages(*(column[entries] for column in self))
 
-def matches_ending(codes: Codes, gaps: NDArray[np.int64], training: SourceText, limit: int = LONGEST) -> Matches:
-    """The longest match that ends at each symbol of a text; `gaps`: symbols that are placeholders, in no match."""
+
+def matches_ending(
+    codes: Codes, gaps: NDArray[np.int64], training: SourceText, limit: int = LONGEST, least: int = 1
+) -> Matches:
+    """The longest match that ends at each symbol of a text; `gaps`: symbols that are placeholders, in no match.
+
+    Those of fewer than `least` symbols, and of fewer than `limit`, are left out: long ones alone are found many times
+    as fast.
+    """
     if not len(codes):
         return Matches(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int64))
     alphabet = Alphabet.sorted(codes)
     ids: NDArray[np.int32] = alphabet.encode(codes, np.int32)
     ids[gaps] = len(alphabet)
-    machine = automaton_of(ids)
-    seen = _read(machine, alphabet, training, limit)
+    machine, least = automaton_of(ids), min(least, limit)
+    seen = _read(machine, seeds_of(ids, least), alphabet, training, limit)
     order = (np.argsort(machine.states["length"][1:], kind="stable") + 1).astype(np.int32)
     found = Matches(np.empty(len(ids), np.int32), np.empty(len(ids), np.int64), np.empty(len(ids), np.int64))
     find_longest(machine, order, seen, np.empty(len(machine.states), np.int32), *found)
+    columns: list[NDArray[Any]] = [*found]
+    short = found.length < least
+    for column, nothing in zip(columns, _NOTHING, strict=True):
+        column[short] = nothing
     return found
 
 
-def _read(machine: Automaton, alphabet: Alphabet, training: SourceText, limit: int) -> NDArray[Any]:
+def _read(machine: Automaton, seeds: Seeds, alphabet: Alphabet, training: SourceText, limit: int) -> NDArray[Any]:
     """What is seen of an automaton's strings when the training text is read through it, on all cores."""
 
     def read(span: tuple[int, int]) -> NDArray[Any]:
-        seen, at = np.zeros(len(machine.states), SEEN), np.zeros(2, np.int64)
         first = max(span[0] - limit, 0)  # so many symbols before tell which strings of up to `limit` end here
+        seen, at = np.zeros(len(machine.states), SEEN), beginning(seeds, first)
         for start in range(first, span[1], _PIECE):
-            ids = alphabet.encode(training.codes(start, min(start + _PIECE, span[1])), np.int32)
-            read_piece(machine, ids, start, span[0], limit, seen, at)
+            stop = min(start + _PIECE, span[1])
+            begin = max(start - seeds.step, 0)
+            ids = alphabet.encode(training.codes(begin, min(stop + seeds.width, len(training))), np.int32)
+            read_piece(machine, seeds, ids, begin, (stop, span[0], limit), seen, at)
         return seen
 
     parts = max(min(n_threads(), len(training) // _PIECE), 1)

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 import naive_verbatim as naive
 from commands import Errtax, refused
 from errtax.lm.text import Unit
-from errtax.oracle import verbatim
+from errtax.oracle import seeds, verbatim
 from errtax.oracle.verbatim import SourceText, matches_ending, passages_of
 from errtax.taxonomy.studies import trace
-from errtax.taxonomy.studies.trace import Trace, trace_text
+from errtax.taxonomy.studies.trace import Search, Trace, trace_text
 from test_verbatim import FEW, NO_GAPS, texts
 
 
@@ -35,7 +35,8 @@ def test_passages_are_those_of_brute_force(found: tuple[list[int], list[int]], l
     text, training = ([max(symbol, 0) for symbol in each] for each in found)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trace, "_ROWS", rows)
-        made = trace_text(source(text), source(training), least)
+        patch.setattr(seeds, "LEAST", 1)  # a filter for the shortest, too
+        made = trace_text(source(text), source(training), Search(least))
     assert rows_of(made) == naive.passages(text, training, least)
     inside = {i for begin, match in rows_of(made) for i in range(begin, begin + match.length)}
     assert made.inside()[0] == (least, len(rows_of(made)), len(inside))
@@ -51,10 +52,11 @@ def test_passages_longer_than_the_limit_are_put_together_whatever_the_pieces(
     with pytest.MonkeyPatch.context() as patch:
         for name in (verbatim, trace):
             patch.setattr(name, "LONGEST", limit)
-        for function in (matches_ending, passages_of, verbatim.join_passages):
-            patch.setattr(function, "__defaults__", (limit,))
+        for function, defaults in ((matches_ending, (limit, 1)), (passages_of, (limit,))):
+            patch.setattr(function, "__defaults__", defaults)
+        patch.setattr(verbatim.join_passages, "__defaults__", (limit,))
         patch.setattr(trace, "_ROWS", rows)
-        pieces = trace_text(source(text), source(training), 1).passages
+        pieces = trace_text(source(text), source(training), Search(1)).passages
     for one, other in zip(whole, pieces, strict=True):
         assert one.tolist() == other.tolist()
     for begin, length, _, place in zip(*whole, strict=True):
@@ -64,7 +66,7 @@ def test_passages_longer_than_the_limit_are_put_together_whatever_the_pieces(
 def test_a_passage_longer_than_the_limit_is_one() -> None:
     rng = np.random.default_rng(5)
     passage = rng.integers(0, 50, 25_000).tolist()
-    found = trace_text(source([99, *passage, 98]), source([97, *passage, 96]))
+    found = trace_text(source([99, *passage, 98]), source([97, *passage, 96]), Search())
     assert rows_of(found) == [(1, naive.Match(25_000, 1, 1))]
 
 
@@ -120,6 +122,19 @@ def test_a_text_without_passages(errtax: Errtax, folder: Path) -> None:
     document = json.loads(errtax("trace", "c.txt", "--train-text", "train", "--json").out)
     assert document["longest"] == [] and document["inside"][0] == {"length": 50, "passages": 0, "symbols": 0}
     assert "valid" in errtax("validate", "c.trace.parquet").out
+
+
+def test_edits_are_told(errtax: Errtax, folder: Path) -> None:
+    Path("edited.txt").write_text(Path("test.txt").read_text().replace("worst", "Worst").replace("age", "ages"))
+    exact = json.loads(errtax("trace", "edited.txt", "--train-text", "train", "--json").out)
+    assert exact["longest"] == []
+    found = errtax("trace", "edited.txt", "--train-text", "train", "--edits", "2", "--force", "--json")
+    (near,) = json.loads(found.out)["longest"]
+    due = {"position": 7, "length": len(PASSAGE) + 2, "train_position": 8, "train_length": len(PASSAGE) + 1, "edits": 2}
+    assert near | due == near
+    assert pq.read_table("edited.trace.parquet").to_pylist() == [near]
+    assert "valid" in errtax("validate", "edited.trace.parquet").out
+    assert "edits" in errtax("trace", "edited.txt", "--train-text", "train", "--edits", "2", "--force").out
 
 
 @pytest.mark.parametrize("options", [[], ["--train-text", "train", "--ngram", "x.ngram"]])

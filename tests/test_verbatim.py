@@ -11,7 +11,7 @@ import naive_verbatim as naive
 from errtax.lm.errors import UsageError
 from errtax.lm.ngram.index import NgramIndex
 from errtax.lm.text import Sentences, Text, Unit, text_of_bytes
-from errtax.oracle import verbatim
+from errtax.oracle import seeds, verbatim
 from errtax.oracle.verbatim import Matches, SourceText, matches_around, matches_ending
 
 FEW = st.lists(st.integers(0, 2), min_size=1, max_size=24)
@@ -85,6 +85,26 @@ def test_pieces_of_the_training_text_on_several_threads_change_nothing(
         patch.setattr(verbatim, "n_threads", lambda: 3)
         pieces = found_around(text, spans, training, limit)
     assert pieces == found_around(text, spans, training, limit)
+
+
+@given(texts(), st.integers(1, 9), st.sampled_from([1, 3, 9, 100]), st.integers(1, 7))
+@example(([1, *[0] * 9], [0] * 20), 5, 100, 3)
+def test_long_matches_alone_are_the_same(found: tuple[list[int], list[int]], least: int, limit: int, size: int) -> None:
+    text, training = found
+    codes = np.array(text, np.int64)
+    gaps = np.flatnonzero(codes == naive.GAP)
+    codes[gaps] = 1
+    source = SourceText("train", Unit.TOKEN, "", np.array(training, np.uint32))
+    whole = matches_ending(codes.astype(np.uint32), gaps, source, limit)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(verbatim, "_PIECE", size)
+        patch.setattr(verbatim, "n_threads", lambda: 3)
+        patch.setattr(seeds, "LEAST", 1)
+        long = matches_ending(codes.astype(np.uint32), gaps, source, limit, least)
+    kept = whole.length >= min(least, limit)
+    for name in Matches._fields:
+        assert getattr(long, name)[kept].tolist() == getattr(whole, name)[kept].tolist()
+    assert not long.length[~kept].any()
 
 
 @given(texts())

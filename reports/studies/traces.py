@@ -25,6 +25,7 @@ def trace_document(trace: Trace, n: int) -> dict[str, Any]:
 
 
 def _passage(trace: Trace, k: int) -> dict[str, Any]:
+    near = {"train_length": int(trace.there[k]), "edits": int(trace.edits[k])} if trace.search.edits else {}
     return {
         "position": int(trace.passages.begin[k]),
         "line": None if trace.lines is None else int(trace.lines[k]),
@@ -33,7 +34,7 @@ def _passage(trace: Trace, k: int) -> dict[str, Any]:
         "file": trace.files[int(trace.file[k])],
         "train_line": None if trace.training_lines is None else int(trace.training_lines[k]),
         "train_position": int(trace.place[k]),
-    }
+    } | near
 
 
 def inside_table(trace: Trace) -> Table:
@@ -48,9 +49,11 @@ def inside_table(trace: Trace) -> Table:
 
 def passages_table(trace: Trace, n: int) -> Table:
     """The n longest passages, with the places where they stand."""
+    edited = bool(trace.search.edits)
     columns = (
         Column("line", count),
         Column("length", count),
+        *[Column("edits", count)] * edited,
         Column("times in training", count),
         Column("first there", kind=Kind.WORD),
         Column("passage", kind=Kind.TEXT),
@@ -60,6 +63,7 @@ def passages_table(trace: Trace, n: int) -> Table:
         found = _passage(trace, k)
         line = "" if found["train_line"] is None else f"line {found['train_line']:,}, "
         where = f"{found['file']}, {line}position {found['train_position']:,}"
-        cells = (found["line"], found["length"], found["count"], where, visible(trace.excerpt(k, _WIDTH)))
+        length = (found["length"], found["edits"]) if edited else (found["length"],)
+        cells = (found["line"], *length, found["count"], where, visible(trace.excerpt(k, _WIDTH)))
         rows.append(Row(f"{found['position']:,}", cells))
     return Table("The longest passages", "position", columns, tuple(rows))

@@ -18,6 +18,8 @@ TRACE = TableSchema(
         Column("file", (pa.dictionary(pa.int32(), pa.string()),), "file of the training text with the first of them"),
         Column("train_line", (pa.int64(),), "the line of this file in which it begins", nullable=True, low=1),
         Column("train_position", (pa.int64(),), "the symbol of this file with which it begins", low=0),
+        Column("train_length", (pa.int64(),), "symbols there", required=False, low=1),
+        Column("edits", (pa.int64(),), "between the two", required=False, low=0),
     ),
 )
 
@@ -43,7 +45,9 @@ def write_trace(path: Path, trace: Trace, force: bool = True) -> None:
         "text_sha256": trace.text.sha256,
         "train_sha256": trace.training.sha256,
     }
-    schema = TRACE.arrow()
+    near = {"train_length": trace.there, "edits": trace.edits} if trace.search.edits else {}
+    columns += map(arrow_of, near.values())
+    schema = TRACE.arrow(**dict.fromkeys(near, pa.int64()))
     with table_writer(path, schema, metadata, force) as writer:
         writer.write_batch(pa.record_batch(columns, schema=schema))
 
