@@ -6,6 +6,7 @@ One set of signs for terminals, pages, pictures and messages; all of them are in
 import os
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 
 SIGNS = {"\n": "↵", "\r": "←", "\t": "→"}
@@ -33,6 +34,16 @@ def _sign(character: str) -> str:
     if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, by surrogateescape
         return f"‹{code - 0xDC00:02X}›"
     return SIGNS.get(character) or f"‹U+{code:04X}›"
+
+
+def direction(text: str) -> str:
+    """`rtl` where most letters of a text are written from right to left, else `ltr`.
+
+    >>> direction("שלום עולם, I say"), direction("he said שלום"), direction("123")
+    ('rtl', 'ltr', 'ltr')
+    """
+    found = Counter(map(unicodedata.bidirectional, text))
+    return "rtl" if found["R"] + found["AL"] > found["L"] else "ltr"
 
 
 def visible_symbol(symbol: str) -> str:

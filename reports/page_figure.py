@@ -83,6 +83,8 @@ def _ring(summary: Summary, ring: _Ring) -> str:
                 inside = (colour, f'data-layer="{layer.name}" data-slice="{k}"', title)
                 parts.append(_wedge(ring, turned, part.share, (0.7, 1), inside))
                 turned += part.share
+    if not summary.errors:
+        parts.append(f'<circle cx="{ring.x:g}" cy="{ring.y:g}" r="{0.69 * ring.radius:.2f}" class="axis"/>')
     parts.append(f'<text x="{ring.x:g}" y="{ring.y:g}" class="middle">{count(summary.errors)}</text>')
     parts.append(f'<text x="{ring.x:g}" y="{ring.y + 13:g}" class="small">of {count(summary.positions)}</text>')
     return "".join(parts)

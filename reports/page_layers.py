@@ -34,7 +34,8 @@ def shown_layer(layer: Layer, settings: Settings) -> dict[str, Any]:
     """A layer as the script reads it; one without clauses has its slices as they are."""
     names = layer.slices(settings)
     clauses = layer.clauses or tuple(
-        Clause(f"own-{layer.name}", name, values=(k + 1,), says=name) for k, name in enumerate(names)
+        Clause(f"own-{layer.name}", name, values=(k + 1,), says=f"{layer.title}: {name}")
+        for k, name in enumerate(names)
     )
     return {
         "name": layer.name,

@@ -6,7 +6,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from errtax.lm.visible import cut
+from errtax.lm.visible import cut, direction
 from errtax.reports.excerpts import Examples, Excerpt
 from errtax.reports.page_tables import wide_table
 from errtax.reports.palette import LETTERS
@@ -16,6 +16,8 @@ from errtax.taxonomy.peel import Peel
 
 _BEGINNING = 1500
 """Symbols of the text that stand in the page's own HTML."""
+_SAMPLE = 20_000
+"""Symbols that tell in which direction the text is written."""
 _KEYS = (
     ("n", "next marked symbol"),
     ("p", "previous marked symbol"),
@@ -29,16 +31,17 @@ _KEYS = (
 def text_pane(peels: Sequence[Peel], shown: int, example: Excerpt | None, examples: Sequence[Examples]) -> list[str]:
     """The whole pane; `shown`: the number of the peel whose errors are marked."""
     peel, before = peels[shown], peels[0] if shown else None
-    beginning = "".join(marked_text(peel, 0, min(_BEGINNING, len(peel)), before))
+    beginning = "".join(marked_text(peel, 0, min(_BEGINNING, len(peel)), before)).replace("↵", "↵\n")
+    way = direction(peel.log.part(0, min(_SAMPLE, len(peel))).content.decode("utf-8", "ignore"))
     more = "" if len(peel) <= _BEGINNING else '<p class="still-only">… the text goes on where scripts run.</p>'
     return [
         *_filters(peels, shown),
-        '<div class="reader"><div id="pane" tabindex="0" role="region" aria-label="Text with its errors">'
+        f'<div class="reader"><div id="pane" dir="{way}" tabindex="0" role="region" aria-label="Text with its errors">'
         f'<div id="canvas"></div><div id="still"><p class="passage">{beginning}</p>{more}',
         *still_examples(peels, examples),
         '</div></div><canvas id="strip" aria-hidden="true"></canvas></div>',
         '<div id="detail" tabindex="0" role="region" aria-live="polite" aria-label="The chosen symbol">',
-        *([] if example is None else _detail(peel, example)),
+        *(["<p>No errors.</p>"] if example is None else _detail(peel, example, way)),
         f"</div>{_help()}",
     ]
 
@@ -84,12 +87,13 @@ def _marks(before: Peel, after: Peel) -> list[tuple[str, str]]:
     ]
 
 
-def _detail(peel: Peel, example: Excerpt) -> list[str]:
+def _detail(peel: Peel, example: Excerpt, way: str) -> list[str]:
     layer = find_layer(example.layer, peel.settings)
+    context = f"{escape(example.before)}<b>{escape(example.symbol)}</b>{escape(example.after)}"
     return [
         f'<p class="what"><b class="chip k-{layer.name}">{escape(layer.letter)}</b>An error of the largest class: '
         f"{escape(layer.title)}, {escape(example.slice)}</p>",
-        f'<p class="context">{escape(example.before)}<b>{escape(example.symbol)}</b>{escape(example.after)}</p>',
+        f'<p class="context" dir="{way}">{context}</p>',
         f"<p>p = {example.p:.2g} at position {example.position:,}; {escape(example.evidence)}.</p>",
     ]
 

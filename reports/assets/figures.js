@@ -60,6 +60,7 @@ function drawRing(bench, found, ring) {
       turned += part;
     });
   }
+  if (!found.errors) parts.push(make("circle", { cx: ring.x, cy: ring.y, r: 0.69 * ring.radius, class: "axis" }));
   parts.push(words(ring.x, ring.y, "middle", number(found.errors)));
   parts.push(words(ring.x, ring.y + 13, "small", `of ${number(found.positions)}`));
   return parts;
@@ -145,7 +146,7 @@ function drawBars(bench) {
     const countsOf = (k) => all.map((found) => found.counts[l][k]);
     return names.map((slice, k) => ({ layer, slice, k, size: names.length, counts: countsOf(k) }));
   });
-  const most = Math.max(1, ...rows.flatMap((row) => row.counts)), step = shown.length > 1 ? 17 : 14;
+  const most = Math.max(1, ...rows.flatMap((row) => row.counts)), step = 14;
   const parts = rows.flatMap(({ layer, slice, k, size, counts }, i) => {
     const y = 6 + i * step, height = (step - 4) / counts.length, colour = shade(layer.colour, k, size);
     const place = { "data-layer": layer.name, "data-slice": k };
@@ -170,9 +171,12 @@ function drawOverlaps(bench) {
   const found = bench.found(bench.state.model), players = playersOf(found.order, bench.layers);
   const { overlaps } = orderFree(found, players), shown = overlaps.slice(0, 14);
   const most = Math.max(1, ...shown.map(([, count]) => count));
+  const name = cutName(bench.data.models[bench.state.model].name, 26), from = 34 + 22 * players.length;
   const parts = players.map((l, i) => words(20 + 22 * i, 14, "name", bench.layerAt(found, l).letter));
+  const said = `Errors of ${name} that exactly these layers claim; click to see them`;
+  parts.push(words(from, 14, "small", said, { "text-anchor": "start" }));
   shown.forEach(([members, count], k) => {
-    const y = 30 + 17 * k, from = 34 + 22 * players.length, names = members.map((l) => bench.layerAt(found, l).title);
+    const y = 30 + 17 * k, names = members.map((l) => bench.layerAt(found, l).title);
     if (members.length > 1) {
       const [a, b] = [members[0], members[members.length - 1]].map((l) => 20 + 22 * players.indexOf(l));
       parts.push(make("path", { d: `M${a} ${y}H${b}`, class: "leader" }));
@@ -186,8 +190,8 @@ function drawOverlaps(bench) {
     const width = ((WIDTH - from - 90) * count) / most;
     const place = { x: from, y: y - 6, width: two(width), height: 12 };
     parts.push(withTitle(make("rect", { ...place, fill: "#0072B2", class: "wedge", "data-set": set }), title));
-    const said = `${number(count)}  ${percentOf(count, found.errors, 1)} %`;
-    parts.push(words(two(from + width + 6), y + 4, "small", said, { "text-anchor": "start" }));
+    const share = `${number(count)}  ${percentOf(count, found.errors, 1)} %`;
+    parts.push(words(two(from + width + 6), y + 4, "small", share, { "text-anchor": "start" }));
   });
   const label = `Which layers claim the same errors of ${bench.data.models[bench.state.model].name}`;
   return svgOf(36 + 17 * shown.length, label, parts);

@@ -201,7 +201,7 @@ function verdictOf(bench, k, r) {
 function describe(bench, r) {
   const detail = $("#detail"), { text } = bench;
   if (r < 0) {
-    if (!bench.moved && detail.children.length) return; // the example that the page came with
+    if (!bench.moved) return; // the example that the page came with
     detail.replaceChildren(make("p", {}, "Click a symbol, or press n for the next error, to see what is known of it."));
     return;
   }
@@ -218,9 +218,10 @@ function describe(bench, r) {
   const wrong = [bench.state.against, bench.state.model].map(isWrong);
   const both = ["right in both", "a new error", "a fixed error", "a kept error"][2 * wrong[0] + wrong[1]];
   const kind = bench.state.against === null ? (wrong[1] ? "an error" : "no error") : both;
+  const context = [part(c - size, c), make("b", {}, part(c, c + 1)), part(c + 1, c + size / 2)];
   detail.replaceChildren(
     make("p", { class: "what" }, `Position ${number(positionOf(text, r))}: ${kind}`),
-    make("p", { class: "context" }, part(c - size, c), make("b", {}, part(c, c + 1)), part(c + 1, c + size / 2)),
+    make("p", { class: "context", dir: $("#pane").dir }, ...context),
     make("ul", {}, ...chosen.map((k) => verdictOf(bench, k, r))),
     make("p", {}, said.length ? `${said.join("; ")}.` : "No oracle has anything to say."),
   );
