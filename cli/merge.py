@@ -10,6 +10,7 @@ from errtax.cli.indexes import emit_merged_index
 from errtax.cli.paths import LOG, OUTPUT
 from errtax.cli.peels import PARTS, emit_peel
 from errtax.cli.scores import emit_merged_scores
+from errtax.cli.transformer import emit_merged_log
 
 
 @declare("merge", "errtax merge preds.parts -o preds.peel.parquet")
@@ -26,13 +27,16 @@ def command(folder: Path, output: Path | None, parts: int, slices: bool | None, 
     """
     from errtax.lm.files import require_absent
     from errtax.lm.part_files import schema_of_parts
+    from errtax.lm.prediction_log import LOG
     from errtax.lm.scores import SCORES_NAME
 
     stem = folder.name.removesuffix(".parts")
     if list(folder.glob("part-*.ngram")):
         emit_merged_index(folder, output or Path(f"{stem}.ngram"), force)
-    elif schema_of_parts(folder) == SCORES_NAME:
+    elif (schema := schema_of_parts(folder)) == SCORES_NAME:
         emit_merged_scores(folder, require_absent(output or Path(f"{stem}.scores.parquet"), force), force)
+    elif schema == LOG.name:
+        emit_merged_log(folder, require_absent(output or Path(f"{stem}.parquet"), force), force)
     else:
         _merge_peel(folder, output or Path(stem + (".peel" if parts > 1 else ".peel.parquet")), slices, force, parts)
 

@@ -1,6 +1,8 @@
 """The options of `errtax predict --hf`, and what they do."""
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -8,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from errtax.cli.frame import Update
+from errtax.cli.frame import Update, emit, progress
+from errtax.cli.parts import Cluster, part_folder, parts_beside, tell_part
 from errtax.cli.paths import MODULE
 from errtax.lm.errors import UsageError
 from errtax.lm.hf.sources import DTYPES
 
 if TYPE_CHECKING:
-    from errtax.lm.hf.log import Predicted
+    from errtax.lm.hf.parts import HfPart
+    from errtax.lm.log_parts import Predicted
+    from errtax.lm.part import Part
 
-_OF_HF = ("unit", "window", "stride", "prefix", "batch", "bytes", "least_context", "limit", "revision", "dtype")
+_OF_HF = ("unit", "window", "stride", "prefix", "batch", "bytes", "least_context", "limit", "revision", "dtype", "jobs")
 _OF_RUNS = ("checkpoint", "dynamic", "dynamic_rate", "dynamic_window")
 _BYTES = "Probabilities of bytes by the tokenizer's own tokens, or by the K best tokenizations at a time (very slow)."
 _LEAST = "Do not predict the first tokens of a document, those with fewer before them."
@@ -55,23 +60,71 @@ def require_one_model(run: Path | None, hf: str | None) -> None:
             raise UsageError(f"{what} --{name.replace('_', '-')}; leave it out.")
 
 
-def predict_transformer(
-    hf: str, text: Path, output: Path, force: bool, update: Update, options: dict[str, Any]
-) -> "Predicted":
-    """Write the log of a transformer on a text; return its sums."""
+def emit_transformer(
+    hf: str,
+    text: Path,
+    output: Path | None,
+    part: "Part | None",
+    cluster: Cluster | None,
+    force: bool,
+    options: dict[str, Any],
+) -> None:
+    """Write the log of a transformer on a text, or a part of it, here or on a cluster, and show what came out."""
     from errtax.lm.files import require_absent
-    from errtax.lm.hf.documents import read_documents
-    from errtax.lm.hf.model import load_model
-    from errtax.lm.hf.prediction import HfOptions, predict_text
-    from errtax.lm.hf.sources import Source
-    from errtax.lm.hf.tokenizer import load_tokenizer
+    from errtax.lm.hf.parts import HfPart, predict_whole, write_hf_part
+    from errtax.lm.hf.prediction import HfOptions
 
     kept = {name: options[name] for name in ("unit", "window", "stride", "prefix", "batch", "bytes", "least_context")}
-    require_absent(output, force)
-    chosen = HfOptions(**kept)  # wrong options are found before anything is loaded
-    documents = read_documents(text).limited(options["limit"])
-    tokenizer = load_tokenizer(hf, options["revision"])
-    model = load_model(Source.of(hf, options["revision"]), options["dtype"], options["device"])
+    given = {name: options[name] for name in ("limit", "revision", "dtype", "device")}
+    spec = HfPart(hf, text, HfOptions(**kept), Path(), **given)  # wrong options are found before anything is loaded
+    if part is not None:
+        spec = replace(spec, part=part, folder=part_folder(output, "preds", cluster))
+        with progress("predicting") as update:
+            made = write_hf_part(spec, force, _on_step(update))
+        tell_part(part, spec.path, made)
+        return
+    path = require_absent(output or Path("preds.parquet"), force)
+    if cluster is not None:
+        _emit_on(cluster, spec, path, force)
+        return
+    with progress("predicting") as update:
+        found = predict_whole(spec, path, force, _on_step(update))
+    emit_predicted(found, path)
+
+
+def _emit_on(cluster: Cluster, spec: "HfPart", output: Path, force: bool) -> None:
+    from errtax.lm.files import discard
+    from errtax.lm.hf.parts import predict_on
+
+    folder = parts_beside(output)
+    with cluster.pool("Predicting", gpus=1) as pool, progress("predicting") as update:
+        predict_on(pool, replace(spec, folder=folder), cluster.tasks, update)
+    emit_merged_log(folder, output, force)
+    discard(folder)
+
+
+def emit_merged_log(folder: Path, output: Path, force: bool) -> None:
+    """Write the log that all parts in a folder are, and show it as `predict --hf` would."""
+    from errtax.lm.log_parts import merge_log
+
+    with progress("merging") as update:
+        found = merge_log(folder, output, force, update)
+    emit_predicted(found, output)
+
+
+def emit_predicted(found: "Predicted", output: Path) -> None:
+    """What a log comes to."""
+    from errtax.lm.prediction_log import LOG
+
+    finite = math.isfinite(found.nats)  # not so where the model gives a symbol of the text probability 0
+    means = {"nats": found.mean, "bits": found.mean / math.log(2)}
+    document = {"schema": LOG.name, "log": str(output), **{name: n if finite else None for name, n in means.items()}}
+    document |= {"unit": str(found.unit), "predicted": found.predicted}
+    line = f"{output}  {found.mean:.4f} nats per {found.unit}, {found.bits_per_byte:.4f} bits per byte"
+    emit({**document, "bits_per_byte": found.bits_per_byte if finite else None}, line)
+
+
+def _on_step(update: Update) -> Callable[[int, int], None]:
     begun: list[tuple[float, int]] = []
 
     def on_step(done: int, total: int) -> None:
@@ -79,4 +132,4 @@ def predict_transformer(
         seconds, tokens = monotonic() - begun[0][0], done - begun[0][1]
         update(done, total, f"{tokens / seconds:,.0f} tokens/s" if seconds and tokens else "")
 
-    return predict_text(model, tokenizer, documents, output, chosen, force, on_step)
+    return on_step

@@ -184,6 +184,8 @@ class LogFile:
                 problems.append(f"column 'prob' has type {schema.field('prob').type}, float or double is needed")
         if (stated := self._metadata.get("errtax.schema", LOG.name)) != LOG.name:
             problems.insert(0, f"its metadata says it is {stated}, {LOG.name} is needed")
+        if {"part", "key"} <= self._metadata.keys():
+            problems.insert(0, f"its parts are not one log yet; run errtax merge {self._name}")
         return problems
 
     def _decoded(self, table: Any, before: LogTally) -> tuple[PredictionLog | None, list[str]]:

@@ -44,6 +44,10 @@ class Part:
         return f"part-{self.k:05}.{ending}"
 
 
+WHOLE = Part(1, 1)
+"""The only part of what is not cut."""
+
+
 def parts_of(n: int) -> list[Part]:
     """All parts of n."""
     return [Part(k, n) for k in range(1, n + 1)]

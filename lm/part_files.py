@@ -4,7 +4,7 @@ A part is one file with a seal, which appears under its name when it is complete
 `part`, and a digest of what it was made from, `key`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
@@ -13,7 +13,7 @@ from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.executors.tasks import Pool, Task, Watch, run_tasks
 from errtax.lm.files import discard
 from errtax.lm.part import Part, parts_of
-from errtax.lm.table import metadata_of, open_parquet, stated_schema
+from errtax.lm.table import TableFile, metadata_of, open_parquet, stated_schema
 
 
 def is_complete(path: Path, part: Part, key: str) -> bool:
@@ -94,6 +94,20 @@ def require_all_parts(folder: Path) -> None:
     if missing:
         found = f"{folder} lacks {len(missing)} of {n} parts: {', '.join(missing)}"
         raise BadInput(f"{found}; run --part {missing[0]}/{n} again, and look what became of it.")
+
+
+def open_parts(folder: Path, what: str, own: Sequence[str]) -> tuple[list[TableFile], dict[str, str]]:
+    """The files of all parts in a folder, and what they say alike; `own`: what each says of itself alone.
+
+    Raises `BadInput` where parts are missing, or are parts of different tables; `what`: of which kind these are.
+    """
+    require_all_parts(folder)
+    files = [open_parquet(path) for path in part_paths(folder)]
+    stated = [metadata_of(file.schema_arrow) for file in files]
+    alike = [{key: value for key, value in each.items() if key not in own} for each in stated]
+    if any(set(own) - set(each) for each in stated) or any(each != alike[0] for each in alike):
+        raise BadInput(f"{folder}: its parts are of different {what}; run their tasks again.")
+    return files, alike[0]
 
 
 def schema_of_parts(folder: Path) -> str:

@@ -14,12 +14,11 @@ from errtax.lm.ngram.model import NgramModel
 from errtax.lm.ngram.open_model import open_model, sha256_of_model
 from errtax.lm.ngram.totals import NgramTotals
 from errtax.lm.part import Part
-from errtax.lm.part_files import is_complete, part_paths, require_all_parts, run_parts
+from errtax.lm.part_files import is_complete, open_parts, run_parts
 from errtax.lm.scores import arrow_schema, chosen_orders, count_unknown, score_rows, scores_metadata
-from errtax.lm.table import metadata_of, open_parquet, table_writer
+from errtax.lm.table import metadata_of, table_writer
 from errtax.lm.text import Sentences, Text, Unit, read_text
 
-_OF_A_PART = ("part", "key", "counted")
 _LEAST = 1 << 20  # symbols of a part, unless somebody says how many parts
 
 
@@ -111,19 +110,14 @@ def merge_scores(
 
     Raises `BadInput` where parts are missing, and names them; or where they are of different tables.
     """
-    require_all_parts(folder)
-    files = [open_parquet(path) for path in part_paths(folder)]
-    stated = [metadata_of(file.schema_arrow) for file in files]
-    own = dict.fromkeys(("part", "counted"), "")
-    if "counted" not in stated[0] or any({**each, **own} != {**stated[0], **own} for each in stated):
-        raise BadInput(f"{folder}: its parts are of different tables of scores; run their tasks again.")
+    files, alike = open_parts(folder, "tables of scores", ("part", "counted"))
     total, unknown, orders = NgramTotals(), 0, list[int]()
-    for each in stated:
+    for file in files:
         with decoding(f"{folder}: a part does not say what its rows add to the whole", "; score it again"):
-            counted = json.loads(each["counted"])
+            counted = json.loads(metadata_of(file.schema_arrow)["counted"])
             total, unknown = total + NgramTotals.of_json(counted["ngram"]), unknown + counted["unknown"]
             orders = counted["orders"]
-    metadata = {key: value for key, value in stated[0].items() if key not in _OF_A_PART}
+    metadata = {key: value for key, value in alike.items() if key != "key"}
     rows = sum(file.num_rows for file in files)
     if str(rows) != metadata["symbols"]:
         raise BadInput(f"{folder}: its parts have {rows:,} rows, the text has {metadata['symbols']} symbols.")

@@ -18,10 +18,10 @@ pytest.importorskip("transformers", reason="needs transformers: pip install 'err
 
 import hf_models  # noqa: E402
 from errtax.lm.hf.documents import Document, Documents, documents_of, read_documents  # noqa: E402
-from errtax.lm.hf.log import Predicted  # noqa: E402
 from errtax.lm.hf.model import LanguageModel  # noqa: E402
 from errtax.lm.hf.prediction import HfOptions, predict_text  # noqa: E402
 from errtax.lm.hf.tokenizer import TextTokenizer  # noqa: E402
+from errtax.lm.log_parts import Predicted  # noqa: E402
 
 TOKENIZERS = {"bytes": TextTokenizer.of(hf_models.byte_level()), "metaspace": TextTokenizer.of(hf_models.metaspace())}
 MODELS = {

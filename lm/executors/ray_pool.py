@@ -47,11 +47,15 @@ class RayPool:
                 raise UsageError(f"no Ray cluster answers at {address} ({reason_of(error)}); {hint}.") from None
         self.threads = threads
         self._left: set[Any] = set()
-        self.slots = sum(int(cpus) // threads for cpus in _resources("CPU"))
+        has_gpus = gpus and any(_resources("GPU"))
+        self.slots = sum(
+            min(int(cpus) // threads, int(found / gpus)) if has_gpus else int(cpus) // threads
+            for cpus, found in zip(_resources("CPU"), _resources("GPU"), strict=True)
+        )
         if not self.slots:
             self.close()
             raise UsageError(f"no node of the Ray cluster has {threads} CPUs; give a smaller --jobs.")
-        reserves = {"num_cpus": threads, "num_gpus": gpus if any(_resources("GPU")) else 0}
+        reserves = {"num_cpus": threads, "num_gpus": gpus if has_gpus else 0}
         # `run_tasks` tries again, and says so
         self._function = ray.remote(max_retries=0, scheduling_strategy="SPREAD", **reserves)(perform)
 

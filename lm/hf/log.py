@@ -11,44 +11,24 @@ from numpy.typing import NDArray
 from errtax.lm.byte_log import ByteRows
 from errtax.lm.byte_table import byte_batch, byte_schema
 from errtax.lm.hf.passages import Passages
+from errtax.lm.log_parts import LOG_BLOCK, Predicted
 from errtax.lm.surface import Surface
 from errtax.lm.table import arrow_of, table_writer
 from errtax.lm.text import Unit
 from errtax.lm.token_log import TokenRows, token_batch, token_schema
 from errtax.lm.vocabulary import Vocabulary
 
-_BLOCK = 1 << 16  # rows written at a time
 _TOKEN_COLUMNS = (
     *("token", "argmax_token", "argmax", "argmax_logprob", "entropy", "rank", "start", "context", "special"),
 )
 
 
-@dataclass(frozen=True)
-class Predicted:
-    """A log in sum.  `rows`; `predicted`: those with a prediction; `nats`: −Σ log p; `bytes`: of predicted rows."""
-
-    unit: Unit
-    rows: int
-    predicted: int
-    nats: float
-    bytes: int
-
-    @property
-    def mean(self) -> float:
-        """Nats per predicted row."""
-        return self.nats / max(self.predicted, 1)
-
-    @property
-    def bits_per_byte(self) -> float:
-        """Bits per byte of the predicted rows: comparable between models with different tokenizers."""
-        return self.nats / max(self.bytes, 1) / float(np.log(2))
-
-
 @dataclass(frozen=True, eq=False)
 class LogRows:
-    """A log's rows before they are written.  `numbers[r]`: a record of `scores.BYTE` or `scores.TOKEN`, by unit.
+    """A log's rows, or some of them, before they are written.
 
-    `contexts`: int32, of each token of `passages.ids`.
+    `numbers[r]`: a record of `scores.BYTE` or `scores.TOKEN`, by unit, of row `first` + r.  `contexts`: int32, of each
+    token of `passages.ids`.
     """
 
     unit: Unit
@@ -57,21 +37,20 @@ class LogRows:
     numbers: NDArray[Any]
     contexts: NDArray[np.int32]
     separate: bool
+    first: int = 0
 
     def write(self, output: Path, metadata: dict[str, str], force: bool) -> Predicted:
-        """Write the log; memory does not grow with it."""
-        predicted, nats, size = 0, 0.0, 0
+        """Write the rows; memory does not grow with them."""
+        found, stop = Predicted(self.unit), self.first + len(self.numbers)
         with table_writer(output, self._schema(), metadata, force) as writer:
-            for start in range(0, len(self.numbers), _BLOCK):
-                rows = slice(start, min(start + _BLOCK, len(self.numbers)))
-                numbers = np.asarray(self.numbers[rows])
-                known = numbers["rank"] > 0
-                predicted, nats = predicted + int(known.sum()), nats - float(numbers["logprob"][known].sum())
-                size += int(known.sum() if self.unit is Unit.BYTE else self.passages.lengths[rows][known].sum())
-                writer.write_batch(
-                    self._bytes(rows, numbers) if self.unit is Unit.BYTE else self._tokens(rows, numbers)
-                )
-        return Predicted(self.unit, len(self.numbers), predicted, nats, size)
+            for start in range(self.first, stop, LOG_BLOCK):
+                rows = slice(start, min(start + LOG_BLOCK, stop))
+                numbers = np.asarray(self.numbers[rows.start - self.first : rows.stop - self.first])
+                is_bytes = self.unit is Unit.BYTE
+                writer.write_batch(self._bytes(rows, numbers) if is_bytes else self._tokens(rows, numbers))
+                logprobs = np.where(numbers["rank"] > 0, numbers["logprob"], np.nan)
+                found = found.plus(logprobs, None if is_bytes else self.passages.lengths[rows])
+        return found
 
     def _schema(self) -> Any:
         if self.unit is Unit.TOKEN:

@@ -32,7 +32,8 @@ class Partial:
     def save(self, now: bool = False) -> None:
         """Keep what is done, every few seconds or at once."""
         if now or monotonic() - self._saved > _SECONDS:
-            self.rows.flush()  # type: ignore[attr-defined]  # a memmap
+            if isinstance(self.rows, np.memmap):
+                self.rows.flush()
             write_text(self._state, json.dumps({"schema": SCHEMA, "done": self.done, "settings": self._settings}))
             self._saved = monotonic()
 
@@ -56,7 +57,8 @@ def resuming(
             state.unlink(missing_ok=True)
             file.truncate(0)
             reserve(file.fileno(), n_rows * dtype.itemsize)
-        partial = Partial(np.memmap(path, dtype, "r+", shape=(n_rows,)), state, settings, done)
+        rows = np.memmap(path, dtype, "r+", shape=(n_rows,)) if n_rows else np.zeros(0, dtype)
+        partial = Partial(rows, state, settings, done)
         partial.save(now=True)
         try:
             yield partial

@@ -20,14 +20,17 @@ from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.files import require_outputs
 from errtax.lm.hf.documents import Documents
 from errtax.lm.hf.exact import ExactScores
-from errtax.lm.hf.log import LogRows, Predicted
+from errtax.lm.hf.log import LogRows
 from errtax.lm.hf.model import Asked, LanguageModel
 from errtax.lm.hf.partial import Partial, resuming
 from errtax.lm.hf.passages import Passages, read_passages
 from errtax.lm.hf.scores import ByteScores, Scores, TokenScores, fitted
 from errtax.lm.hf.tokenizer import TextTokenizer
 from errtax.lm.hf.windows import Window, WindowPlan
+from errtax.lm.kernels import thread_limit
+from errtax.lm.log_parts import Predicted
 from errtax.lm.neural.undisturbed import undisturbed
+from errtax.lm.part import WHOLE, Part
 from errtax.lm.prediction_log import LOG
 from errtax.lm.text import Unit
 
@@ -93,6 +96,19 @@ class HfOptions:
         return () if self.prefix == "none" else (int(self.prefix),)
 
 
+@dataclass(frozen=True)
+class PartOfLog:
+    """One part of a log, and the digest that all parts of that log have in common."""
+
+    part: Part
+    key: str
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What the part's file says of itself."""
+        return {"part": str(self.part), "key": self.key}
+
+
 @dataclass(frozen=True, eq=False)
 class _Work:
     """All that is to be done.  `batches`: windows, each with the number of its passage, to be read side by side."""
@@ -100,6 +116,20 @@ class _Work:
     passages: Passages
     plan: WindowPlan
     batches: Sequence[Sequence[tuple[int, Window]]]
+
+    def first_row(self, number: int, unit: Unit) -> int:
+        """The first row of a log that a batch answers for; one that is not predicted belongs to the batch before."""
+        if number == 0:
+            return 0
+        if number == len(self.batches):
+            return len(self.passages.text if unit is Unit.BYTE else self.passages.ids)
+        k, window = self.batches[number][0]
+        place = self.passages.rows_of(k, window.first, window.stop).start
+        return int(self.passages.starts[place]) if unit is Unit.BYTE else place
+
+    def goes_on(self, number: int) -> bool:
+        """Whether a batch begins in a passage that the batch before it has begun."""
+        return number > 0 and self.batches[number - 1][-1][0] == self.batches[number][0][0]
 
     def asked(self, k: int, window: Window) -> Asked:
         """What the model reads for a window."""
@@ -124,20 +154,26 @@ def predict_text(
     options: HfOptions = HfOptions(),
     force: bool = False,
     on_step: Step = lambda done, total: None,
+    of: PartOfLog | None = None,
 ) -> Predicted:
     """Write the prediction log of a model on a text; return its sums.
 
-    `on_step(done, total)` is called after each batch, with tokens of the text.  Raises `UsageError` for options that do
-    not fit the model, `BadInput` for texts, tokenizers and models that do not fit each other.
+    `on_step(done, total)` is called after each batch, with tokens of the text.  `of`: only a part of the batches is
+    asked about, whose rows are those of the whole log.  Raises `UsageError` for options that do not fit the model,
+    `BadInput` for texts, tokenizers and models that do not fit each other.
     """
     require_outputs([output], force)
+    if (threads := thread_limit()) is not None:
+        torch.set_num_threads(threads)
     unit, plan = Unit(options.unit), options.plan(model, tokenizer)
     passages = read_passages(documents, tokenizer)
     work = _Work(passages, plan, _batches(passages.windows(plan, options.least_context), options.batch))
     metadata = log_metadata(model, tokenizer, documents, options, plan)
+    weights = model.fingerprint if work.batches else ""
+    metadata |= {**of.metadata, "weights": weights} if of else {}  # so that parts of other weights are not merged
     settings = {
         **{name: value for name, value in metadata.items() if name != "errtax.schema"},
-        "weights": model.fingerprint if work.batches else "",
+        "weights": weights,
         "text": documents.sha256,
         "batch": str(options.batch),
         "device": model.device.type,
@@ -149,10 +185,12 @@ def predict_text(
         scores: Scores | ExactScores = (ByteScores if unit is Unit.BYTE else TokenScores)(passages, vocabulary)
         if options.beam is not None:
             scores = ExactScores(model, passages, vocabulary, plan, options.beam)
-        with resuming(output, settings, scores.n_rows, scores.dtype, force) as partial:
-            _run(model, work, scores, partial, on_step)
+        batches = range(*(of.part if of else WHOLE).share(len(work.batches)))
+        first, stop = (work.first_row(number, unit) for number in (batches.start, batches.stop))
+        with resuming(output, settings, stop - first, scores.dtype, force) as partial:
+            _run(model, work, scores, _Task(batches, first, partial), on_step)
             separate = documents.separate or (unit is Unit.TOKEN and not passages.whole)
-            rows = LogRows(unit, passages, vocabulary, partial.rows, work.contexts, separate)
+            rows = LogRows(unit, passages, vocabulary, partial.rows, work.contexts, separate, first)
             return rows.write(output, metadata, force)
 
 
@@ -180,19 +218,30 @@ def _batches(windows: list[tuple[int, Window]], size: int) -> list[list[tuple[in
     return [windows[at : at + size] for at in range(0, len(windows), size)]
 
 
-def _run(model: LanguageModel, work: _Work, scores: Scores | ExactScores, partial: Partial, on_step: Step) -> None:
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """The batches that are asked for, the first row that they answer for, and the rows from there on."""
+
+    batches: range
+    first: int
+    partial: Partial
+
+
+def _run(model: LanguageModel, work: _Work, scores: Scores | ExactScores, task: _Task, on_step: Step) -> None:
     """Fill the rows of all batches that are not done."""
-    sizes = [sum(window.stop - window.first for _, window in batch) for batch in work.batches]
-    done, total = sum(sizes[: partial.done]), sum(sizes)
-    if partial.done and not isinstance(
-        scores, ExactScores
-    ):  # what the last token before it says of the next one's first byte
-        for _ in _rows(model, work, scores, partial.done - 1):
+    partial, left = task.partial, task.batches[task.partial.done :]
+    sizes = {number: sum(window.stop - window.first for _, window in work.batches[number]) for number in task.batches}
+    total = sum(sizes.values())
+    done = total - sum(sizes[number] for number in left)
+    if left and work.goes_on(left.start) and isinstance(scores, ByteScores):
+        # the last token before says how probable it was to end: so the batch before is read once more, and not kept
+        for _ in _rows(model, work, scores, left.start - 1):
             pass
-    for number in range(partial.done, len(work.batches)):
+    for number in left:
         for first, rows in _rows(model, work, scores, number):
-            partial.rows[first : first + len(rows)] = rows
-        partial.done = number + 1
+            place = first - task.first
+            partial.rows[place : place + len(rows)] = rows
+        partial.done += 1
         partial.save()
         done += sizes[number]
         on_step(done, total)

@@ -1,4 +1,4 @@
-"""`stats --ray` and `compare --ray` on clusters of one and two nodes: what one process says, to the last digit."""
+"""`stats`, `compare` and `predict --hf` on clusters of one and two nodes: what one process says, to the last digit."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from clusters import Nodes
-from commands import TEXT, Errtax, refused, write_log
+from commands import TEXT, Errtax, files, refused, write_log
 
 pytest.importorskip("ray", reason="needs Ray: pip install 'errtax[ray]'")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Ray's cluster for tests needs Unix")
@@ -54,3 +54,22 @@ def test_what_is_refused_locally_is_refused_on_a_cluster(peels: Errtax, nodes: N
     ):
         refused(peels(*line), 3, words)
         refused(peels(*line, "--ray", nodes.grow(1), "--tasks", 2), 3, words)
+
+
+@pytest.mark.parametrize("unit", ["byte", "token"])
+def test_a_log_predicted_on_a_cluster_is_the_local_one(errtax_alone: Errtax, nodes: Nodes, unit: str) -> None:
+    pytest.importorskip("transformers", reason="needs transformers: pip install 'errtax[hf]'")
+    import hf_models  # it imports torch
+
+    tokenizer = hf_models.byte_level()
+    hf_models.llama(len(tokenizer)).save_pretrained("tiny")
+    tokenizer.save_pretrained("tiny")
+    Path("test.txt").write_bytes(hf_models.TEXT.encode())
+    line = ("predict", "--hf", "tiny", "--text", "test.txt", "--window", 12, "--batch", 2, "--unit", unit, "--json")
+    local = errtax_alone(*line, "--jobs", 1)
+    Path("preds.parquet").rename("local.parquet")
+    done = errtax_alone(*line, "--ray", nodes.grow(2), "--tasks", 3)
+    assert (done.code, done.out) == (0, local.out), done.err
+    ours, due = pq.read_table("preds.parquet"), pq.read_table("local.parquet")
+    assert ours.equals(due) and ours.schema.metadata == due.schema.metadata
+    assert "preds.parquet.parts" not in files()
