@@ -2,7 +2,8 @@
 
 python bench/train_transformer.py wp/train.txt -o llama-128 --hidden 128 --layers 2 --steps 2000
 
-The folder is what `errtax predict --hf` reads. Seeded; the same machine and threads give the same weights.
+The folder is what `errtax predict --hf` reads, and with `--keep 10,100` so are its folders `step10` and `step100`.
+Seeded; the same machine and threads give the same weights.
 """
 
 import argparse
@@ -59,7 +60,8 @@ def rate(step: int, steps: int) -> float:
     return 0.1 + 0.45 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
-def train(model: LlamaForCausalLM, ids: torch.Tensor, steps: int, seed: int) -> None:
+def train(model: LlamaForCausalLM, ids: torch.Tensor, steps: int, seed: int) -> Iterator[int]:
+    """Train, and give the number of each step that was made."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.95), weight_decay=0.1)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps))
     begun, losses = time.perf_counter(), []
@@ -76,6 +78,7 @@ def train(model: LlamaForCausalLM, ids: torch.Tensor, steps: int, seed: int) -> 
             mean, seconds = sum(losses) / len(losses), time.perf_counter() - begun
             print(f"step {step:,} of {steps:,}: {mean:.3f} nats a token, {seconds:.0f} s", flush=True)
             losses.clear()
+        yield step
 
 
 def main() -> None:
@@ -88,6 +91,7 @@ def main() -> None:
     arguments.add_argument("--layers", type=int, default=2)
     arguments.add_argument("--steps", type=int, default=2000)
     arguments.add_argument("--seed", type=int, default=1)
+    arguments.add_argument("--keep", type=lambda steps: [int(step) for step in steps.split(",")], default=[])
     options = arguments.parse_args()
 
     torch.manual_seed(options.seed)
@@ -109,9 +113,12 @@ def main() -> None:
     model = LlamaForCausalLM(config)
     parameters = sum(p.numel() for p in model.parameters())
     print(f"{parameters:,} parameters, {len(ids):,} tokens of {len(text.encode()) / len(ids):.2f} bytes", flush=True)
-    train(model, ids, options.steps, options.seed)
-    model.save_pretrained(options.output)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(options.output)
+    tokens = PreTrainedTokenizerFast(tokenizer_object=tokenizer)
+    for step in train(model, ids, options.steps, options.seed):
+        if step in options.keep or step == options.steps:
+            folder = options.output if step == options.steps else options.output / f"step{step}"
+            model.save_pretrained(folder)
+            tokens.save_pretrained(folder)
 
 
 if __name__ == "__main__":

@@ -122,16 +122,3 @@ def layers_and_oracles(
     names, rules = choose_layers(given["layers"] or (), loaded, custom, made_for)
     given["layers"] = names or None
     return rules
-
-
-def layers_kept(known: "Settings", preset: str | None, verbatim: int | None = None) -> tuple[str, ...]:
-    """The layers of a peel that is peeled again without `--layers`: its own, if the preset has such, too.
-
-    `verbatim`: what `--verbatim` says, which asks for this layer.
-    """
-    from errtax.taxonomy.layers.registry import with_verbatim
-    from errtax.taxonomy.settings import PRESETS
-
-    asked = PRESETS[preset] if preset else known
-    layers = known.layers if asked.made_for == known.made_for else asked.layers
-    return layers if verbatim is None else with_verbatim(layers)

@@ -56,7 +56,7 @@ from errtax.taxonomy.peel import Peel, PeelSource, whole_peel
 from errtax.taxonomy.peel_columns import frame_of_peel
 from errtax.taxonomy.peel_file import PeelFile, write_peel
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
-from errtax.taxonomy.repeel import repeel
+from errtax.taxonomy.repeel import by_preset, repeel
 from errtax.taxonomy.settings import PRESETS, Criterion, Settings
 from errtax.taxonomy.statistics import Statistics, statistics
 from errtax.taxonomy.summary import Summary, summarise
@@ -93,8 +93,7 @@ def peel(  # noqa: PLR0913  # an argument for each option that the command has
     Raises `BadInput` for a log, model or text that does not fit, `UsageError` for settings that do not.
     """
     _require_meant(settings)
-    if preset not in PRESETS:
-        raise UsageError(f"there is no preset {preset!r}; there are {', '.join(PRESETS)}.")
+    _require_preset(preset)
     if train is not None and train_text is not None:
         raise UsageError("the training text is given as train and as train_text; give it once.")
     trained_on = train_text if train is None else train
@@ -157,6 +156,11 @@ def _require_meant(given: Mapping[str, Any]) -> None:
         close = get_close_matches(name, [*own, *known], 1)
         if name not in known and close and close[0] in own:
             raise UsageError(f"there is no argument {name!r}; did you mean {close[0]!r}?")
+
+
+def _require_preset(name: str) -> None:
+    if name not in PRESETS:
+        raise UsageError(f"there is no preset {name!r}; there are {', '.join(PRESETS)}.")
 
 
 def _changed(base: Settings, given: dict[str, Any]) -> Settings:
@@ -247,9 +251,15 @@ class PeelView:
         return PeelView(Identity(model, parameters, step).of(self.source))
 
     @speaks_python
-    def repeel(self, **settings: Any) -> "PeelView":
-        """The peel by other settings from the same evidence; the names are those of `errtax.peel`."""
-        return PeelView(repeel(self.source, _changed(self.source.head.settings, settings)))
+    def repeel(self, *, preset: str | None = None, **settings: Any) -> "PeelView":
+        """The peel by other settings from the same evidence; the names are those of `errtax.peel`.
+
+        `preset`: its thresholds and criterion, but this peel's own layers, except between layers made for characters
+        and those made for tokens.
+        """
+        if preset is not None:
+            _require_preset(preset)
+        return PeelView(repeel(self.source, _changed(by_preset(self.source.head.settings, preset), settings)))
 
     @speaks_python
     def worst(self, n: int = 20, layer: str | None = None, slice: str | None = None) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from errtax.taxonomy.peel import (
     peel_log,
     require_tokens,
 )
-from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.settings import PRESETS, Settings
 from errtax.taxonomy.signature import make_signature
 
 
@@ -49,6 +49,19 @@ def repeel(peel: PeelSource, settings: Settings) -> PeelSource:
         return replace(made, sources=block.sources, signature=signature)
 
     return again(peel) if isinstance(peel, Peel) else ChangedPeel(peel, again)
+
+
+def by_preset(known: Settings, preset: str | None) -> Settings:
+    """Those of a preset for a peel that has others; without one its own.
+
+    Its layers stay, except between layers made for characters and those made for tokens, as do its own oracles and
+    what it leaves out.
+    """
+    if preset is None:
+        return known
+    asked = PRESETS[preset]
+    layers = known.layers if asked.made_for == known.made_for else asked.layers
+    return asked.changed(layers=layers, custom=known.custom, exclude_verbatim=known.exclude_verbatim)
 
 
 def _require_evidence(head: Peel, settings: Settings) -> None:

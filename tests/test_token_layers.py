@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import errtax as errtax_api
 import naive_token_layers as naive
 from commands import Errtax
 from errtax.lm.errors import UsageError
@@ -257,6 +258,8 @@ def test_peel_by_the_preset_token(errtax: Errtax) -> None:
     assert "err:argmax" in json.loads(made[0].out)["signature"]
     again = errtax("repeel", "paper.parquet", "--preset", "token", "--ngram-max", 3, "--json")
     assert layers_of(again.out) == layers_of(made[0].out)
+    view = errtax_api.read("paper.parquet").repeel(preset="token", ngram_max=3)
+    assert view.signature == json.loads(again.out)["signature"]
     back = errtax("repeel", "t0.peel.parquet", "--preset", "paper", "--ngram-max", 3, "--json")
     assert layers_of(back.out) == layers_of(errtax("repeel", "paper.parquet", "--json").out)
     fewer = errtax("repeel", "t0.peel.parquet", "--layers", "C,I,boost", "--copy-window", 5, "--criterion", "p<0.5")

@@ -38,7 +38,7 @@ def few_symbols() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         for module in (verbatim, peel_flow):
             patch.setattr(module, "LONGEST", LIMIT)
-        patch.setattr(verbatim.matches_ending, "__defaults__", (LIMIT,))
+        patch.setattr(verbatim.matches_ending, "__defaults__", (LIMIT, 1))
         yield
 
 
@@ -151,7 +151,7 @@ def whole_limit() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         for module in (verbatim, peel_flow):
             patch.setattr(module, "LONGEST", 10_000)
-        patch.setattr(verbatim.matches_ending, "__defaults__", (10_000,))
+        patch.setattr(verbatim.matches_ending, "__defaults__", (10_000, 1))
         yield
 
 
@@ -187,6 +187,8 @@ def test_what_is_left_out_is_said(errtax: Errtax, log: Path, whole_limit: None) 
     assert (document["positions"], document["unpredicted"], document["verbatim_left_out"]) == (200, 0, 100)
     assert "verbatim" not in [layer["name"] for layer in document["layers"]]
     assert "valid" in errtax("validate", "preds.peel.parquet").out
+    again = errtax("repeel", "preds.peel.parquet", "--preset", "text", "--json")  # what is left out stays so
+    assert "verbatim>=50" in json.loads(again.out)["signature"]
 
 
 def test_nothing_is_written_where_nothing_is_left(errtax: Errtax, log: Path, whole_limit: None) -> None:
