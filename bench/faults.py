@@ -6,7 +6,8 @@ python bench/faults.py TEXT [--rows 1] [--kills 20] [--nodes 3] [--tasks 12] [--
 The cluster is made of nodes of one processor each on this machine; the log repeats TEXT (see scale.py).  In each run
 some workers that have a part in hand are killed, and at every fourth kill a whole node, which a new one replaces.  A
 part's file is told from one written again by its inode; executions are counted by the hidden files that parts are
-written to.  The result is compared with that of one process: the JSON, and the bytes of the index.
+written to.  The result is compared with that of one process: the JSON, the rows and metadata of the peel, the bytes of
+the index.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from measure import errtax
 from ray.cluster_utils import Cluster
 from scale import write_log
@@ -40,9 +42,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--what", default="peel,build")
     options = parser.parse_args()
+    text = options.text.read_bytes()
     with tempfile.TemporaryDirectory() as name:
         os.chdir(name)
-        text = options.text.read_bytes()
         Path("train.txt").write_bytes(text[len(text) // 2 :])
         write_log(Path("log"), text, int(options.rows * 1e6), seed=0)
         subprocess.run(errtax("build-ngram", "train.txt", "--order", 10, "-q"), check=True, stdout=subprocess.DEVNULL)
@@ -186,11 +188,14 @@ def descends(pid: int, parents: dict[int, int]) -> bool:
     return pid == os.getpid()
 
 
-def result_of(printed: str, output: Path) -> tuple[Any, bytes]:
-    """The JSON without what a run takes, and of an index its bytes."""
+def result_of(printed: str, output: Path) -> tuple[Any, ...]:
+    """The JSON without what a run takes, and the bytes of an index, or a table's rows and metadata."""
     document = json.loads(printed)
     document.pop("seconds", None)
-    return document, output.read_bytes() if output.read_bytes()[:6] == b"errtax" else b""
+    if output.read_bytes()[:4] != b"PAR1":
+        return document, output.read_bytes()
+    table = pq.read_table(output)
+    return document, table, table.schema.metadata
 
 
 if __name__ == "__main__":
