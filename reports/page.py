@@ -77,7 +77,8 @@ def report_page(results: Results) -> str:
         *_below(results, heads[0].settings),
     ]
     style = style_of("base.css", "bench.css") + layer_style([heads[0].settings])
-    script, data = (script_of(), _data(held, results)) if whole else ("", None)
+    example = read.example and read.example.position
+    script, data = (script_of(), _data(held, results) | {"example": example}) if whole else ("", None)
     return document(f"Errors of {results.names}", body, results.machine(), style, script, data)
 
 

@@ -22,6 +22,7 @@ from errtax.oracle.text_view import TextView
 from errtax.reports.page_layers import controls_of, layers_of, scales_of, settings_of, shown_layer
 from errtax.reports.token_names import TokenNames
 from errtax.taxonomy.bootstrap import STANDARD
+from errtax.taxonomy.fixed_point import BIT, MOST_BITS, carry, halves_of, joined
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.units import BLOCKS, Units, unit_starts
 
@@ -47,10 +48,10 @@ def page_data(peels: Sequence[Peel], units: Units = BLOCKS) -> dict[str, Any]:
     text = np.frombuffer(first.log.content, np.uint8) if symbols is None else symbols.numbers(first.log)
     evidence, by_word = _evidence(first, view)
     columns |= {"text": text, **evidence}
-    models = []
+    models, starts = [], unit_starts(first.log, units)
     for k, peel in enumerate(peels):
         model, own = _model(peel, symbols)
-        models.append(model)
+        models.append(model | {"unit_bits": _unit_bits(peel, starts)})
         columns |= {f"{name}{k}": column for name, column in own.items()}
     return {
         "schema": "errtax.page/2",
@@ -67,7 +68,7 @@ def page_data(peels: Sequence[Peel], units: Units = BLOCKS) -> dict[str, Any]:
         "controls": controls_of(first),
         "scales": scales_of(first),
         "steps": list(STEPS),
-        "units": unit_starts(first.log, units).tolist(),
+        "units": starts.tolist(),
         "resampling": {"replicates": STANDARD.replicates, "seed": STANDARD.seed},
         "by_word": by_word,
         "columns": {name: _packed(column) for name, column in columns.items()},
@@ -170,6 +171,17 @@ def _model(peel: Peel, symbols: TokenNames | None) -> tuple[dict[str, Any], dict
     if peel.log.ranks is not None:
         columns["rank"] = np.clip(peel.log.ranks, 0, 65535).astype(np.uint16)
     return said, columns
+
+
+def _unit_bits(peel: Peel, starts: NDArray[np.int64]) -> list[float]:
+    """The finite bits of each unit, as exact as the library's: no definition changes them."""
+    bits = np.where(peel.predicted, -peel.log.logprobs, 0) / np.log(2)
+    numbers = np.rint(np.where(bits <= MOST_BITS, bits, 0) * BIT).astype(np.int64)
+    if not len(starts):
+        return []
+    sums = carry(np.add.reduceat(halves_of(numbers), starts, axis=0))
+    exact: list[float] = (joined(sums[:, 0], sums[:, 1]) / BIT).tolist()
+    return exact
 
 
 def _levels(peel: Peel) -> _Levels:

@@ -129,6 +129,7 @@ def test_what_if_rare_meant_at_most_twice(show: Any) -> None:
     due, old = (next(x for x in summarise(each).layers if x.name == "rare") for each in (again, peel))
     assert row[1] == f"{due.count:,}"
     assert f"−{100 * (old.share - due.share):.2f}" in row[2]
+    assert visible_text(page, "#detail").startswith("Position")  # of the example that the page came with
     page.run("document.querySelector('#set-rare_counts').dispatchEvent(new Event('change'))")
     page.settle()
     row = next(row for row in page.rows() if row[0].endswith("rare word"))

@@ -16,9 +16,9 @@ from errtax.taxonomy.layers.registry import REST
 from errtax.taxonomy.paired import holm
 from errtax.taxonomy.philox import count_draws, fill_words, toss_signs
 from errtax.taxonomy.repeel import repeel
-from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.settings import Criterion, Settings
 from errtax.taxonomy.statistics import Statistics, interval_of, statistics
-from pages import in_documents, make_peel, random_settings, token_peel
+from pages import in_documents, make_peel, random_settings, story, token_peel
 
 
 def due_sums(found: Statistics, settings: Settings) -> dict[str, Any]:
@@ -131,6 +131,21 @@ def test_intervals_are_those_of_the_library(own_oracles: None, parted: bool) -> 
                 assert found[f"fair/{number}"] == ends(layer.fair)
                 assert found[f"unique/{number}"] == ends(layer.unique)
                 assert found[f"solo/{number}"] == ends(layer.solo)
+
+
+def test_bits_of_the_whole_text_are_exactly_those_of_the_library() -> None:
+    """Of parts of it, each symbol's are told to 1/510 of a bit."""
+    peels = [story(1), story(2)]
+    script = Embedded(peels)
+    for k in range(3):
+        settings = peels[0].settings.changed(criterion=Criterion((0.3, 0.5, 0.8)[k]))
+        how = replace(STANDARD, replicates=300, seed=7)
+        given = script_settings(settings), {"replicates": how.replicates, "seed": how.seed}
+        due = [repeel(peel, settings) for peel in peels]
+        found, pair = script.call("resampled", *given), script.call("paired", *given)
+        assert found["bits"] == ends(statistics(due[0], how).bits)
+        whole = compare(due[0], due[1], how).total.bits
+        assert (pair["bits"]["ends"], pair["bits"]["p"]) == (ends(whole.saved), whole.p)
 
 
 def test_comparisons_are_those_of_the_library() -> None:

@@ -83,6 +83,26 @@ def test_filters_find_what_the_library_finds(show: Any) -> None:
     assert shown(f_mark="kept") == (one.error & two.error).sum()
 
 
+def test_a_filter_goes_to_what_it_finds(show: Any) -> None:
+    peel = story(1)
+    text = "".join(map(chr, peel.log.codes))
+    far = next(word for word in reversed(text.split()) if text.count(word) == 1 and len(word) > 4)
+    where = text.index(far)
+    assert peel.error[where : where + len(far)].any()
+    page = show([peel])
+    typed = "e.value += arguments[0]; e.dispatchEvent(new Event('input'))"
+    for key in far:
+        page.run(f"const e = document.querySelector('#f-regex'); {typed}", key)
+    seen = (
+        "const pane = document.querySelector('#pane').getBoundingClientRect(); "
+        "return [...document.querySelectorAll('#canvas .e')].map((e) => e.getBoundingClientRect())"
+        ".filter((box) => box.top > pane.top && box.bottom < pane.bottom).length"
+    )
+    assert page.run(seen) == peel.error[where : where + len(far)].sum()
+    page.run("const e = document.querySelector('#f-order'); e.value = 'worst'; e.dispatchEvent(new Event('change'))")
+    assert page.run("return document.querySelector('#pane').scrollTop") == 0
+
+
 def test_the_address_keeps_the_filters(show: Any) -> None:
     peels = [make_peel(Unit.CHAR, 1, gaps=False, model="one"), make_peel(Unit.CHAR, 2, gaps=False, model="two")]
     one, two = peels

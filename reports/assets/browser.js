@@ -258,7 +258,15 @@ function makeBrowser(bench) {
     if (i >= 0 && i < marks.rows.length) focusRow(marks.rows[i]);
   }
 
-  const filters = makeFilters(bench, search, (found) => {
+  function reveal() { // the first mark from here on, or the first of all, if none is seen
+    const { rows } = marks, top = Math.ceil(pane.scrollTop / LINE), seen = Math.floor(pane.clientHeight / LINE) - 1;
+    if (worst || !rows.length) { pane.scrollTop = 0; draw(); return; }
+    const next = lineOfRow(rows[findNext(rows, first[lines[Math.min(top, lines.length - 1)]])] ?? rows[0]);
+    if (next < top || next >= top + seen) pane.scrollTop = (next - 1) * LINE;
+    draw();
+  }
+
+  const filters = makeFilters(bench, search, reveal, (found) => {
     marks = found;
     worst = bench.state.order === "worst" ? worstFirst(bench, marks) : null;
     strip.marks(marks, worst, lines, text);

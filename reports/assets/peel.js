@@ -215,7 +215,7 @@ function unitSums(model, found, players, starts, sizes) {
   }
   for (const l of players) { places.players.set(l, Q); Q += 3; }
   const table = new Float64Array(starts.length * Q);
-  addUnits(model, starts, table, Q);
+  addUnits(model, starts, table, Q); // also makes the tables of bits
   const mask = players.reduce((sum, l) => sum | (1 << l), 0), { least, step } = model.tables, { level, part } = model;
   for (let i = 0, u = 0; i < found.rows.length; i++) {
     const r = found.rows[i];
@@ -249,19 +249,15 @@ function countBits(set) {
 
 // Positions and all bits of each unit, which no setting changes.
 function addUnits(model, starts, table, Q) {
-  const { least, step } = (model.tables ??= bitsTables(model)), { level, part, levels } = model;
+  const { level, levels, unit_bits } = model;
+  model.tables ??= bitsTables(model);
   const known = Uint8Array.from(levels, (p) => (p === null ? 0 : 1));
   for (let u = 0; u < starts.length; u++) {
     const end = u + 1 < starts.length ? starts[u + 1] : level.length;
-    let positions = 0, bits = 0;
-    for (let r = starts[u]; r < end; r++) {
-      const code = level[r], own = least[code] + step[code] * part[r];
-      if (!known[code]) continue;
-      positions++;
-      if (own <= MOST_BITS) bits += own;
-    }
+    let positions = 0;
+    for (let r = starts[u]; r < end; r++) positions += known[level[r]];
     table[u * Q + POSITIONS] = positions;
-    table[u * Q + BITS] = table[u * Q + CORRECT] = bits;
+    table[u * Q + BITS] = table[u * Q + CORRECT] = unit_bits[u];
   }
 }
 

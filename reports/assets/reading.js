@@ -3,7 +3,7 @@
 
 // --- filters ---------------------------------------------------------------------------------------------------------
 
-function makeFilters(bench, search, found) {
+function makeFilters(bench, search, reveal, found) {
   const field = (name) => $(`#f-${name}`);
   let set = null; // exactly these layers claim it: chosen in the figure of overlaps
 
@@ -81,6 +81,7 @@ function makeFilters(bench, search, found) {
       if (name === "layer") bench.state.slice = null;
       bench.state[name] = read[name] ? read[name](value) : value;
       bench.picked();
+      reveal();
     });
   }
   $("#clear").addEventListener("click", clear);
@@ -199,9 +200,10 @@ function verdictOf(bench, k, r) {
 }
 
 function describe(bench, r) {
-  const detail = $("#detail"), { text } = bench;
+  const detail = $("#detail"), { text } = bench, { example } = bench.data;
+  if (r < 0 && !bench.moved) return; // the example that the page came with
+  if (r < 0 && example !== null) r = rowOf(text, example);
   if (r < 0) {
-    if (!bench.moved) return; // the example that the page came with
     detail.replaceChildren(make("p", {}, "Click a symbol, or press n for the next error, to see what is known of it."));
     return;
   }
