@@ -189,7 +189,7 @@ def parse_lines(data, begin, end, order, vocabulary, words, prob, backoff):
 
 
 @kernel
-def _find_child(trie, row, word):
+def find_child(trie, row, word):
     """The row of the n-gram of `row` and `word`, or -1."""
     # the words of low:high ascend; word[low] <= word < word[high] wherever it is among them
     low, high = trie.child[row], trie.child[row + 1]
@@ -217,7 +217,7 @@ def find_prefixes(trie, words, rows):
         while g > 0 and shared < order - 1 and words[g, shared] == words[g - 1, shared]:
             shared += 1
         for k in range(shared, order - 1):
-            path[k] = words[g, 0] if k == 0 else _find_child(trie, path[k - 1], words[g, k])
+            path[k] = words[g, 0] if k == 0 else find_child(trie, path[k - 1], words[g, k])
             if path[k] < 0:
                 return g
         rows[g] = path[order - 2]
@@ -241,7 +241,7 @@ def score_positions(trie, bos, eos, ids, begin, end, out):
         begins_sentence = j == 0 or ids[j] == eos
         row = np.int64(bos if begins_sentence else ids[j])
         for i in range(j + 1, min(j + order, end)):
-            longer = _find_child(trie, row, ids[i]) if row >= 0 else -1
+            longer = find_child(trie, row, ids[i]) if row >= 0 else -1
             if i >= begin:
                 if longer >= 0:
                     p[i - begin] = trie.prob[longer]
