@@ -54,6 +54,12 @@ def _checkpoint_rule(ctx: click.Context, param: click.Parameter, value: str | No
     metavar="STEPS,epoch,log",
     help="Keep the weights for errtax dynamics: every so many steps, each epoch, ten times per decade of steps.",
 )
+@click.option(
+    "--watch",
+    type=click.IntRange(1),
+    metavar="STEPS",
+    help="Peel a sample of the validation text every so many steps; RUN/watch/index.html follows the errors.",
+)
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--resume", is_flag=True, help="Resume the run in the folder where it stopped; the numbers are the same.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda, ...")
@@ -65,6 +71,7 @@ def command(
     val: Path | None,
     unit: str,
     checkpoint_every: "CheckpointRule | None",
+    watch: int | None,
     resume: bool,
     device: str,
     threads: int | None,
@@ -72,7 +79,7 @@ def command(
     **options: Any,
 ) -> None:
     """Train a character model on TEXT, or on DIR/train.txt, by the recipe of Karpathy et al. 2015."""
-    from errtax.cli.training import watch_training
+    from errtax.cli.training import watch_training, watched
     from errtax.lm.neural.corpus import read_corpus
     from errtax.lm.neural.run import choose_device
     from errtax.lm.neural.training import train
@@ -84,9 +91,9 @@ def command(
     run = _open_run(folder, corpus, options, resume, force)
     kinds = f"{len(corpus.train):,} symbols of {run.config.symbols} kinds"
     notice(f"{run.config.name}, {run.config.parameters:,} parameters, {kinds}, on {place}")
-    with progress("training") as update:
-        run = train(folder, run, corpus.train, corpus.val, place, watch_training(update, checkpoint_every))
-    emit({**run.to_json(), "run": str(folder)}, f"{folder}  {run.outcome}")
+    with watched(folder, run, corpus, watch) as (look, written), progress("training") as update:
+        run = train(folder, run, corpus.train, corpus.val, place, watch_training(update, checkpoint_every, look))
+    emit({**run.to_json(), "run": str(folder), **written}, f"{folder}  {run.outcome}")
 
 
 def _open_run(folder: Path, corpus: "Corpus", options: dict[str, Any], resume: bool, force: bool) -> "Run":

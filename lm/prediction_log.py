@@ -259,8 +259,8 @@ def bytes_of(codes: Codes, unit: Unit) -> bytes:
     return codes.astype("<u4").tobytes().decode("utf-32-le").encode("utf-8")
 
 
-def log_schema(unit: Unit) -> Any:
-    """The Arrow schema of a complete log in this unit, as `predict` writes it."""
+def log_schema(unit: Unit, documents: bool = False) -> Any:
+    """The Arrow schema of a complete log in this unit, as `predict` writes it; of several documents with their ids."""
     symbol = pa.binary() if unit is Unit.BYTE else pa.string()
     return LOG.arrow(
         symbol=symbol,
@@ -269,4 +269,5 @@ def log_schema(unit: Unit) -> Any:
         argmax_logprob=pa.float32(),
         entropy=pa.float32(),
         rank=pa.int32(),
+        **({"doc": pa.int64()} if documents else {}),
     )

@@ -18,18 +18,12 @@ TEXT = ' class="t"'
 
 
 def document(
-    title: str,
-    body: Sequence[str],
-    machine: object,
-    style: str,
-    script: str = "",
-    page: object = None,
-    refresh: int = 0,
+    title: str, body: Sequence[str], machine: object, style: str, script: str = "", page: object = None
 ) -> str:
     """A page of these parts, with the JSON document `machine` in it for programs, and `page` for its own `script`.
 
     Its policy allows no request, no style but `style`, no script but `script` and workers made of it; `body` must be
-    escaped already.  `refresh`: seconds after which a browser reads it again, 0: never.
+    escaped already.
     """
     allowed = f"script-src '{_hash(script)}'; worker-src blob:; " if script else ""
     policy = (
@@ -43,7 +37,6 @@ def document(
         [
             '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-            *([f'<meta http-equiv="refresh" content="{refresh}">'] if refresh else []),
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{escape(title)}</title><style>{style}</style></head><body>",
             *body,

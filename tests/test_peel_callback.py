@@ -99,7 +99,7 @@ def test_a_resumed_training_replaces_the_steps_after_its_checkpoint(files: Path,
     folder = tmp_path / "run" / "watch"
     before = {path.name: path.read_bytes() for path in folder.glob("step-*")}
     assert [look["step"] for look in looks_of(tmp_path / "run")] == [1, 2, 3, 4, 5, 6, 7]
-    assert "refresh" in (folder / "index.html").read_text("utf-8")  # it waits for what comes
+    assert 'id="again"' in (folder / "index.html").read_text("utf-8")  # it waits for what comes
     again, report = trainer_of(files, tmp_path / "run")
     watch(again, files, every=1)
     again.train(resume_from_checkpoint=str(tmp_path / "run" / "checkpoint-4"))

@@ -126,7 +126,7 @@ def test_the_page_holds_the_series_the_distances_and_the_last_comparison(watched
     folder = watched["folder"] / "watch"
     html, data = (folder / "index.html").read_text("utf-8"), page_data(folder / "index.html")
     assert [look["step"] for look in data["looks"]] == [3, 6, 9, 12]
-    assert "Step 12: wrong on" in html and "The training has ended" in html and "refresh" not in html
+    assert "Step 12: wrong on" in html and "The training has ended" in html and 'id="again"' not in html
     assert all(f"step {step}: " in html for step in (3, 6, 9, 12))
     comparison = errtax.read(folder / "step-0000009.peel.parquet").compare(
         errtax.read(folder / "step-0000012.peel.parquet")

@@ -104,9 +104,9 @@ def predict(
         table_writer(output, log_schema(run.unit), metadata, force) as writer,
         tempfile.TemporaryDirectory(prefix=".errtax-", dir=staged(output).parent) as scratch,
     ):
-        scores = _scratch(Path(scratch), streams.rows.shape)
+        scores = scratch_scores(Path(scratch), streams.rows.shape)
         _fill(scores, model, run, streams, place, options.dynamic, on_step)
-        for batch in _batches(text, scores, run):
+        for batch in row_batches(text, scores, run):
             logprobs = numpy_of(batch.column(2).drop_null())
             if np.isnan(logprobs).any():
                 rate = " the rate of --dynamic is too high" if options.dynamic else " train it again"
@@ -151,7 +151,7 @@ def _fill(
     rows, length = streams.rows.shape
     if dynamic is None:
         for part in predicted_windows(model, run, streams, device):
-            _write_window(part, scores, slice(None))
+            write_window(part, scores, slice(None))
             on_step(part.first + len(part.targets), length)
         return
     weights = {name: value.clone() for name, value in model.state_dict().items()}
@@ -159,7 +159,7 @@ def _fill(
         model.load_state_dict(weights)  # a row is a text of its own: the book's next lines are in none of the others
         with torch.backends.cudnn.flags(enabled=False):  # cuDNN goes back through models in training mode alone
             for part in _adapting_windows(model, run, streams.select([row]), device, dynamic):
-                _write_window(part, scores, slice(row, row + 1))
+                write_window(part, scores, slice(row, row + 1))
                 on_step(row * length + part.first + len(part.targets), rows * length)
 
 
@@ -211,7 +211,8 @@ def _of_rows(read: Predicted, streams: Streams) -> Predicted | None:
     return Predicted(read.first + skip - streams.width, read.logits[skip:], read.targets[skip:])
 
 
-def _scratch(folder: Path, shape: tuple[int, ...]) -> Scores:
+def scratch_scores(folder: Path, shape: tuple[int, ...]) -> Scores:
+    """Scores of this shape in files of a folder, zeros first: nothing is predicted."""
     types = (np.float32, np.int32, np.float32, np.float32, np.int32)
     columns = []
     for name, dtype in zip(Scores._fields, types, strict=True):
@@ -222,7 +223,7 @@ def _scratch(folder: Path, shape: tuple[int, ...]) -> Scores:
     return Scores(*columns)
 
 
-def _write_window(part: Predicted, scores: Scores, rows: slice) -> None:
+def write_window(part: Predicted, scores: Scores, rows: slice) -> None:
     """Put a window into `scores[rows, columns]`; an unknown symbol has probability 0."""
     columns, targets = slice(part.first, part.first + len(part.targets)), part.targets
     logprobs = part.logits.log_softmax(2)
@@ -239,7 +240,8 @@ def _write_window(part: Predicted, scores: Scores, rows: slice) -> None:
             release(column)
 
 
-def _batches(text: Text, scores: Scores, run: Run) -> Iterator[pa.RecordBatch]:
+def row_batches(text: Text, scores: Scores, run: Run, document: int | None = None) -> Iterator[pa.RecordBatch]:
+    """The rows of a log in blocks; `document`: the symbols of each document of the text, None: it is one."""
     alphabet: NDArray[Any] = np.array(run.alphabet, text.codes.dtype)
     flat = Scores(*(column.reshape(-1) for column in scores))
     for start in range(0, len(text), _BLOCK):
@@ -255,6 +257,8 @@ def _batches(text: Text, scores: Scores, run: Run) -> Iterator[pa.RecordBatch]:
             arrow_of(flat.entropy[start:stop], null=missing),
             arrow_of(rank, null=missing),
         ]
-        yield pa.record_batch(columns, schema=log_schema(text.unit))
+        if document is not None:
+            columns.append(arrow_of(np.arange(start, stop) // document))
+        yield pa.record_batch(columns, schema=log_schema(text.unit, document is not None))
         for column in (*scores, text.codes):
             release(column)

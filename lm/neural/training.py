@@ -74,11 +74,12 @@ def _begins_a_tenth(step: int) -> bool:
 
 @dataclass(frozen=True)
 class Watch:
-    """What to tell while training, and what to keep."""
+    """What to tell while training, and what to keep.  `on_weights`: gets the model after each step."""
 
     on_step: Callable[[Status], None] = lambda status: None
     on_epoch: Callable[[Epoch], None] = lambda epoch: None
     checkpoints: CheckpointRule = CheckpointRule()
+    on_weights: Callable[[int, Model], object] = lambda step, model: None
 
 
 class Windows:
@@ -178,6 +179,7 @@ def _train_epoch(
         after = (epoch - 1) * text.steps + step
         if watch.checkpoints.keeps(after, step == text.steps):
             save_weights(model, checkpoint_path(folder, after))
+        watch.on_weights(after, model)
         total += loss.detach().cpu() * targets.numel()
         symbols += targets.numel()
         rate = symbols / (time.perf_counter() - start)

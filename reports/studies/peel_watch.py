@@ -108,6 +108,12 @@ class PeelWatch:
         return self._watcher.step(self._step, self._model if model is None else model, last=True)
 
     @property
+    def seconds(self) -> tuple[float, float, int]:
+        """What the looks took since the training began, what the training itself did, and the looks' number."""
+        pace = self._watcher.pace
+        return pace.spent, pace.training, len(self._watcher.watched.looks)
+
+    @property
     def page(self) -> Path:
         """The page that follows the training."""
         return self._watcher.watched.folder.page

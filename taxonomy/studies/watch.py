@@ -122,58 +122,60 @@ def look_of(step: int, sums: PeelSums, distances: tuple[Sequence[float], Sequenc
 
 @dataclass
 class Watched:
-    """A training that is being watched.  `looks` by ascending step; `comparison`: of the last two."""
+    """A training that is being watched.  `ngrams`: models of its training text.
+
+    `looks` by ascending step; `last` and `before`: the latest two peels, called by their steps; `comparison`: of these.
+    `model_name`: what the logs call the model.
+    """
 
     folder: WatchFolder
     settings: Settings
-    model: NgramModel | None = None
+    ngrams: NgramModel | None = None
     looks: list[Look] = field(default_factory=list)
+    last: Peel | None = None
+    before: Peel | None = None
     comparison: Comparison | None = None
-    _last: Peel | None = None
+    model_name: str = ""
     _scores: NgramScores | None = None
 
     def begin(self, step: int) -> None:
         """Go on after a step: what the folder holds up to it is read, and what stands after it removed."""
-        self.looks, self.comparison, self._last = [], None, None
+        self.looks, self.comparison, self.last, self.before = [], None, None, None
         for each in self.folder.begin(step):
             self._add(each, read_peel(self.folder.peel(each)))
 
     def add(self, step: int) -> Look:
         """Peel the log that has been written for a step; the peel is written beside it."""
         log = self.folder.log(step)
-        peel = peel_files(PeelInputs(log, self.model), self._fitting(log))
+        peel = peel_files(PeelInputs(log, self.ngrams), self._fitting(log))
         write_peel(self.folder.peel(step), peel)
         return self._add(step, peel)
 
     def _fitting(self, log: Path) -> Settings:
         """The settings, with no more orders than the model has."""
-        if self.model is None:
+        if self.ngrams is None:
             return self.settings
-        return self.settings.changed(ngram_max=min(self.settings.ngram_max, self.model.order - 1))
+        return self.settings.changed(ngram_max=min(self.settings.ngram_max, self.ngrams.order - 1))
 
     def _add(self, step: int, peel: Peel) -> Look:
         named = Identity(model=f"step {step:,}").of(peel)
-        earlier, later = (named, []) if self._last is None else (self._last, [named])
+        earlier, later = (named, []) if self.last is None else (self.last, [named])
         sums, comparisons = compare_all(earlier, later)
-        self._last, self.comparison = named, next(iter(comparisons), None)
+        self.before, self.last, self.comparison = self.last, named, next(iter(comparisons), None)
+        self.model_name = peel.log.model
         look = look_of(step, sums[-1], self._distances(peel.log))
         self.looks.append(look)
         return look
 
     def _distances(self, log: PredictionLog) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        if self.model is None:
+        if self.ngrams is None:
             return (), ()
         if self._scores is None:
-            self._scores = NgramScores(self.model, log)
+            self._scores = NgramScores(self.ngrams, log)
         return self._scores.distances(log.logprobs)
-
-    @property
-    def last(self) -> Peel | None:
-        """The latest peel."""
-        return self._last
 
     def to_json(self) -> dict[str, Any]:
         """All looks, and the comparison of the last two."""
-        head = {"schema": SCHEMA, "signature": "" if self._last is None else self._last.signature}
+        head = {"schema": SCHEMA, "signature": "" if self.last is None else self.last.signature}
         compared = None if self.comparison is None else self.comparison.to_json()
         return {**head, "looks": [look.to_json() for look in self.looks], "comparison": compared}
