@@ -21,7 +21,7 @@ theirs = pytest.importorskip("kenlm")
 GOLDEN = Path(__file__).parent / "golden"
 FILES = [
     (name, order)
-    for name in ("prose", "names", "chinese", "pattern", "code", "random")
+    for name in ("prose", "names", "chinese", "pattern", "words", "verses", "tokens")
     for order in (2, 3, 4, 5, 6)
     if list(GOLDEN.glob(f"{name}.{order}.arpa*"))
 ]
