@@ -249,6 +249,9 @@ def test_the_view_is_exported(show: Any) -> None:
     assert ends == pytest.approx([*rare.share], rel=1e-12)
     root = ElementTree.fromstring(saved["errtax.svg"])
     assert len([e for e in root.iter() if e.tag.endswith("path")]) > 10
+    assert root[0].tag.endswith("rect") and root[0].get("fill") == "rgb(255, 255, 255)"  # seen on any ground
+    letters = [e for e in root.iter() if e.get("class") == "letter"]
+    assert letters and all("stroke" in (e.get("paint-order") or "") for e in letters)
     assert saved["errtax.png"][1:4] == "PNG"
     assert page.messages() == []
 

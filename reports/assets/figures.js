@@ -146,9 +146,9 @@ function drawBars(bench) {
     const countsOf = (k) => all.map((found) => found.counts[l][k]);
     return names.map((slice, k) => ({ layer, slice, k, size: names.length, counts: countsOf(k) }));
   });
-  const most = Math.max(1, ...rows.flatMap((row) => row.counts)), step = 14;
+  const most = Math.max(1, ...rows.flatMap((row) => row.counts)), step = 14, top = shown.length > 1 ? 24 : 6;
   const parts = rows.flatMap(({ layer, slice, k, size, counts }, i) => {
-    const y = 6 + i * step, height = (step - 4) / counts.length, colour = shade(layer.colour, k, size);
+    const y = top + i * step, height = (step - 4) / counts.length, colour = shade(layer.colour, k, size);
     const place = { "data-layer": layer.name, "data-slice": k };
     const long = counts.length > 1 ? 250 : 320;
     const bars = counts.map((count, side) => withTitle(make("rect", {
@@ -161,8 +161,12 @@ function drawBars(bench) {
     return [words(144, two(y + step / 2 + 1), "name", `${layer.letter}  ${slice}`, { "text-anchor": "end", ...place }),
       ...bars, words(end, two(y + step / 2 + 1), "small", `${share} %${change}`, { "text-anchor": "start" })];
   });
-  const names = shown.map((k) => bench.data.models[k].name).join(" and ");
-  return svgOf(10 + rows.length * step, `Errors of ${names} by slice, as bars`, parts);
+  const names = shown.map((k) => bench.data.models[k].name);
+  if (names.length > 1) {
+    const [was, now] = names.map((name) => cutName(name, 26));
+    parts.unshift(words(150, 14, "small", `pale: ${was} → full: ${now}`, { "text-anchor": "start" }));
+  }
+  return svgOf(top + 4 + rows.length * step, `Errors of ${names.join(" and ")} by slice, as bars`, parts);
 }
 
 // --- overlaps --------------------------------------------------------------------------------------------------------

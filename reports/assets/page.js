@@ -184,7 +184,8 @@ function showModels(bench) {
 
 function figureSource() { // the figure as a file of its own, with the styles that it has here
   const svg = $("#figure svg"), copy = svg.cloneNode(true);
-  const names = ["fill", "stroke", "stroke-width", "text-anchor", "opacity", "font-size", "font-family", "font-weight"];
+  const names = ["fill", "stroke", "stroke-width", "paint-order", "text-anchor", "opacity", "font-size", "font-family",
+    "font-weight"];
   const [from, to] = [svg, copy].map((each) => [...each.querySelectorAll("*")]);
   from.forEach((element, k) => {
     const style = getComputedStyle(element);
@@ -192,6 +193,7 @@ function figureSource() { // the figure as a file of its own, with the styles th
   });
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   const [, , width, height] = svg.getAttribute("viewBox").split(" ");
+  copy.prepend(make("rect", { width, height, fill: getComputedStyle(document.body).backgroundColor }));
   copy.setAttribute("width", width);
   copy.setAttribute("height", height);
   return { source: new XMLSerializer().serializeToString(copy), width: +width, height: +height };
@@ -201,10 +203,7 @@ function savePicture() {
   const { source, width, height } = figureSource(), image = new Image();
   const canvas = make("canvas", { width: 3 * width, height: 3 * height });
   image.onload = () => {
-    const context = canvas.getContext("2d");
-    context.fillStyle = getComputedStyle(document.body).backgroundColor;
-    context.fillRect(0, 0, canvas.width, canvas.height);
-    context.drawImage(image, 0, 0, canvas.width, canvas.height);
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
     canvas.toBlob((blob) => download("errtax.png", blob));
   };
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(source)}`;
