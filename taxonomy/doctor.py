@@ -23,9 +23,11 @@ KINSHIP = 0.55
 """Correlation with the reference's best order from which the spread of values can be compared."""
 LOG10_KINSHIP, LOG10_FEW, LOG10_FAR, LOG10_ROWS = 0.5, 3.0, 0.4, 1000
 BITS_SPREAD, BITS_MEAN = 1.25, 1.05
-FOREIGN, FOREIGN_FEW, FOREIGN_FAR, ALIKE, ALIKE_FEW = 0.77, 33.0, 400.0, 1.2, 24.0
-FOREIGN_TOKENS, TOKENS_FEW, TOKENS_HINT = 1.06, 600.0, 150.0
-UNKNOWN, UNKNOWN_TOKENS, UNKNOWN_FEW = 0.2, 0.3, 75.0
+DEAR, DEAR_FEW, FAR, FAR_FEW = 0.79, 20.0, 0.77, 400.0
+MISSED_TAIL, MISSED_FIRST, MISSED = 1 / 3, 0.04, -0.085
+DEAR_TOKENS, TOKENS_FEW = 1.1, 60.0
+EXCESS_TAIL, EXCESS_UNKNOWN, EXCESS = 5.8, 3.6, 7.75
+UNKNOWN = 0.2
 CONTAINED, CONTAINED_HINT, CONTAINED_ROWS = 0.9, 0.7, 3000
 CONTAINED_SURE, CONTAINED_ORDER, CONTAINED_TOKENS, CONTAINED_LONG = 0.5, 8, 5, 16
 ZEROS, REPEATS = 0.15, 0.2
@@ -294,9 +296,12 @@ def _coverage(sums: DoctorSums) -> Iterator[Finding]:
 
 
 def _foreign(sums: DoctorSums, in_tokens: bool) -> Iterator[Finding]:
-    """Symbols that the reference does not know, or as dear to it as to somebody who knows but their frequencies."""
-    unknown, n = sums.unknown / sums.rows, int(sums.symbols[1].sum())
-    if unknown > (UNKNOWN_TOKENS + UNKNOWN_FEW / sums.rows if in_tokens else UNKNOWN):
+    """Symbols that the reference does not know, or as dear to it as to somebody who knows but their frequencies.
+
+    A list, or a passage in another language, is dear to it, too, in a text that has such: but to the log as well.
+    """
+    unknown, n, own = sums.unknown / sums.rows, int(sums.symbols[1].sum()), text_entropy(sums)
+    if unknown > UNKNOWN and not in_tokens:
         yield Finding(
             "reference",
             SUSPICION,
@@ -305,34 +310,34 @@ def _foreign(sums: DoctorSums, in_tokens: bool) -> Iterator[Finding]:
             "give --ngram of text like this one",
         )
         return
-    own = text_entropy(sums)
-    if own < 0.5:
-        return
-    suspicion, hint = _foreign_limits(n, float(sums.new_nats[0]) / n / own, in_tokens)
     best = float(sums.new_nats.min()) / n
-    if best > own * min(suspicion, hint):
-        yield Finding(
-            "reference",
-            SUSPICION if best > own * suspicion else HINT,
-            f"the best of its orders needs {best:.2f} nats per symbol, {best / own:.2f} times what the frequencies of "
-            "the text's own symbols need",
-            "the n-gram model is of another language or kind of text",
-            "give --ngram of text like this one",
-        )
+    if own < 0.5 or best <= own * (DEAR_TOKENS + TOKENS_FEW / n if in_tokens else DEAR + DEAR_FEW / n):
+        return
+    far = not in_tokens and best > own * (FAR + FAR_FEW / n)
+    sure = far or (_tokens_missed(sums, n) if in_tokens else _missed(sums, n, own))
+    yield Finding(
+        "reference",
+        SUSPICION if sure else HINT,
+        f"the best of its orders needs {best:.2f} nats per symbol, {best / own:.2f} times what the frequencies of "
+        "the text's own symbols need",
+        "the n-gram model is of another language, tokenizer or kind of text",
+        "give --ngram of text like this one",
+    )
 
 
-def _foreign_limits(n: int, first: float, in_tokens: bool) -> tuple[float, float]:
-    """Of a suspicion and of a hint: nats of n rows by the best order / entropy of their symbols.
+def _missed(sums: DoctorSums, n: int, own: float) -> bool:
+    """Whether the reference foresees much less than the log does, beside the log's own tail.
 
-    `first`: those of order 1 / the entropy, near 1 where the reference has the same symbols as often; then only its
-    contexts are of another language.  Where few rows have other symbols, they may be a list or a passage in another
-    language of a text that has such.  Tokens are many: their frequencies in a text are better known to it than to any
-    reference.
+    Where the text has symbols that are rare elsewhere, as lists have, the log may know it by heart: more is asked for.
     """
-    if in_tokens:
-        return FOREIGN_TOKENS + TOKENS_FEW / n, FOREIGN_TOKENS + TOKENS_HINT / n
-    low = FOREIGN + FOREIGN_FEW / n
-    return low if first < ALIKE - ALIKE_FEW / n else min(0.9 + 8 / math.sqrt(n), FOREIGN + FOREIGN_FAR / n), low
+    first, missed = float(sums.new_nats[0]) / n / own, float(sums.missed[sums.new_nats.argmin()]) / n
+    return missed > MISSED_TAIL * sums.tail / n + MISSED_FIRST * first + MISSED
+
+
+def _tokens_missed(sums: DoctorSums, n: int) -> bool:
+    """The same of tokens, of which any reference lacks some, and a strong model foresees many that it does not."""
+    excess = math.sqrt(float(sums.excess[sums.new_nats.argmin()]) / n)
+    return excess + EXCESS_TAIL * sums.tail / n + EXCESS_UNKNOWN * sums.unknown / sums.rows > EXCESS
 
 
 def text_entropy(sums: DoctorSums) -> float:

@@ -19,6 +19,8 @@ ORDERS = (1, 2, 3, 5)
 """Of the reference; its highest is looked at, too."""
 SURPRISING = -4.0
 """Nats, p = 0.018: what lies below is the tail."""
+UNFORESEEN = -6.0
+"""Nats, p = 0.0025: where the reference gives less and the log does not, it says nothing of the text."""
 FIRM = 0.1
 """Where the reference gives less than this, nobody is certain without reading it somewhere."""
 PASSAGE = 100
@@ -28,6 +30,8 @@ _BATCH = 32  # positions
 _MOST = 4096  # batches
 _SAMPLE = 4096  # values that repeat
 _MOMENTS = 13  # n, x, y at lags -1, 0, +1, x², y², x y at these lags; q / p; rows of the tail of x, and of y
+_COUNTS = ("rows", "predicted", "unknown", "zeros", "pairs", "sentinels", "begins", "sure", "shared", "scales", "tail")
+_BY_ORDER = ("nats", "new_nats", "missed", "excess")
 _ENTROPIES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 
 
@@ -52,10 +56,11 @@ class Piece(NamedTuple):
 class DoctorSums:
     """Sums over the rows that were added, in the order of the text; sums of parts can be added.
 
-    `orders`: those of the reference that are looked at.  `nats[k]`: Σ -y of order k, clipped.  `new_nats[k]`: of the
-    rows alone whose symbol is not the one before it; `symbols`: their distinct ones, and how often each is predicted.
-     `zeros`: rows of exactly 0, where q < .1 and elsewhere, and all rows there:
-    ((zeros, rows), (zeros, rows)).  `shared`: rows in passages that the reference's training text seems to have, too.
+    `orders`: those of the reference that are looked at.  `nats[k]`: Σ -y of order k, clipped.  Of the rows alone whose
+    symbol is not the one before it, `new_nats[k]`: the same; `missed[k]`: those where y < -6 ≤ x; `excess[k]`:
+    Σ max(x - y, 0)²; `tail`: those where x < -4; `symbols`: their distinct ones, and how often each is predicted.
+    `zeros`: rows of exactly 0, where q < .1 and elsewhere, and all rows there: ((zeros, rows), (zeros, rows)).
+    `shared`: rows in passages that the reference's training text seems to have, too.
     """
 
     orders: tuple[int, ...] = ()
@@ -66,6 +71,9 @@ class DoctorSums:
     unknown: int = 0
     nats: Floats = field(default_factory=lambda: np.zeros(0))
     new_nats: Floats = field(default_factory=lambda: np.zeros(0))
+    missed: Floats = field(default_factory=lambda: np.zeros(0))
+    excess: Floats = field(default_factory=lambda: np.zeros(0))
+    tail: int = 0
     own_nats: float = 0.0
     zeros: NDArray[np.int64] = field(default_factory=lambda: np.zeros((2, 2), np.int64))
     pairs: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
@@ -86,7 +94,8 @@ class DoctorSums:
         if not self.orders:
             highest = piece.scores.shape[1]
             self.orders = (*(n for n in ORDERS if n < highest), highest)
-            self.nats, self.new_nats = np.zeros(len(self.orders)), np.zeros(len(self.orders))
+            for name in _BY_ORDER:
+                setattr(self, name, np.zeros(len(self.orders)))
         there = piece.positions >= 0
         seen = ~np.isnan(piece.x)
         if not there.any():
@@ -104,7 +113,7 @@ class DoctorSums:
         codes, often = np.unique(piece.codes[new], return_counts=True)
         self.symbols = _counted(np.concatenate([self.symbols, np.stack([codes.astype(np.int64), often])], axis=1))
         self.nats -= y[seen].sum(axis=0)
-        self.new_nats -= y[new].sum(axis=0)
+        self._add_new(x[new], y[new])
         self.own_nats -= float(x[seen].sum())
         self._count(piece, seen, y)
         self._add_scales(piece, seen)
@@ -114,9 +123,8 @@ class DoctorSums:
         """The sums of this part of a text and of the part after it."""
         if not self.rows or not other.rows:
             return self if self.rows else other
-        counts = ("rows", "predicted", "unknown", "zeros", "pairs", "sentinels", "begins", "sure", "shared", "scales")
         both = DoctorSums(self.orders, first=self.first, last=other.last)
-        for name in (*counts, "nats", "new_nats", "own_nats", "entropies"):
+        for name in (*_COUNTS, *_BY_ORDER, "own_nats", "entropies"):
             setattr(both, name, getattr(self, name) + getattr(other, name))
         both.symbols = _counted(np.concatenate([self.symbols, other.symbols], axis=1))
         both.repeated = _sample([*self.repeated, *other.repeated])
@@ -149,6 +157,12 @@ class DoctorSums:
     def batches(self) -> Floats:
         """Moments by batch, (batches, orders, 13): see `_add_moments`."""
         return np.zeros((0, max(len(self.orders), 1), _MOMENTS)) if self._moments is None else self._moments
+
+    def _add_new(self, x: Floats, y: Floats) -> None:
+        self.new_nats -= y.sum(axis=0)
+        self.missed += ((y < UNFORESEEN) & (x[:, None] >= UNFORESEEN)).sum(axis=0)
+        self.excess += (np.maximum(x[:, None] - y, 0) ** 2).sum(axis=0)
+        self.tail += int((x < SURPRISING).sum())
 
     def _count(self, piece: Piece, seen: NDArray[np.bool_], y: Floats) -> None:
         x, zero = piece.x, piece.x == 0

@@ -198,17 +198,42 @@ def test_a_reference_of_another_language_or_script_is_found(rows: int) -> None:
         assert (found.name, found.level) == ("reference", SUSPICION) and word in found.suspects
 
 
-def test_a_passage_in_symbols_that_are_rare_elsewhere_is_only_hinted_at() -> None:
-    """Words in another script of which the reference has read a little; all of a text in it is another language."""
-    codes = np.frombuffer(invented(20_000, 2, ["PRI", "ON", "LEK", "ASTU"]), np.uint8)
-    little = invented(4000, 5, ["PRI", "ONT", "LEK", "ASU"])
-    index = NgramIndex.build(text_of_bytes(invented(30_000, 3) + little, Unit.BYTE), 6)
-    levels = []
+def scored(train: bytes, codes: NDArray[Any], order: int = 6) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    index = NgramIndex.build(text_of_bytes(train, Unit.BYTE), order)
+    return index.score(codes), index.knows(codes)
+
+
+def test_a_passage_that_the_log_does_not_know_either_is_only_hinted_at() -> None:
+    """Words in another script, of which reference and model have read a little; where the model knows them, the
+    reference is foreign, and where all of the text is in it, too."""
+    other = ["PRI", "ON", "LEK", "ASTU"]
+    codes = np.frombuffer(invented(20_000, 2, other), np.uint8)
+    reference = invented(30_000, 3) + invented(2000, 5, ["PRI", "ONT", "LEK", "ASU"])
+    models = invented(30_000, 6) + invented(1000, 7, ["PRI", "ONT", "LEK", "ASU"]), invented(30_000, 6, other)
+    levels = {}
     for rows in (300, 20_000):
-        scores, known = index.score(codes[:rows]), index.knows(codes[:rows])
-        table: Made = (codes[:rows], np.full(rows, -3.0), scores, known)
-        levels.append(seen(piece(table))["reference"])
-    assert levels == [HINT, SUSPICION]
+        scores, known = scored(reference, codes[:rows])
+        for who, train in zip(("both", "it alone"), models, strict=True):
+            x = scored(train, codes[:rows])[0][:, -1].astype(np.float64)
+            levels[who, rows] = seen(piece((codes[:rows], x, scores, known))).get("reference")
+    assert levels.pop(("both", 300)) == HINT
+    assert set(levels.values()) == {SUSPICION}
+
+
+@pytest.mark.parametrize("rows", [1000, 3000])
+def test_tokens_of_another_language_are_found(rows: int) -> None:
+    """Words of which the reference has read one in three; and those of the same language."""
+    words = np.unique(invented(60_000, 2).replace(b".", b"").split(b" "), return_inverse=True)[1].astype(np.uint32)
+    test, n = words[-rows:], len(words)
+    strong = NgramIndex.build(Text("tokens", Unit.TOKEN, words[: n // 2], ""), 5).score(test)[:, 1].astype(np.float64)
+    shuffled = np.random.default_rng(1).permutation(words[: n // 2])
+    levels = []
+    for train in (np.where(shuffled % 3 > 0, shuffled + 1000, shuffled), words[n // 2 : -rows]):
+        index = NgramIndex.build(Text("tokens", Unit.TOKEN, train.astype(np.uint32), ""), 5)
+        table: Made = (test, strong, index.score(test), index.knows(test))
+        found = findings(sums_of(piece(table)), in_tokens=True)
+        levels.append([each.level for each in found if each.name == "reference"])
+    assert levels == [[SUSPICION], []]
 
 
 def test_blanks_in_a_row_do_not_make_a_reference_foreign(made: Made) -> None:
@@ -271,6 +296,23 @@ def test_sums_of_parts_are_those_of_the_whole(cuts: list[int], most: int) -> Non
         assert (lost <= 2 * len(cuts)).all() and ratio_of(found) == pytest.approx(ratio_of(whole))
     if not cuts:
         assert np.allclose(together.batches, whole.batches)
+
+
+def test_what_the_reference_misses_is_counted_where_symbols_change(made: Made) -> None:
+    """Beside a loop over the rows."""
+    codes, x, scores = np.where(np.arange(4000) % 7 == 3, np.roll(made[0], 1), made[0]), 2 * made[1], 3 * made[2]
+    sums = sums_of(piece((codes, x, scores, made[3])))
+    for k, order in enumerate(sums.orders):
+        missed = excess = tail = 0.0
+        for i, value in enumerate(np.maximum(x, LEAST).tolist()):
+            y = max(float(scores[i, order - 1]), LEAST)
+            if i == 0 or codes[i] != codes[i - 1]:
+                missed += y < -6 <= value
+                excess += max(value - y, 0.0) ** 2
+                tail += value < -4
+        assert (sums.missed[k], sums.tail) == (missed, tail)
+        assert sums.excess[k] == pytest.approx(excess)
+    assert sums.missed[-1] and sums.tail
 
 
 def test_a_sample_depends_on_positions_alone() -> None:
