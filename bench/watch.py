@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from train_transformer import byte_level
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -31,7 +31,7 @@ class Task(NamedTuple):
 
     text: str
     held_out: str
-    vocabulary: int
+    tokenizer: Tokenizer
     hidden: int
     context: int
     batch: int
@@ -39,7 +39,8 @@ class Task(NamedTuple):
 
 
 def prose(train: Path, val: Path) -> Task:
-    return Task(train.read_bytes().decode(), val.read_bytes().decode(), 2048, 128, 256, 8, 64)
+    text = train.read_bytes().decode()
+    return Task(text, val.read_bytes().decode(), byte_level(text, 2048), 128, 256, 8, 64)
 
 
 def repetitions(words: int = 32) -> Task:
@@ -51,7 +52,17 @@ def repetitions(words: int = 32) -> Task:
         drawn = [rng.integers(len(known), size=rng.integers(8, 17)) for _ in range(n)]
         return " ".join(known[k] for passage in drawn for k in np.tile(passage, 4))
 
-    return Task(passages(8000), passages(600), 330, 64, 64, 64, 64)
+    text = passages(8000)
+    return Task(text, passages(600), words_of(text), 64, 64, 64, 64)
+
+
+def words_of(text: str) -> Tokenizer:
+    """A byte-level BPE with a token for each word, and none for bytes that the text has not."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.train_from_iterator([text], trainers.BpeTrainer(vocab_size=100, show_progress=False))
+    return tokenizer
 
 
 def index_of(text: str, tokenizer: Tokenizer, order: int) -> tuple[NgramIndex, torch.Tensor]:
@@ -103,7 +114,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.02)
     options = parser.parse_args()
     task = prose(*options.texts) if options.task == "overhead" else repetitions()
-    tokenizer = byte_level(task.text, task.vocabulary)
+    tokenizer = task.tokenizer
     index, ids = index_of(task.text, tokenizer, 10)
     model = llama(task, tokenizer.get_vocab_size())
     print(f"{model.num_parameters():,} parameters, {len(ids):,} tokens of {len(index.alphabet):,} kinds", flush=True)

@@ -8,10 +8,14 @@ model could have copied, the oracles see, too.
 import json
 from bisect import bisect
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.hf.documents import Document, Documents, end_of_characters
@@ -44,11 +48,27 @@ class Sample:
         model = LanguageModel(plain, named.name, step=step)
         predict_text(model, self.tokenizer, self.documents, path, self.options, force=True)
 
+    def try_out(self, path: Path) -> None:
+        """Write the log of a network that gives all tokens the same probability, on the first two windows."""
+        few = replace(self.documents, parts=self.documents.parts[:2])
+        replace(self, documents=few).predict(_Uniform(len(self.tokenizer.vocabulary)), 1, path)
+
     @property
     def content(self) -> str:
         """The documents as JSON lines."""
         texts = (part.text.decode() for part in self.documents.parts)
         return "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts)
+
+
+class _Uniform(torch.nn.Module):  # type: ignore[misc]  # torch is not typed here
+    """A language model that gives all tokens the same probability."""
+
+    def __init__(self, tokens: int) -> None:
+        super().__init__()
+        self.bias = torch.nn.Parameter(torch.zeros(tokens))
+
+    def forward(self, input_ids: Tensor, logits_to_keep: int) -> Any:
+        return SimpleNamespace(logits=self.bias.expand(len(input_ids), logits_to_keep, -1))
 
 
 def take_sample(  # an argument for each thing that may be asked for

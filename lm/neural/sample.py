@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from errtax.lm.errors import BadInput
-from errtax.lm.neural.models import Model
+from errtax.lm.neural.models import Model, build_model
 from errtax.lm.neural.prediction import (
     PredictOptions,
     log_metadata,
@@ -61,6 +62,12 @@ class RunSample:
         """The windows as JSON lines."""
         texts = (bytes_of(row, self.run.unit).decode("utf-8", "surrogateescape") for row in self.rows)
         return "".join(json.dumps({"text": text}) + "\n" for text in texts)
+
+    def try_out(self, path: Path) -> None:
+        """Write the log of a model of the run's kind that is not trained."""
+        with torch.random.fork_rng([]):
+            network = build_model(self.run.config)
+        self.predict(network, 1, path)
 
     def predict(self, network: Model, step: int, path: Path) -> None:
         """Write the log of a network after so many steps, each window a document."""

@@ -4,8 +4,10 @@ Nothing in it stops a training: what fails is one line of warning, and after som
 """
 
 import logging
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +16,7 @@ from errtax.lm.files import write_text
 from errtax.reports.studies.pace import Pace
 from errtax.reports.studies.watch_page import watch_page
 from errtax.taxonomy.studies.watch import Watched
+from errtax.taxonomy.studies.watch_folder import WatchFolder
 
 MOST_FAILURES = 3
 """In a row; then the training is no longer watched."""
@@ -31,6 +34,9 @@ class Asked(Protocol):
     def predict(self, network: Any, step: int, path: Path) -> None:
         """Write the network's prediction log after so many steps."""
 
+    def try_out(self, path: Path) -> None:
+        """Write the log of a network that has learnt nothing, on a part of the text or all of it."""
+
 
 class Watcher:
     """Watches a training.  `log(step, numbers)`: tells whatever keeps the training's curves."""
@@ -45,8 +51,11 @@ class Watcher:
     ) -> None:
         """`worded`: makes of a notice what is said.
 
-        Raises `UsageError` where the folder holds steps of another sample.
+        All is tried out once on a model that has learnt nothing: what does not fit raises `BadInput` or `UsageError`
+        here, and kernels are compiled before the training's time runs.  `UsageError`, too, where the folder holds steps
+        of another sample.
         """
+        _try_out(asked, watched, pace)
         watched.folder.open(asked.content)
         self.watched, self.pace = watched, pace
         self._asked, self._log, self._notices = asked, log, _Once(worded)
@@ -59,7 +68,7 @@ class Watcher:
 
     def begin(self, step: int = 0) -> None:
         """A training begins, or goes on after a step: later ones in the folder are removed."""
-        with self._forgiving("nothing is watched"):
+        with self._forgiving("its steps cannot be read"):
             self._failures = MOST_FAILURES  # unless the folder can be read
             self.watched.begin(step)
             self._failures = 0
@@ -104,13 +113,33 @@ class Watcher:
     def _forgiving(self, consequence: str) -> Iterator[None]:
         """What fails in this block is said in one line."""
         try:
-            with self._notices.heard():
+            with _filtered(self._notices):
                 yield
         except Exception as error:
             self._failures += 1
             more = "; the training is no longer watched" if self.is_off else ""
             reason = self._notices.worded(reason_of(error))
             logger.warning("%s: %s%s (%s).", self.watched.folder.path, consequence, more, reason)
+
+
+def _try_out(asked: Asked, watched: Watched, pace: Pace) -> None:
+    """Two looks, of which nothing is kept; what there is to be said of them, the first true look says."""
+    with tempfile.TemporaryDirectory(prefix="errtax-") as name, _filtered(lambda record: False):
+        trial = replace(watched, folder=WatchFolder(Path(name)), looks=[])
+        for step in (1, 2):
+            asked.try_out(trial.folder.log(step))
+            trial.add(step)
+        watch_page(trial, pace)
+
+
+@contextmanager
+def _filtered(notices: logging.Filter | Callable[[logging.LogRecord], bool]) -> Iterator[None]:
+    """In this block only such notices are heard."""
+    logger.addFilter(notices)
+    try:
+        yield
+    finally:
+        logger.removeFilter(notices)
 
 
 class _Once(logging.Filter):
@@ -125,12 +154,3 @@ class _Once(logging.Filter):
         self._said.add(record.msg)
         record.msg, record.args = self.worded(record.getMessage()), ()
         return not known
-
-    @contextmanager
-    def heard(self) -> Iterator[None]:
-        """In this block."""
-        logger.addFilter(self)
-        try:
-            yield
-        finally:
-            logger.removeFilter(self)
