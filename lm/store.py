@@ -111,6 +111,13 @@ class StoredFile(io.RawIOBase):
             self._place += n
         return n
 
+    def readall(self) -> bytes:
+        """All bytes from here on, in one request; Python's own way would be one for every 8 kB."""
+        n = max(self.size - self._place, 0)
+        data: bytes = _ask(self._uri, lambda: self._range(self._place, n)) if n else b""
+        self._place += n
+        return data
+
     def _range(self, start: int, n: int) -> bytes:
         self._file.seek(start)
         data: bytes = self._file.read(n)

@@ -281,6 +281,21 @@ def test_a_large_file_is_sent_in_pieces_and_complete_or_not_there(
     assert require_input(location(f"{ROOT}/large")).read_bytes() == data
 
 
+def test_a_small_object_is_one_request(bucket: FaultyStore) -> None:
+    asked = list[str]()
+    bucket.client.put_object(Bucket=BUCKET, Key="a", Body=b"01234567" * 5000)
+
+    def plan(method: str, path: str, times: int) -> str:
+        asked.extend([path] if method == "GET" else [])
+        return "cut" if times == 0 else ""
+
+    bucket.plan = plan
+    path = location(f"{ROOT}/a")
+    assert path.read_bytes() == b"01234567" * 5000 and len(set(asked)) == 1
+    file = store.StoredFile(f"{ROOT}/a")
+    assert (file.read(3), len(file.read()), file.read()) == (b"012", 39_997, b"")
+
+
 def test_logs_are_read_by_row_groups(bucket: FaultyStore, tmp_path: Path) -> None:
     n, path = 1 << 20, tmp_path / "log.parquet"
     values = -np.random.default_rng(1).random(n)
