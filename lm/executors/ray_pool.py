@@ -44,6 +44,8 @@ class RayPool:
             except (ConnectionError, ValueError, RuntimeError) as error:
                 self._silence.close()
                 hint = "start one with ray start --head, or give HOST:PORT, or local"
+                if address not in ("auto", "local") and "RAY_AUTH_MODE" not in os.environ:
+                    hint += "; if it asks for a token, set RAY_AUTH_MODE=token"
                 raise UsageError(f"no Ray cluster answers at {address} ({reason_of(error)}); {hint}.") from None
         self.threads = threads
         self._left: set[Any] = set()
