@@ -141,4 +141,4 @@ def load_model(place: Source, dtype: str = "float32", device: str = "auto") -> L
         network = AutoModelForCausalLM.from_pretrained(
             place.name, dtype=getattr(torch, dtype), trust_remote_code=False, **place.arguments
         )
-    return LanguageModel(network.to(target), place.shown, place.arguments.get("revision"), place.step)
+    return LanguageModel(network.to(target), place.shown, place.revision, place.step)

@@ -16,6 +16,10 @@ DTYPES = ("float32", "bfloat16", "float16")
 """Types of weights."""
 
 
+_CHECKPOINT = re.compile(r"(?:step|checkpoint)[-_]?(\d{1,18})")
+"""A version of a model that says after how many steps of training it was kept."""
+
+
 @dataclass(frozen=True)
 class Source:
     """`name`: what transformers is given.  `path`: the folder or file, None for a name on the hub.
@@ -36,7 +40,9 @@ class Source:
             if revision is not None:
                 raise UsageError(f"--revision is for models on the hub; {source} is here, in one version only.")
             if path.is_dir():
-                return cls(str(path), path, shown_name(path.resolve().name), {})
+                whole = path.resolve()
+                named = whole.parent if _CHECKPOINT.fullmatch(whole.name) else whole
+                return cls(str(path), path, shown_name(named.name), {})
             if path.suffix == ".gguf":
                 folder = str(require_input(path).parent)
                 return cls(folder, path, shown_name(path.stem), {"gguf_file": path.name})
@@ -48,10 +54,16 @@ class Source:
         return cls(source, None, shown_name(source), {} if revision is None else {"revision": revision})
 
     @property
+    def revision(self) -> str | None:
+        """Which version of a model on the hub, or of one whose checkpoints are folders in its own; None without."""
+        is_checkpoint = self.path is not None and self.path.is_dir() and _CHECKPOINT.fullmatch(self.path.resolve().name)
+        return self.path.resolve().name if self.path and is_checkpoint else self.arguments.get("revision")
+
+    @property
     def step(self) -> int | None:
-        """The training step that a revision such as `step1000` names, None where it names none."""
-        match = re.search(r"step[-_]?(\d{1,18})", self.arguments.get("revision", ""))
-        return int(match[1]) if match else None
+        """The training step that `step1000` or `checkpoint-1000` names; None where none is named."""
+        found = _CHECKPOINT.search(self.revision or "")
+        return int(found[1]) if found else None
 
 
 @contextmanager
