@@ -36,7 +36,9 @@ def command(folder: Path, output: Path | None, parts: int, slices: bool | None, 
     elif (schema := schema_of_parts(folder)) == SCORES_NAME:
         emit_merged_scores(folder, require_absent(output or Path(f"{stem}.scores.parquet"), force), force)
     elif schema == LOG.name:
-        emit_merged_log(folder, require_absent(output or Path(f"{stem}.parquet"), force), force)
+        emit_merged_log(
+            folder, require_absent(output or Path(f"{stem.removesuffix('.parquet')}.parquet"), force), force
+        )
     else:
         _merge_peel(folder, output or Path(stem + (".peel" if parts > 1 else ".peel.parquet")), slices, force, parts)
 

@@ -16,7 +16,7 @@ from errtax.lm.errors import UsageError
 if TYPE_CHECKING:
     from errtax.lm.part import Part
 
-_OUTPUT = "Log to write [default: preds.parquet]; with --part a folder [default: preds.parts]."
+_OUTPUT = "Log to write [default: preds.parquet]; with --part a folder [default: preds.parquet.parts]."
 
 
 @declare("predict", "errtax predict lstm2 --text wp/test.txt -o preds.parquet")

@@ -78,7 +78,7 @@ def emit_transformer(
     given = {name: options[name] for name in ("limit", "revision", "dtype", "device")}
     spec = HfPart(hf, text, HfOptions(**kept), Path(), **given)  # wrong options are found before anything is loaded
     if part is not None:
-        spec = replace(spec, part=part, folder=part_folder(output, "preds", cluster))
+        spec = replace(spec, part=part, folder=part_folder(output, "preds.parquet", cluster))
         with progress("predicting") as update:
             made = write_hf_part(spec, force, _on_step(update))
         tell_part(part, spec.path, made)

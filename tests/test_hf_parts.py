@@ -53,7 +53,7 @@ def test_parts_of_a_log_are_the_log_of_one_command(
         done = predict(*line, "--part", f"{k}/{n}")
         assert done.code == 0, done.err
     assert "there already" in predict(*line, "--part", f"{n}/{n}").out
-    merged = predict("merge", "preds.parts", "--json")
+    merged = predict("merge", "preds.parquet.parts", "--json")
     assert (merged.code, merged.out) == (0, local.out)
     ours, due = pq.read_table("preds.parquet"), pq.read_table("local.parquet")
     assert ours.equals(due) and ours.schema.metadata == due.schema.metadata
@@ -65,7 +65,7 @@ def test_more_parts_than_batches(predict: Errtax) -> None:
     assert predict(*LINE, "--text", "test.txt", "-o", "local.parquet").code == 0
     for k in range(1, 21):
         assert predict(*LINE, "--text", "test.txt", "--part", f"{k}/20").code == 0
-    assert predict("merge", "preds.parts").code == 0
+    assert predict("merge", "preds.parquet.parts").code == 0
     assert pq.read_table("preds.parquet").equals(pq.read_table("local.parquet"))
 
 
@@ -109,28 +109,30 @@ def test_an_interrupted_part_is_resumed(predict: Errtax, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(ByteScores, "rows", rows)
     assert predict(*line, "--part", "2/2").code != 0
-    assert {path.name for path in Path("preds.parts").iterdir()} == {
+    assert {path.name for path in Path("preds.parquet.parts").iterdir()} == {
         "part-00002.parquet.part",
         "part-00002.parquet.part.state",
     }
-    assert json.loads(Path("preds.parts/part-00002.parquet.part.state").read_text())["done"] > 0
+    assert json.loads(Path("preds.parquet.parts/part-00002.parquet.part.state").read_text())["done"] > 0
     for k in (1, 2):
         assert predict(*line, "--part", f"{k}/2").code == 0
-    assert predict("merge", "preds.parts").code == 0
+    assert predict("merge", "preds.parquet.parts").code == 0
     assert pq.read_table("preds.parquet").equals(pq.read_table("local.parquet"))
 
 
 def test_parts_of_a_log_are_looked_at(predict: Errtax) -> None:
     line = (*LINE, "--text", "test.txt")
     assert predict(*line, "--part", "1/2").code == 0
-    refused(predict("merge", "preds.parts"), 3, "preds.parts lacks 1 of 2 parts: 2; run --part 2/2")
+    refused(predict("merge", "preds.parquet.parts"), 3, "preds.parquet.parts lacks 1 of 2 parts: 2; run --part 2/2")
     refused(predict(*line, "--unit", "token", "--part", "1/2"), 2, "is not part 1/2 of this")
-    refused(predict("peel", "preds.parts"), 3, "its parts are not one log yet; run errtax merge preds.parts")
+    refused(
+        predict("peel", "preds.parquet.parts"), 3, "its parts are not one log yet; run errtax merge preds.parquet.parts"
+    )
     Path("tiny").unlink()
     hf_models.llama(320, seed=5).save_pretrained("tiny")
     hf_models.byte_level().save_pretrained("tiny")
     assert predict(*line, "--part", "2/2").code == 0
-    refused(predict("merge", "preds.parts"), 3, "its parts are of different prediction logs")
+    refused(predict("merge", "preds.parquet.parts"), 3, "its parts are of different prediction logs")
     assert "preds.parquet" not in files()
 
 
