@@ -30,15 +30,13 @@ def command(folder: Path, output: Path | None, parts: int, slices: bool | None, 
     from errtax.lm.prediction_log import LOG
     from errtax.lm.scores import SCORES_NAME
 
-    stem = folder.name.removesuffix(".parts")
+    stem = folder.name.removesuffix(".parts").removesuffix(".parquet")
     if list(folder.glob("part-*.ngram")):
         emit_merged_index(folder, output or Path(f"{stem}.ngram"), force)
     elif (schema := schema_of_parts(folder)) == SCORES_NAME:
         emit_merged_scores(folder, require_absent(output or Path(f"{stem}.scores.parquet"), force), force)
     elif schema == LOG.name:
-        emit_merged_log(
-            folder, require_absent(output or Path(f"{stem.removesuffix('.parquet')}.parquet"), force), force
-        )
+        emit_merged_log(folder, require_absent(output or Path(f"{stem}.parquet"), force), force)
     else:
         _merge_peel(folder, output or Path(stem + (".peel" if parts > 1 else ".peel.parquet")), slices, force, parts)
 

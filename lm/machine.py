@@ -25,15 +25,27 @@ def peak_memory() -> int:
         fields = dict(line.split(":", 1) for line in status.read_text(encoding="utf-8").splitlines() if ":" in line)
         if "VmHWM" in fields:
             return int(fields["VmHWM"].split()[0]) * 1024
-    return memory_in_use()
+    return resident_memory()
+
+
+def resident_memory() -> int:
+    """Bytes of memory that this process holds now, pages of mapped files among them."""
+    return sum(_resident())
 
 
 def memory_in_use() -> int:
-    """Bytes of memory that this process holds now."""
+    """The same without pages of mapped files, such as a text that was read: the system takes them back at will."""
+    return _resident()[0]
+
+
+def _resident() -> tuple[int, int]:
+    """Bytes of its own, and of mapped files; elsewhere than on Linux all are taken for the first."""
     statm = Path("/proc/self/statm")
     if statm.exists():
-        return int(statm.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        _, resident, mapped = map(int, statm.read_text(encoding="ascii").split()[:3])
+        page = os.sysconf("SC_PAGE_SIZE")
+        return (resident - mapped) * page, mapped * page
     import resource  # noqa: PLC0415  # not on Windows
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return (peak if sys.platform == "darwin" else peak * 1024), 0

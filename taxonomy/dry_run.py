@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.kernels import compilation_seconds, limit_threads, n_threads
 from errtax.lm.log_reader import open_log_file
-from errtax.lm.machine import memory_in_use, peak_memory
+from errtax.lm.machine import peak_memory, resident_memory
 from errtax.lm.prediction_log import BLOCK_ROWS, PredictionLog
 from errtax.taxonomy.block_sums import sum_peels
 from errtax.taxonomy.peel import Peel
@@ -72,7 +72,7 @@ def dry_run(inputs: PeelInputs, settings: Settings, output: Path, force: bool = 
     log = open_log_file(inputs.preds)
     reading, block = _timed(lambda: next(log.blocks(BLOCK_ROWS)))
     flow = flow_of(replace(inputs, preds=block), settings)
-    held = memory_in_use()
+    held = resident_memory()
     with limit_threads(1):  # a block among others is judged by one thread
         warm_up, _ = _timed(lambda: _first(flow))  # kernels are loaded
         trial = _trial(flow, block, reading, held)
