@@ -1,7 +1,7 @@
 """What watching a training costs, and what it shows of a training in which copying is needed.
 
 python bench/watch.py overhead wp/train.txt wp/val.txt -o FOLDER [--minutes 6] [--every 20]
-python bench/watch.py induction -o FOLDER [--minutes 4] [--every 10] [--share 1]
+python bench/watch.py induction -o FOLDER [--minutes 6] [--every 20] [--share 0.2]
 
 `overhead` trains a Llama of 2 layers of 128 on a text for so many minutes, and prints the looks' seconds beside the
 training's.  `induction` trains one of 2 layers of 64 on passages of random words, each of which comes four times in a
@@ -53,7 +53,7 @@ def repetitions(words: int = 32) -> Task:
         return " ".join(known[k] for passage in drawn for k in np.tile(passage, 4))
 
     text = passages(8000)
-    return Task(text, passages(600), words_of(text), 64, 64, 64, 64)
+    return Task(text, passages(600), words_of(text), 64, 64, 32, 64)
 
 
 def words_of(text: str) -> Tokenizer:

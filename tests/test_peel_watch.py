@@ -169,6 +169,31 @@ def test_the_training_is_the_same_with_and_without(files: Path, tmp_path: Path, 
     assert {value.dtype for value in ends[1].values()} == {torch.float32}
 
 
+class Bare(torch.nn.Module):  # type: ignore[misc]
+    """A model whose call gives the logits themselves, as many are that people write."""
+
+    def __init__(self, inside: Any) -> None:
+        super().__init__()
+        self.inside = inside
+
+    def forward(self, tokens: Any) -> Any:
+        return self.inside(input_ids=tokens).logits
+
+
+def test_a_model_with_another_interface_is_called_by_a_function(files: Path, tmp_path: Path) -> None:
+    inside, tokenizer = watching.small_gpt2()
+    settings: dict[str, Any] = {**watching.SETTINGS, "every": 1, "batch": 4}
+    plain = PeelWatch(inside, tokenizer, files / "val.txt", tmp_path / "plain", **settings)
+    model = torch.nn.DataParallel(Bare(inside))
+    with pytest.raises(UsageError, match="Bare does not take ids as transformers' models do"):
+        PeelWatch(model, tokenizer, files / "val.txt", tmp_path / "watch", **settings)
+    settings["forward"] = lambda module, ids: module(ids)
+    bare = PeelWatch(model, tokenizer, files / "val.txt", tmp_path / "bare", **settings)
+    assert bare.step(1) == pytest.approx(plain.step(1), abs=1e-6)
+    assert errtax.read(tmp_path / "bare" / "step-0000001.peel.parquet").summary.model == "Bare"
+    assert inside.transformer.h[0].attn.training is False and inside.training
+
+
 class Fails(torch.nn.Module):  # type: ignore[misc]
     """A model that fails at some calls."""
 

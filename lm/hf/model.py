@@ -111,6 +111,11 @@ class LanguageModel:
             logits[k, end - each.count : end].float() for k, (each, end) in enumerate(zip(asked, ends, strict=True))
         ]
 
+    @property
+    def takes_ids(self) -> bool:
+        """Whether it is called with `input_ids=`, or with anything."""
+        return bool(self._accepted & {"input_ids", "kwargs"})
+
     @cached_property
     def _accepted(self) -> frozenset[str]:
         forward = getattr(self.network, "forward", self.network)

@@ -7,7 +7,7 @@ model could have copied, the oracles see, too.
 
 import json
 from bisect import bisect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from pathlib import Path
@@ -26,27 +26,43 @@ from errtax.lm.neural.undisturbed import is_sharded, plain_module
 
 WINDOW, WINDOWS = 512, 32
 """Tokens of a window, and windows, where nothing else is said: 8,192 predictions."""
+Forward = Callable[[Any, Tensor], Tensor]
 _NEAR = 64  # bytes
 _TOKEN = 32  # bytes of a text that are read for each token of a window at first
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Windows as documents, and how they are read; `name`: of the model, None: what it calls itself."""
+    """Windows as documents, and how they are read; `name`: of the model, None: what it calls itself.
+
+    `forward(network, ids)`: the logits (B, T, V) of a network without the interface of transformers.
+    """
 
     documents: Documents
     tokenizer: TextTokenizer
     options: HfOptions
     name: str | None = None
+    forward: Forward | None = None
 
     def predict(self, network: Any, step: int, path: Path) -> None:
         """Write the log of a network after so many steps: that of `errtax predict --hf` on the same documents."""
-        plain = plain_module(network)
-        if is_sharded(plain):
+        if is_sharded(network):
             raise UsageError("the weights are divided among processes; watch the checkpoints instead")
-        named = LanguageModel.of(plain, self.name)
-        model = LanguageModel(plain, named.name, step=step)
+        model = replace(self.model_of(network), step=step)
         predict_text(model, self.tokenizer, self.documents, path, self.options, force=True)
+
+    def model_of(self, network: Any) -> LanguageModel:
+        """A network, or what is inside of what trains it, as a model.  Raises `UsageError` for what is none."""
+        plain = plain_module(network)
+        if self.forward is None or isinstance(plain, _Uniform):
+            found = LanguageModel.of(plain, self.name)
+            if not found.takes_ids:
+                takes = f"{type(plain).__name__} does not take ids as transformers' models do"
+                raise UsageError(
+                    f"{takes}; give forward=, a function of it and of ids (B, T) that gives logits (B, T, V)."
+                )
+            return found
+        return LanguageModel.of(_Called(plain, self.forward), self.name or type(plain).__name__)
 
     def try_out(self, path: Path) -> None:
         """Write the log of a network that gives all tokens the same probability, on the first two windows."""
@@ -60,6 +76,17 @@ class Sample:
         return "".join(json.dumps({"text": text}, ensure_ascii=False) + "\n" for text in texts)
 
 
+class _Called(torch.nn.Module):  # type: ignore[misc]  # torch is not typed here
+    """A network with the interface of transformers, whose logits a function gives."""
+
+    def __init__(self, network: Any, forward: Forward) -> None:
+        super().__init__()
+        self.network, self._forward = network, forward
+
+    def forward(self, input_ids: Tensor) -> Any:
+        return SimpleNamespace(logits=self._forward(self.network, input_ids))
+
+
 class _Uniform(torch.nn.Module):  # type: ignore[misc]  # torch is not typed here
     """A language model that gives all tokens the same probability."""
 
@@ -71,7 +98,7 @@ class _Uniform(torch.nn.Module):  # type: ignore[misc]  # torch is not typed her
         return SimpleNamespace(logits=self.bias.expand(len(input_ids), logits_to_keep, -1))
 
 
-def take_sample(  # an argument for each thing that may be asked for
+def take_sample(
     held_out: Documents,
     tokenizer: TextTokenizer,
     unit: str = "token",
@@ -79,7 +106,6 @@ def take_sample(  # an argument for each thing that may be asked for
     windows: int = WINDOWS,
     prefix: str = "auto",
     batch: int = 1,
-    name: str | None = None,
 ) -> Sample:
     """The sample of a held-out text: `windows` of `window` tokens, the prefix among them; fewer of a short text.
 
@@ -95,7 +121,7 @@ def take_sample(  # an argument for each thing that may be asked for
         raise BadInput(
             f"{held_out.name} has no {room} tokens in one document; give a longer text, or window=N, smaller."
         )
-    return Sample(Documents(held_out.name, parts, separate=True), tokenizer, options, name)
+    return Sample(Documents(held_out.name, parts, separate=True), tokenizer, options)
 
 
 def _windows_of(held_out: Documents, tokenizer: TextTokenizer, room: int, windows: int) -> Iterator[bytes]:

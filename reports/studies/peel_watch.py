@@ -1,6 +1,7 @@
 """`errtax.training.PeelWatch`: watching the training of a model of tokens in a loop of one's own."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from time import perf_counter
@@ -9,7 +10,7 @@ from typing import Any
 from errtax.lm.errors import UsageError
 from errtax.lm.hf.documents import Documents, documents_of, read_documents
 from errtax.lm.hf.model import LanguageModel
-from errtax.lm.hf.sample import WINDOW, WINDOWS, take_sample
+from errtax.lm.hf.sample import WINDOW, WINDOWS, Forward, take_sample
 from errtax.lm.hf.tokenizer import TextTokenizer, load_tokenizer
 from errtax.lm.locations import location
 from errtax.lm.neural.undisturbed import is_first_process, plain_module
@@ -54,9 +55,11 @@ class PeelWatch:
         preset: str | None = None,
         share: float = SHARE,
         name: str | None = None,
+        forward: Forward | None = None,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
-        """`model`: with the interface of transformers' causal models.  `tokenizer`: its own, or where that comes from.
+        """`model`: with the interface of transformers' causal models; of any other, `forward(model, ids)` gives the
+        logits, (B, T, V).  `tokenizer`: its own, or where that comes from.
 
         `held_out`: what the model is not trained on: a file, as `errtax predict --hf` reads it, or texts.
         `ngram`: an index of the training text, of the model's tokens (`errtax build-ngram --tokenizer`), or of bytes
@@ -70,12 +73,11 @@ class PeelWatch:
 
         Raises `UsageError` for arguments, `BadInput` for files, texts and models that do not fit each other.
         """
-        plain = plain_module(model)
-        found = LanguageModel.of(plain, name)
         used = load_tokenizer(tokenizer) if isinstance(tokenizer, str) else TextTokenizer.of(tokenizer)
-        size = min(WINDOW, found.longest or WINDOW) if window is None else window
-        sample = take_sample(_documents(held_out), used, unit, size, windows, prefix, batch, name)
-        sample.options.plan(found, used)  # raises where the model does not read so many
+        size = min(WINDOW, LanguageModel(plain_module(model), "").longest or WINDOW) if window is None else window
+        sample = take_sample(_documents(held_out), used, unit, size, windows, prefix, batch)
+        sample = replace(sample, name=name, forward=forward)
+        sample.options.plan(sample.model_of(model), used)  # raises where the model does not read so many
         preset = preset or ("token" if unit == "token" else "paper")
         if preset not in PRESETS:
             raise UsageError(f"there is no preset {preset!r}; there are {', '.join(PRESETS)}.")
