@@ -1,9 +1,10 @@
 """Does the doctor find what is wrong, and nothing else?
 
-    python bench/doctor.py [FILE [SEED]]      # FILE keeps the sound logs, which take minutes to make
+    python bench/doctor.py [FILE [SEED [WORD...]]]      # FILE keeps the sound logs, which take minutes to make
 
 Sound logs (bench/doctor_logs.py), whole and in pieces of 300 to 300,000 rows: false alarms.  Then 100 faults of each
-kind, each planted on a piece of a random log, of a size drawn from the same range: how many are found.
+kind, each planted on a piece of a random log, of a size drawn from the same range: how many are found.  WORD: only
+faults with this word in their name, or "alarms".
 """
 
 import pickle
@@ -186,9 +187,10 @@ def main() -> None:
             store.write_bytes(pickle.dumps(logs))
     NAMES.update(texts())
     TOKENS.update(tokens_of_texts(NAMES)[1])
-    rng = np.random.default_rng(int(sys.argv[2]) if len(sys.argv) > 2 else 1)
-    alarms(logs, rng)
-    faults([log for log in logs if not log.name.endswith(WEAK)], rng)
+    seed, words = int(sys.argv[2]) if len(sys.argv) > 2 else 1, sys.argv[3:]
+    if not words or "alarms" in words:
+        alarms(logs, np.random.default_rng(seed))
+    faults([log for log in logs if not log.name.endswith(WEAK)], seed, words)
 
 
 def alarms(logs: list[Sound], rng: np.random.Generator) -> None:
@@ -221,9 +223,12 @@ def stands_in_reference(log: Sound) -> bool:
     return np.mean(stretches) > 0.8
 
 
-def faults(logs: list[Sound], rng: np.random.Generator) -> None:
-    """How many faults of each kind are found."""
-    for kind, (name, plant, fits) in FAULT_KINDS.items():
+def faults(logs: list[Sound], seed: int, words: list[str]) -> None:
+    """How many faults of each kind, or of those with one of these words, are found."""
+    for number, (kind, (name, plant, fits)) in enumerate(FAULT_KINDS.items()):
+        if words and not any(word in kind for word in words):
+            continue
+        rng = np.random.default_rng((seed, number))
         fitting, found, other, missed = [log for log in logs if fits(log)], Counter(), Counter(), []
         tried, hinted = Counter(), 0
         while tried.total() < FAULTS:
@@ -243,7 +248,7 @@ def faults(logs: list[Sound], rng: np.random.Generator) -> None:
         by_size = ", ".join(f"{size:,}: {found[size]}/{tried[size]}" for size in SIZES)
         print(f"{kind:36s} {found.total():3d} of {FAULTS}, {hinted} hinted at  [{by_size}]  also {dict(other)}")
         for each in missed[:12]:
-            print("      missed:", each)
+            print("      missed:", each, flush=True)
 
 
 if __name__ == "__main__":

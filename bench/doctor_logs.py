@@ -2,7 +2,8 @@
 
 Texts: those given by ERRTAX_WARPEACE and ERRTAX_LINUX, this Python's sources, and what the machine has in other
 languages, messages (/usr/share/locale) and manuals (/usr/share/man); what is missing is left out.  ERRTAX_LOGS:
-byte logs of *War and Peace*, parted by colons, of models that take long to run, such as `errtax predict --hf` writes.
+NAME=LOG, parted by colons: byte logs of models that take long to run, such as `errtax predict --hf` writes, of what
+`python bench/doctor_logs.py NAME` prints.  ERRTAX_TOKENIZER: a .gguf file, whose tokens these bytes are summed to, too.
 """
 
 import glob
@@ -126,6 +127,8 @@ def sound_logs() -> Iterator[Sound]:
     for entry in filter(None, os.environ.get("ERRTAX_LOGS", "").split(":")):
         name, _, path = entry.partition("=")
         yield from of_log(name, Path(path), texts()[name])
+        if os.environ.get("ERRTAX_TOKENIZER"):
+            yield from of_summed(name, Path(path), texts()[name])
 
 
 def of_text(name: str, content: bytes, unit: Unit, rich: bool) -> Iterator[Sound]:
@@ -178,6 +181,27 @@ def of_log(text: str, path: Path, content: bytes) -> Iterator[Sound]:
         name = f"{text} byte: {path.stem} (reference of {size:,})"
         trained = np.frombuffer(content[:size], np.uint8)
         yield Sound(name, "byte", log.codes, log.logprobs, scores, known, log.argmax_logprobs, trained=trained)
+
+
+def of_summed(text: str, path: Path, content: bytes) -> Iterator[Sound]:
+    """A log of bytes summed to tokens, as their model has it, beside references of much and of little text."""
+    from transformers import AutoTokenizer  # noqa: PLC0415  # only here
+
+    file = Path(os.environ["ERRTAX_TOKENIZER"])
+    tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
+    log = read_log(path)
+    string = log.codes.astype(np.uint8).tobytes().decode("utf-8", "ignore")
+    tokens = tokenizer(string, add_special_tokens=False, return_offsets_mapping=True)
+    ids = np.array(tokens.input_ids, np.uint32)
+    places = np.cumsum([0, *(len(letter.encode()) for letter in string)])[np.array(tokens.offset_mapping)]
+    x = np.array([log.logprobs[first:last].sum() for first, last in places.tolist()])  # NaN where nothing is predicted
+    for size in (1_000_000, 300_000, 100_000):
+        train = tokenizer(content[:size].decode("utf-8", "ignore"), add_special_tokens=False).input_ids
+        trained = np.array(train, np.uint32)
+        reference = build(trained, Unit.TOKEN, ORDER)
+        scores, known = scores_of(reference, ids), reference.knows(ids)
+        name = f"{text}, summed token: {path.stem} (reference of {size:,})"
+        yield Sound(name, "token", ids, x, scores, known, trained=trained)
 
 
 def codes_of(content: bytes, unit: Unit) -> np.ndarray:

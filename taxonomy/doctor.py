@@ -23,9 +23,9 @@ KINSHIP = 0.55
 """Correlation with the reference's best order from which the spread of values can be compared."""
 LOG10_KINSHIP, LOG10_FEW, LOG10_FAR, LOG10_ROWS = 0.5, 3.0, 0.4, 1000
 BITS_SPREAD, BITS_MEAN = 1.25, 1.05
-DEAR, DEAR_FEW, FAR, FAR_FEW = 0.79, 20.0, 0.77, 400.0
+DEAR, DEAR_FEW, FAR, FAR_FEW = (0.79, 1.1), (20.0, 60.0), (0.77, 1.2), (400.0, 600.0)
+"""Of bytes and characters, and of tokens."""
 MISSED_TAIL, MISSED_FIRST, MISSED = 1 / 3, 0.04, -0.085
-DEAR_TOKENS, TOKENS_FEW = 1.1, 60.0
 EXCESS_TAIL, EXCESS_UNKNOWN, EXCESS = 5.8, 3.6, 7.75
 UNKNOWN = 0.2
 CONTAINED, CONTAINED_HINT, CONTAINED_ROWS = 0.9, 0.7, 3000
@@ -311,9 +311,9 @@ def _foreign(sums: DoctorSums, in_tokens: bool) -> Iterator[Finding]:
         )
         return
     best = float(sums.new_nats.min()) / n
-    if own < 0.5 or best <= own * (DEAR_TOKENS + TOKENS_FEW / n if in_tokens else DEAR + DEAR_FEW / n):
+    if own < 0.5 or best <= own * (DEAR[in_tokens] + DEAR_FEW[in_tokens] / n):
         return
-    far = not in_tokens and best > own * (FAR + FAR_FEW / n)
+    far = best > own * (FAR[in_tokens] + FAR_FEW[in_tokens] / n)
     sure = far or (_tokens_missed(sums, n) if in_tokens else _missed(sums, n, own))
     yield Finding(
         "reference",
