@@ -2,6 +2,7 @@
 
     python bench/intervals.py coverage      # 95 % intervals of the block bootstrap, and of the binomial formula
     python bench/intervals.py power         # the paired test, and the z-test of two proportions
+    python bench/intervals.py detectable    # how often the paired test finds the effect that it is said to find
     python bench/intervals.py gate          # the test of a limit: alarms at it, and above it
     python bench/intervals.py streams A.peel.parquet B.peel.parquet    # of a split's test part, its streams redrawn
     python bench/intervals.py speed         # errtax stats on 330,000 and on 10,000,000 positions
@@ -29,6 +30,7 @@ from errtax.taxonomy.fixed_point import halves_of
 from errtax.taxonomy.paired import PairedBlocks
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.peel_file import read_peel, write_peel
+from errtax.taxonomy.power import detectable as minimum_effect
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.signature import make_signature
 from errtax.taxonomy.statistics import Interval, Resampled, statistics
@@ -113,6 +115,34 @@ def power(count: int = 1000, n: int = 100_000) -> None:
             p = compare(first, second, Resampling(1000, 1000, seed)).total.p
             found += [p < 0.05, math.erfc(abs(z) / math.sqrt(2)) < 0.05]
         print(f"{100 * saved:>12.1f} % {100 * found[0] / count:>14.1f} {100 * found[1] / count:>10.1f}", flush=True)
+
+
+def detectable(count: int = 1000, n: int = 100_000) -> None:
+    """How often the paired test finds what a null pair says that it finds in 80 %."""
+    print(f"effects found, %, {count} pairs of {n:,} symbols, the effect from a null pair of each")
+    for stretch in (10, 50, 200):
+        rng = np.random.default_rng(stretch)
+        found, effects = 0, []
+        for seed in range(count):
+            null = _saved(rng, n, stretch, 0.0)
+            effects.append(effect := minimum_effect(null) or 0.0)
+            d = _saved(rng, n, stretch, effect / n)
+            signs = np.random.default_rng(seed).choice([-1.0, 1.0], (2000, len(d)))
+            found += (1 + (np.abs(signs @ d) >= abs(d.sum()) - 1e-9).sum()) / 2001 < 0.05
+        print(
+            f"stretches of {stretch:>4}: {100 * found / count:5.1f}  (mean effect {np.mean(effects):.0f} errors)",
+            flush=True,
+        )
+
+
+def _saved(rng: np.random.Generator, n: int, stretch: int, rate: float) -> np.ndarray:
+    """Errors saved by block: two models with 80 % of their errors in common, one with `rate` more on right symbols."""
+    chance = np.where(hardness(rng, n, stretch), 0.6, 0.2)
+    both = rng.random(n) < 0.8 * chance
+    alone = 0.2 * chance / (1 - 0.8 * chance)
+    first, second = (both | (rng.random(n) < alone) for _ in range(2))
+    first |= rng.random(n) < rate / (1 - chance)
+    return _by_block(first).astype(float) - _by_block(second)
 
 
 def gate(count: int = 10_000, n: int = 100_000) -> None:
@@ -243,9 +273,10 @@ def full_peel(rng: np.random.Generator, n: int) -> Peel:
 
 
 if __name__ == "__main__":
-    wanted = sys.argv[1:] or ["coverage", "power", "gate", "speed"]
+    benches = {"coverage": coverage, "power": power, "detectable": detectable, "gate": gate, "speed": speed}
+    wanted = sys.argv[1:] or list(benches)
     if wanted[0] == "streams":
         streams(Path(wanted[1]), Path(wanted[2]))
     else:
         for name in wanted:
-            {"coverage": coverage, "power": power, "gate": gate, "speed": speed}[name]()
+            benches[name]()

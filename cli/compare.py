@@ -71,10 +71,10 @@ def _compare(paths: list[Path], cluster: Cluster | None) -> "tuple[list[Comparis
 def _tables(comparisons: "list[Comparison]", slices: bool) -> "Iterator[str | Table]":
     """What the terminal shows: an overview of several, each, and what the test is about."""
     from errtax.reports.tables import bits_table, comparison_table, overview_table
-    from errtax.reports.wording import HYPOTHESIS
+    from errtax.reports.wording import HYPOTHESIS, power_line
 
     if len(comparisons) > 1:
         yield from (overview_table(comparisons), "")
     for each in comparisons:
-        yield from (comparison_table(each).folded(slices), "", bits_table(each), each.finding(), "")
+        yield from (comparison_table(each).folded(slices), "", bits_table(each), each.finding(), power_line(each), "")
     yield from (HYPOTHESIS, comparisons[0].signature)

@@ -3,6 +3,7 @@
 A parameter of a type declared here as input is guarded: while the command runs, nothing is written over what it names.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,21 @@ def _files_of_log(path: Path) -> Iterable[Path]:
     return log_paths(path)
 
 
+class Pilot(Input):
+    """A file that is read, or a percentage such as `20%`."""
+
+    name = "peel|20%"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A path, or a share from 0 to 1."""
+        match = re.fullmatch(r"(\d+(?:\.\d+)?) ?%", str(value).strip())
+        if match is None:
+            return super().convert(value, param, ctx)
+        if not 0 < float(match[1]) <= 100:
+            self.fail(f"{value!r} is not a percentage above 0 and up to 100.", param, ctx)
+        return float(match[1]) / 100
+
+
 class Output(_Location):
     """A path to write, other than stdout: a table, a picture, an index, a folder."""
 
@@ -69,6 +85,7 @@ class Output(_Location):
 
 
 FILE = Input()
+PILOT = Pilot(lambda path: [path])
 RUN = Input(_files_of_run, local="a run is read from")
 SPLIT = Input(_files_of_split)
 SPLIT_NAME = Input(_files_of_split, local="the parts of a split are read from", path_type=str)
@@ -86,4 +103,5 @@ def input_files(command: click.Command, values: dict[str, Any]) -> Iterator[Path
         kind, value = parameter.type, values.get(parameter.name or "")
         if isinstance(kind, Input) and value is not None:
             for path in value if isinstance(value, tuple) else (value,):
-                yield from kind.files(path if isinstance(path, Path) else Path(path))
+                if isinstance(path, str | Path):
+                    yield from kind.files(Path(path))

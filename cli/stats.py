@@ -1,14 +1,14 @@
 """`errtax stats`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, jobs_option, notice, progress, slices_option
 from errtax.cli.parts import Cluster, ray_options
-from errtax.cli.paths import FILE
+from errtax.cli.paths import FILE, PILOT
 
 if TYPE_CHECKING:
     from errtax.taxonomy.bootstrap import Resampling
@@ -26,25 +26,57 @@ if TYPE_CHECKING:
     "--replicates", type=click.IntRange(100, 10**6), default=2000, show_default=True, help="Of the bootstrap."
 )
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
+@click.option(
+    "--power",
+    type=PILOT,
+    is_flag=False,
+    flag_value="30%",
+    help="Also the smallest differences that a comparison with this model will find.",
+)
 @ray_options
 @jobs_option
 @slices_option
 def command(
-    peel: Path, block: int | None, replicates: int, seed: int, cluster: Cluster | None, slices: bool | None
+    peel: Path,
+    block: int | None,
+    replicates: int,
+    seed: int,
+    power: "Path | float | None",
+    cluster: Cluster | None,
+    slices: bool | None,
 ) -> None:
     """Shares of a peel with 95 % intervals, and what each layer explains whatever the order.
 
     fair share: each error divided among the layers that claim it (Shapley value).  any order: the least and the most
     that the layer takes in any order.  excess: bits above the one that a right symbol may cost.  recoverable: bits that
     the n-gram model of the slice would have saved.
+
+    --power NULL.peel.parquet, of another run of the same model (another seed), says what differs by chance.  --power
+    20% supposes that so many of the errors are of one of two runs alone; without a value 30%.
     """
     from errtax.reports.tables import claims_table, statistics_table
     from errtax.taxonomy.bootstrap import Resampling
 
-    shares = _statistics(peel, Resampling(block, replicates, seed), cluster)
+    resampling = Resampling(block, replicates, seed)
+    shares = _statistics(peel, resampling, cluster)
     if shares.warning:
         notice(shares.warning)
-    emit(shares.to_json(), statistics_table(shares).folded(slices), "", claims_table(shares), shares.signature)
+    more, document = _power(peel, power, resampling) if power else ([], {})
+    tables = (statistics_table(shares).folded(slices), "", claims_table(shares), *more)
+    emit(shares.to_json() | document, *tables, shares.signature)
+
+
+def _power(peel: Path, pilot: Path | float, resampling: "Resampling") -> "tuple[list[Any], dict[str, Any]]":
+    from errtax.reports.tables import power_table
+    from errtax.taxonomy.block_sums import sum_peels
+    from errtax.taxonomy.peel_file import PeelFile
+    from errtax.taxonomy.power import power_of_pair, power_of_share
+
+    if isinstance(pilot, float):
+        found = power_of_share(sum_peels([PeelFile(peel)], resampling)[0], pilot)
+    else:
+        found = power_of_pair(*sum_peels([PeelFile(peel), PeelFile(pilot)], resampling))
+    return ["", power_table(found)], {"detectable": found.to_json()}
 
 
 def _statistics(peel: Path, resampling: "Resampling", cluster: Cluster | None) -> "Statistics":

@@ -1,5 +1,6 @@
 """The tables of a peel, its statistics and comparisons, as records."""
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from errtax.reports.table import Column, Depth, Kind, Marked, Row, Table
 from errtax.reports.wording import headline, ngram_line
 from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.difference import BitsDifference, Difference
+from errtax.taxonomy.power import Power
 from errtax.taxonomy.statistics import Interval, LayerStatistics, PartStatistics, Statistics
 from errtax.taxonomy.summary import LayerSummary, SliceSummary, Summary
 
@@ -189,6 +191,18 @@ def overview_table(comparisons: Sequence[Comparison]) -> Table:
     """Several models against one baseline: all errors, one row per model."""
     rows = (Row(each.other.model, _error_cells(each.total)) for each in comparisons)
     return Table(f"against {comparisons[0].baseline.model} (baseline)", "model", _ERRORS, tuple(rows))
+
+
+def power_table(power: Power) -> Table:
+    """How many errors another model must have fewer or more of, in all and by layer, to be told apart."""
+    columns = (Column("errors", count), Column("of the positions", share))
+
+    def cells(found: float | None) -> tuple[Any, ...]:
+        return (None, None) if found is None else (math.ceil(found), found / max(power.positions, 1))
+
+    rows = [Row(name, cells(found)) for name, found in power.layers.items()]
+    total = Row("all errors", cells(power.errors), Depth.TOTAL)
+    return Table(f"found 4 times of 5 (by {power.pilot})", "difference in", columns, (*rows, total))
 
 
 def excerpt_table(excerpts: Sequence[Excerpt]) -> Table:

@@ -3,6 +3,8 @@
 import re
 
 from errtax.lm.visible import visible
+from errtax.taxonomy.comparison import Comparison
+from errtax.taxonomy.power import units_needed
 from errtax.taxonomy.summary import Summary
 
 
@@ -34,6 +36,20 @@ def findings(summary: Summary) -> list[str]:
         f"The largest class is {largest.title}: {share}.",
         f"The largest single slice is “{part.name}” with {100 * part.share:.1f} %.",
     ]
+
+
+def power_line(comparison: Comparison) -> str:
+    """How small a difference between the two could have been seen on this text."""
+    total, n = comparison.total, max(comparison.baseline.positions, 1)
+    if total.detectable is None:
+        return (
+            f"Too few {comparison.unit}s differ for any difference in errors to be significant: at least "
+            f"{units_needed()} must."
+        )
+    found = f"{total.detectable:,.0f} errors ({100 * total.detectable / n:.2g} % of the positions)"
+    if total.bits.detectable is not None:
+        found += f" or {total.bits.detectable:.2g} bits per symbol"
+    return f"On texts like this one a difference of {found} is found 4 times of 5."
 
 
 HYPOTHESIS = (

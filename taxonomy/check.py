@@ -29,6 +29,8 @@ class Verdict:
     limit is absolute, or a fall, or the numbers have no end.
     `resampling`: how interval and p were made, as a signature says it; None without a baseline.  `left_out`: predicted
     positions of the baseline, and of the model, that the other lacks; what is measured is without them.
+    `detectable`: by how much the rise must be above the limit to be found in 80 % of texts like this one; None where no
+    test is asked, or none can be significant.
     """
 
     limit: Limit
@@ -40,11 +42,13 @@ class Verdict:
     broken: bool
     resampling: str | None = None
     left_out: tuple[int, int] | None = None
+    detectable: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """One object, intervals as [value, low, high]; a number without end is null."""
         change = None if self.change is None else [finite(number) for number in self.change]
         numbers = {"value": finite(self.value), "baseline": finite(self.baseline), "change": change, "p": self.p}
+        numbers["detectable"] = self.detectable
         return {
             "limit": self.limit.text,
             **numbers,
@@ -63,8 +67,15 @@ class Verdict:
         if self.change is not None:
             said += f", {self.change.value:+,.{digits}f}{unit} from {self.baseline:,.{digits}f}{unit}"
         if self.p is not None:
-            said += f", p = {self.p:.2g}"
+            said += f", p = {self.p:.2g}, {self._found}"
         return f"{said} – {self.outcome}"
+
+    @property
+    def _found(self) -> str:
+        if self.detectable is None:
+            return "too few units differ for any rise to be significant"
+        unit = f" {self.limit.unit}" if self.limit.unit else ""
+        return f"rises {self.detectable:,.4g}{unit} above it are found 4 times of 5"
 
     @property
     def outcome(self) -> str:
@@ -94,7 +105,8 @@ def check(
         _quantities(peel.head, limit)  # names that there are not, before all rows are read
     sums = sum_peels([peel] if baseline is None else [baseline, peel], resampling)
     measured = _Measured(sums[-1], None if baseline is None else sums[0], resampling)
-    verdicts = [measured.verdict(limit) for limit in limits]
+    tests = sum(limit.may_be_chance for limit in limits)
+    verdicts = [measured.verdict(limit, tests) for limit in limits]
     p_values = [verdict.p for verdict in verdicts if verdict.p is not None]
     adjusted = iter(holm(p_values))
     return [
@@ -128,8 +140,8 @@ class _Measured:
             self._resampling = self._after.units.describe(resampling)
             self._pair = PairedBlocks(self._before, self._after, resampling)
 
-    def verdict(self, limit: Limit) -> Verdict:
-        """What a limit finds, with the p of its own test; exceeded is broken."""
+    def verdict(self, limit: Limit, tests: int = 1) -> Verdict:
+        """What a limit finds, with the p of its own test, which is one of so many; exceeded is broken."""
         quantities = _quantities(self._peel, limit)
         per_unit = {"": 1.0, "pp": self._after.total("positions") / 100, "bits": self._after.total("positions")}
         size = per_unit[limit.unit]
@@ -139,11 +151,13 @@ class _Measured:
             change = _risen(self._pair.net(quantities), size)
         relevant = change.value if limit.relative and change else value
         finite = math.isfinite(value) and math.isfinite(relevant)
-        p = None
+        p = seen = None
         if finite and limit.may_be_chance and self._pair is not None:
             p = self._pair.p_above(quantities, limit.value * size)
+            seen = self._pair.detectable_above(quantities, limit.value * size, tests)
+        seen = None if seen is None else seen / size
         exceeded = not finite or relevant > limit.value + 1e-12
-        return Verdict(limit, value, old, change, p, exceeded, exceeded, self._resampling, self._left_out)
+        return Verdict(limit, value, old, change, p, exceeded, exceeded, self._resampling, self._left_out, seen)
 
 
 def _risen(saved: Interval, size: float) -> Interval:

@@ -131,8 +131,16 @@ def _comparison(pair: "_Pair", resampling: Resampling) -> Comparison:
     head, before, after = pair.before.head, summary_of(pair.before), summary_of(pair.after)
     present = {layer.name for layer in (*before.layers, *after.layers)}
     names = [name for name in head.layer_names if name in present]
-    slices = {name: [pair.difference(part, name, k) for k, part in enumerate(head.slice_names(name))] for name in names}
-    layers, correct = _adjusted([pair.difference(name, name) for name in names], [pair.bits([Quantity("correct")])])
+    parts_of = {name: head.slice_names(name) for name in names}
+    n = sum(map(len, parts_of.values()))
+    slices = {
+        name: [pair.difference(part, name, k, tests=n) for k, part in enumerate(parts)]
+        for name, parts in parts_of.items()
+    }
+    layers, correct = _adjusted(
+        [pair.difference(name, name, tests=len(names)) for name in names],
+        [pair.bits([Quantity("correct")], len(names) + 1)],
+    )
     parts = iter(_adjusted([part for name in names for part in slices[name]])[0])
     units = pair.before.blocks.units
     return Comparison(
@@ -204,8 +212,8 @@ class _Pair:
         self.before, self.after, self._counts, self._model = before, after, counts, model
         self._blocks = PairedBlocks(before.blocks, after.blocks, resampling)
 
-    def difference(self, label: str, layer: str | None = None, part: int | None = None) -> Difference:
-        """All errors, those of a layer, or those of one of its slices."""
+    def difference(self, label: str, layer: str | None = None, part: int | None = None, tests: int = 1) -> Difference:
+        """All errors, those of a layer, or those of one of its slices; one of so many tests."""
         quantities = self._quantities("count", layer, part) or [Quantity("errors")]
         p = self._blocks.p_value(quantities)
         before, after = (sums.blocks.exactly(quantities) for sums in (self.before, self.after))
@@ -218,15 +226,19 @@ class _Pair:
             self._blocks.share(quantities),
             p,
             p,
-            self.bits(self._quantities("bits", layer, part) or [Quantity("surprisal")]),
+            self.bits(self._quantities("bits", layer, part) or [Quantity("surprisal")], tests),
+            self._blocks.detectable(quantities, tests),
         )
 
-    def bits(self, quantities: list[Quantity]) -> BitsDifference:
+    def bits(self, quantities: list[Quantity], tests: int = 1) -> BitsDifference:
         """Bits per symbol of some classes."""
         n = max(self.before.blocks.count("positions"), 1)
         before, after = (sums.blocks.sum_of(quantities) / n for sums in (self.before, self.after))
         p = self._blocks.p_value(quantities) if math.isfinite(before - after) else None
-        return BitsDifference(before, after, self._blocks.net_per_symbol(quantities), p, p)
+        seen = self._blocks.detectable(quantities, tests)
+        return BitsDifference(
+            before, after, self._blocks.net_per_symbol(quantities), p, p, None if seen is None else seen / n
+        )
 
     def _quantities(self, what: str, layer: str | None, part: int | None) -> list[Quantity]:
         if layer is None:
