@@ -41,15 +41,16 @@ class LogParts:
         return blocks_of(self.files, columns, rows, first, stop)
 
 
-def open_log(path: Path) -> LogParts:
+def open_log(path: Path, sealed: bool | None = None) -> LogParts:
     """The log in a file, in the `*.parquet` of a folder, under a pattern such as `preds-*.parquet`, or in stdin (`-`).
 
+    `sealed`: as in `open_parquet`, of all files.
     Raises `BadInput` when there is none, when a part is not a Parquet file, or has other columns than the first.
     """
     if str(path) == "-":
         return LogParts((open_parquet(Path("stdin"), sys.stdin.buffer.read(), SYMBOL_COLUMNS),))
     paths = log_paths(path)
-    files = tuple(open_parquet(part, dictionaries=SYMBOL_COLUMNS) for part in paths)
+    files = tuple(open_parquet(part, None, SYMBOL_COLUMNS, sealed) for part in paths)
     for part, file in zip(paths, files, strict=True):
         if not file.schema_arrow.equals(files[0].schema_arrow):
             raise BadInput(f"{part} has other columns than {paths[0]}; the parts of one log have the same.")

@@ -237,9 +237,9 @@ def _symbols(table: Any, logprobs: NDArray[np.float64], row: int) -> dict[str, A
     return {"codes": codes, "argmax_codes": best}
 
 
-def open_log_file(path: Path) -> LogFile:
+def open_log_file(path: Path, sealed: bool | None = None) -> LogFile:
     """The prediction log in a Parquet file, in parts, or in stdin: see `log_files.open_log`."""
-    return LogFile(open_log(path), "stdin" if str(path) == "-" else str(path))
+    return LogFile(open_log(path, sealed), "stdin" if str(path) == "-" else str(path))
 
 
 def read_log(path: Path) -> PredictionLog:

@@ -60,9 +60,11 @@ def flow_of(inputs: PeelInputs, settings: Settings, sources: Mapping[str, str] |
     """The way of a prediction log through the peel.
 
     Says which layers are left out because their oracle is missing, and at its end how many positions are not predicted.
-    `sources`: what the peel is made from, where it is known already; else the files are read for their digests.
+    `sources`: what the peel is made from, where it is known already; else the files are read for their digests, and for
+    the log's seal.
     """
-    log: LogSource = open_log_file(inputs.preds) if isinstance(inputs.preds, Path) else inputs.preds
+    sealed = None if sources is None else False  # the rows that are read have checksums of their own
+    log: LogSource = open_log_file(inputs.preds, sealed) if isinstance(inputs.preds, Path) else inputs.preds
     head = log.head
     require_tokens(head, settings)
     if head.unit is Unit.TOKEN and settings.made_for == CHARACTERS:

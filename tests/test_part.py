@@ -1,6 +1,8 @@
 """`--part K/N` and `errtax merge`: the result of tasks is that of one command, whatever their number."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -10,6 +12,10 @@ from commands import TEXT, Errtax, files, refused, write_log
 from errtax.lm.errors import UsageError
 from errtax.lm.log_reader import open_log_file
 from errtax.lm.part import Part, parts_of
+from errtax.lm.seal import require_unbroken
+from errtax.taxonomy.peel_inputs import PeelInputs
+from errtax.taxonomy.peel_parts import PeelPart, flow_of_parts, write_peel_part
+from errtax.taxonomy.settings import Settings
 
 PEEL = ("peel", "preds.parquet", "--ngram", "train.ngram")
 
@@ -109,6 +115,23 @@ def test_the_text_that_a_log_names_is_checked_by_the_merge(two_documents: Errtax
     for k in (1, 2):
         assert two_documents(*PEEL, "--part", f"{k}/2", "-o", "parts").code == 0
     refused(two_documents("merge", "parts"), 3, "not those of the text that the log names")
+
+
+def test_a_task_that_is_told_the_digests_reads_its_own_rows(
+    two_documents: Errtax, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared = list[str]()
+
+    def counted(file: BinaryIO, name: str) -> bool:
+        compared.append(name)
+        return require_unbroken(file, name)
+
+    monkeypatch.setattr("errtax.lm.table.require_unbroken", counted)
+    spec = PeelPart(PeelInputs(Path("preds.parquet"), Path("train.ngram")), Settings(), Part(2, 3), Path("parts"))
+    sources = tuple(flow_of_parts(spec).sources.items())
+    assert compared == ["preds.parquet"]
+    assert write_peel_part(replace(spec, sources=sources))
+    assert compared == ["preds.parquet"]
 
 
 @pytest.mark.parametrize(("first", "stop"), [(0, 10), (7, 8), (95, 260), (700, 728), (10, 10)])
