@@ -36,10 +36,15 @@ def overview(looks: Sequence[Look], unit: str) -> str:
             f"{LETTERS[each.name]} {each.title}",
         )
         for k, each in enumerate(looks[-1].classes)
-        if k
+        if k and occurs(looks, k)
     ]
     chart = Chart("Errors by class", _steps(looks), lines[::-1], _percent, 620, 300, right=105, stacked=True)
     return _figure("overview", "Errors by class", f"% of the {unit}, one class on top of the other", chart)
+
+
+def occurs(looks: Sequence[Look], k: int) -> bool:
+    """Whether there was an error of the class at any step."""
+    return any(look.classes[k].count for look in looks)
 
 
 def class_panel(looks: Sequence[Look], k: int) -> str:

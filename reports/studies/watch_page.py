@@ -4,6 +4,7 @@ One file without requests, as `errtax.reports.page`; while the training goes on 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 
 import numpy as np
@@ -16,7 +17,7 @@ from errtax.reports.page import definitions
 from errtax.reports.page_tables import comparison_html, html_table, layer_style, wide_table
 from errtax.reports.palette import LETTERS
 from errtax.reports.studies.pace import Pace
-from errtax.reports.studies.watch_charts import class_panel, ngram_panels, order_style, overview
+from errtax.reports.studies.watch_charts import class_panel, ngram_panels, occurs, order_style, overview
 from errtax.reports.table import Column, Depth, Row, Table
 from errtax.reports.tables import comparison_table
 from errtax.taxonomy.peel import Peel
@@ -41,7 +42,7 @@ def watch_page(watched: Watched, pace: Pace, ended: bool = False) -> str:
         overview(looks, unit),
         *ngram_panels(looks),
         '</div><div class="panels small">',
-        *(class_panel(looks, k) for k in range(len(last.classes))),
+        *(class_panel(looks, k) for k in range(len(last.classes)) if k == 0 or occurs(looks, k)),
         "</div>",
         *_against(watched),
         "<h2>Steps</h2>",
@@ -97,6 +98,7 @@ def _against(watched: Watched) -> list[str]:
     won, lost = comparison.total.fixed, comparison.total.new
     finding = comparison.finding()
     table = comparison_table(comparison).depths(Depth.LAYER, Depth.TOTAL)
+    table = replace(table, rows=tuple(row for row in table.rows if any(row.cells[:2])))  # classes of no errors
     return [
         f"<h2>{escape(names[0])} against {escape(names[1])}</h2>",
         f'<p><b class="won">{won:,} won</b> (wrong at {escape(names[1])}, right now), '

@@ -141,8 +141,9 @@ class Watched:
     def begin(self, step: int) -> None:
         """Go on after a step: what the folder holds up to it is read, and what stands after it removed."""
         self.looks, self.comparison, self.last, self.before = [], None, None, None
-        for each in self.folder.begin(step):
-            self._add(each, read_peel(self.folder.peel(each)))
+        steps = self.folder.begin(step)
+        for each in steps:
+            self._add(each, read_peel(self.folder.peel(each)), compared=each == steps[-1])
 
     def add(self, step: int) -> Look:
         """Peel the log that has been written for a step; the peel is written beside it."""
@@ -157,9 +158,10 @@ class Watched:
             return self.settings
         return self.settings.changed(ngram_max=min(self.settings.ngram_max, self.ngrams.order - 1))
 
-    def _add(self, step: int, peel: Peel) -> Look:
+    def _add(self, step: int, peel: Peel, compared: bool = True) -> Look:
+        """`compared`: with the one before."""
         named = Identity(model=f"step {step:,}").of(peel)
-        earlier, later = (named, []) if self.last is None else (self.last, [named])
+        earlier, later = (self.last, [named]) if compared and self.last is not None else (named, [])
         sums, comparisons = compare_all(earlier, later)
         self.before, self.last, self.comparison = self.last, named, next(iter(comparisons), None)
         self.model_name = peel.log.model
