@@ -73,3 +73,16 @@ def test_a_log_predicted_on_a_cluster_is_the_local_one(errtax_alone: Errtax, nod
     ours, due = pq.read_table("preds.parquet"), pq.read_table("local.parquet")
     assert ours.equals(due) and ours.schema.metadata == due.schema.metadata
     assert "preds.parquet.parts" not in files()
+
+
+def test_a_place_has_a_gpu_where_there_are_any(nodes: Nodes) -> None:
+    from errtax.lm.executors.ray_pool import RayPool  # it imports Ray
+
+    address = nodes.grow(1)
+    nodes.cluster.add_node(num_cpus=3, num_gpus=2)
+    nodes.n += 1
+    places = {}
+    for threads, gpus in ((1, 0), (1, 1), (2, 1), (1, 0.5)):
+        with RayPool(address, threads, gpus) as pool:
+            places[threads, gpus] = pool.slots
+    assert places == {(1, 0): nodes.n + 2, (1, 1): 2, (2, 1): 1, (1, 0.5): 3}
