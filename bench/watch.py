@@ -1,6 +1,6 @@
 """What watching a training costs, and what it shows of a training in which copying is needed.
 
-python bench/watch.py overhead wp/train.txt wp/val.txt -o FOLDER [--minutes 6] [--every 20]
+python bench/watch.py overhead wp/train.txt wp/val.txt -o FOLDER [--minutes 6] [--every 20] [--windows 16]
 python bench/watch.py induction -o FOLDER [--minutes 6] [--every 20] [--share 0.2]
 
 `overhead` trains a Llama of 2 layers of 128 on a text for so many minutes, and prints the looks' seconds beside the
@@ -111,6 +111,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=6)
     parser.add_argument("--every", type=int, default=20)
+    parser.add_argument("--windows", type=int, help="of the sample [64]")
     parser.add_argument("--share", type=float, default=0.02)
     options = parser.parse_args()
     task = prose(*options.texts) if options.task == "overhead" else repetitions()
@@ -130,7 +131,7 @@ def main() -> None:
         every=options.every,
         share=options.share,
         window=task.context,
-        windows=task.windows,
+        windows=options.windows or task.windows,
         name=f"llama-{task.hidden}",
     )
     watch.begin()

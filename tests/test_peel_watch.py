@@ -222,7 +222,7 @@ def test_failures_are_warnings_and_after_three_in_a_row_nothing_is_tried(
         assert [watch.step(step) for step in (4, 5, 6, 7)] == [None] * 4
         model.failing = False
         assert watch.step(8) is None and watch.finish() is None
-    said = [record.getMessage() for record in caplog.records]
+    said = [record.getMessage() for record in caplog.records if record.name == "errtax"]
     assert [line for line in said if line.startswith("Layers left out: ngram (needs ngram='X.ngram'")] == said[2:3]
     lines = [line for line in said if "out of memory" in line]
     assert len(lines) == 5 and not any("\n" in line for line in lines)
@@ -307,6 +307,9 @@ def test_an_interrupted_training_goes_on_in_its_folder(
     found = page_data(again.page)
     assert found["looks"][:3] == looks[:3] and [look["step"] for look in found["looks"]] == [1, 2, 3, 4]
     assert found["comparison"]["baseline"]["model"] == "step 3"
+    idle = PeelWatch(*arguments, **settings)
+    assert idle.finish() is None  # nothing was trained: what is there stays
+    assert len(list((tmp_path / "watch").glob("*.peel.parquet"))) == 4
     fresh = PeelWatch(*arguments, **settings)
     fresh.step(1)  # without `begin` the first step says where the training begins
     assert [look["step"] for look in page_data(fresh.page)["looks"]] == [1]

@@ -81,6 +81,8 @@ class Watcher:
         The first call of a training says where it begins.  `last`: no step comes after it.
         """
         if not self._begun:
+            if last:  # nothing was trained
+                return None
             self.begin(step - 1)
         looks = self.watched.looks
         is_new = not looks or looks[-1].step < step
