@@ -37,12 +37,14 @@ class DoctorTally(NgramTally):
         model: NgramModel | None,
         entropy: NDArray[np.float64] | None = None,
         sample: bool = False,
+        counted: NDArray[np.bool_] | None = None,
     ) -> None:
         """`log`: the rows of the view; `entropy[r]`: of row r, NaN where it has none.
 
+        `counted`: the rows that the models are scored on; None: all that are predicted.  The doctor sees these.
         `sample`: the doctor looks at a part of a long text only, which its positions alone determine (`sampled`).
         """
-        super().__init__(view, ~np.isnan(log.logprobs))
+        super().__init__(view, ~np.isnan(log.logprobs) if counted is None else counted)
         self.sums = DoctorSums()
         self._view, self._log, self._model, self._entropy, self._sample = view, log, model, entropy, sample
 

@@ -147,8 +147,8 @@ class PeelFlow:
         model, training_words, words, training = self.oracles
         view = TextView.of_log(log, words, reach.horizon, own.start)
         verbatim = None if training is None else _verbatim(view, training, own)
-        log, left_out = _without(log, verbatim, own, self.settings)
-        tally = DoctorTally(view, log, model, sample=True)
+        whole, (log, left_out) = log, _without(log, verbatim, own, self.settings)
+        tally = DoctorTally(view, whole, model, sample=True, counted=~np.isnan(log.logprobs))
         evidence = collect_evidence(
             view, model, training_words, self.settings.custom, tally, own, self.copy_horizon, verbatim
         )

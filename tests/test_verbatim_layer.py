@@ -182,6 +182,7 @@ def test_parts_are_the_peel_of_one_command(errtax: Errtax, log: Path, whole_limi
 
 def test_what_is_left_out_is_said(errtax: Errtax, log: Path, whole_limit: None) -> None:
     done = errtax("peel", log, "--train-text", "train.txt", "--exclude-verbatim", "50", "--json")
+    assert "suspicion" not in done.err  # that rows are missing was asked for
     document = json.loads(done.out)
     assert "100 of 300 predicted positions left out" in done.err
     assert (document["positions"], document["unpredicted"], document["verbatim_left_out"]) == (200, 0, 100)
