@@ -1,9 +1,7 @@
 """A Ray cluster of several nodes on this machine: the result of one command, whoever is killed."""
 
-import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -60,20 +58,6 @@ def test_an_index_built_on_a_cluster_has_the_bytes_of_the_local_one(two_document
         assert done.code == 0, done.err
     assert Path("n.ngram").read_bytes() == Path("local.ngram").read_bytes()
     assert files() >= {"n.arpa"} and not files() & {"n.ngram.parts", "n.ngram.partial"}
-
-
-def test_a_sweep_on_a_cluster_of_two_nodes_is_the_local_one(two_documents: Errtax, nodes: Nodes) -> None:
-    pytest.importorskip("sklearn")
-    assert two_documents("split", "train.txt", "-o", "wp").code == 0
-    flags = ("--models", "lstm,gru", "--layers", "1,2", "--budgets", 4, "--ngrams", "1,3", "--epochs", 2, "--json")
-    cores = len(os.sched_getaffinity(0))  # as many runs at a time have one thread each
-    found = []
-    for where in (("--jobs", cores), ("--jobs", 1, "--ray", nodes.grow(2))):
-        done = two_documents("sweep", "--text", "wp", "-o", "zoo", *flags, *where)
-        assert done.code == 0, done.err
-        found.append(json.loads(done.out))
-        shutil.rmtree("zoo")
-    assert len(found[0]["runs"]) == 6 and found[0] == found[1]
 
 
 def test_what_a_part_fails_with_is_said_in_one_line(two_documents: Errtax, nodes: Nodes) -> None:
