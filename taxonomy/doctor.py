@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.taxonomy.doctor_sums import FIRM, PASSAGE, SCALES, SURPRISING, DoctorSums
+from errtax.taxonomy.doctor_sums import FIRM, PASSAGE, SCALES, STEPS, SURPRISING, DoctorSums
 
 SUSPICION, HINT = "suspicion", "hint"
 LEAST_ROWS = 200
@@ -21,7 +21,10 @@ LEAST_ROWS = 200
 LAG_MARGIN, LAG_Z = 0.15, 4.0
 KINSHIP = 0.55
 """Correlation with the reference's best order from which the spread of values can be compared."""
-LOG10_KINSHIP, LOG10_FEW, LOG10_FAR, LOG10_ROWS = 0.5, 3.0, 0.4, 1000
+LOG10_KINSHIP, LOG10_FEW, LOG10_SPREAD = 0.5, 3.0, 0.62
+THIN, THIN_MORE, THIN_TAIL, THIN_SPREAD, THIN_KINSHIP = (0.125, 0.2), (2, 0), (0.15, 0.4), 0.8, 0.2
+"""Of bytes and characters, and of tokens: which share of the values that are low may be very low."""
+RANKED = 0.2
 BITS_SPREAD, BITS_MEAN = 1.25, 1.05
 DEAR, DEAR_FEW, FAR, FAR_FEW = (0.79, 1.1), (20.0, 60.0), (0.77, 1.2), (400.0, 600.0)
 """Of bytes and characters, and of tokens."""
@@ -59,12 +62,12 @@ def findings(sums: DoctorSums, in_tokens: bool = False) -> list[Finding]:
 
     `in_tokens`: its symbols are tokens or spans, to which the conversions of tokens to bytes do not apply.
     """
-    tests: list[Callable[[DoctorSums], Iterator[Finding]]] = [_sentinels, _first, _scales, _coverage]
+    tests: list[Callable[[DoctorSums], Iterator[Finding]]] = [_sentinels, _first, _ranks, _scales, _coverage]
     if not in_tokens:
         tests += [_zeros, _repeats]
     if sums.predicted >= LEAST_ROWS:
-        beside = (partial(test, in_tokens=in_tokens) for test in (_foreign, _contained))
-        tests += [_lags, _log10, *beside, _bits]
+        beside = (partial(test, in_tokens=in_tokens) for test in (_log10, _foreign, _contained))
+        tests += [_lags, *beside, _bits]
     found = [each for test in tests if sums.predicted for each in test(sums)]
     if any(each.name in ("reference", "zeros", "repeats") and each.level == SUSPICION for each in found):
         found = [each for each in found if each.name not in ("lag", "log10", "bits")]  # cannot be told then
@@ -139,26 +142,29 @@ def _nearest(sums: DoctorSums, least: float) -> Lags | None:
     return max(near, key=lambda each: each.correlations[1], default=None)
 
 
-def _log10(sums: DoctorSums) -> Iterator[Finding]:
-    """Values that vary much too little, and have no tail: 0.434 times what they should be.
+def _log10(sums: DoctorSums, in_tokens: bool) -> Iterator[Finding]:
+    """Values that vary too little, and have no tail: 0.434 times what they should be.
 
-    A model that knows passages by heart varies as little where the reference does not know them; it is not like the
-    reference there, and still has some of the tail.  So less of it is allowed where the two are less alike, and where
-    rows are few they must be more alike; or hardly any of a long tail is left.
+    Where a model is not sure, its values go far down, whatever it has learnt; divided by ln 10, hardly any does.  And a
+    model of bytes that is like the reference varies as much.  One that knows passages by heart varies as little where
+    the reference does not know them; it is not like the reference there, and still has some of the tail.
     """
-    nearest, ratio = _nearest(sums, LOG10_FAR), ratio_of(sums)
+    nearest, ratio = _nearest(sums, THIN_KINSHIP), ratio_of(sums)
     if nearest is None:
         return
     likeness, spread = nearest.correlations[1], nearest.x_deviation / nearest.y_deviation
     own, other = tails_of(sums, nearest.order)
-    alike, many = likeness >= LOG10_KINSHIP + LOG10_FEW / math.sqrt(sums.predicted), sums.predicted >= LOG10_ROWS
+    unsure, far = sums.below[in_tokens::2].tolist()
+    thin = far + THIN_MORE[in_tokens] < THIN[in_tokens] * unsure and own <= THIN_TAIL[in_tokens] * other
+    alike = not in_tokens and likeness >= LOG10_KINSHIP + LOG10_FEW / math.sqrt(sums.predicted)
     allowed = min(max(0.08 + 0.5 * (likeness - 0.55), 0.05), 0.3) * other
-    if (alike and spread < 0.62 and own <= allowed) or (many and spread < 0.5 and other >= 40 and own <= 0.02 * other):
+    if (thin and spread < THIN_SPREAD) or (alike and spread < LOG10_SPREAD and own <= allowed):
         yield Finding(
             "log10",
             SUSPICION,
             f"its values vary {spread:.2f} times as much as those of the order-{nearest.order} model, which they are "
-            f"most like, and {own:,} lie below {SURPRISING:.0f} and {other:,} of its; the mean of q / p is {ratio:.2f}",
+            f"most like; {own:,} lie below {SURPRISING:.0f} and {other:,} of its, and of {unsure:,} below "
+            f"{STEPS[in_tokens]:.0f} {far:,} below {STEPS[2 + in_tokens]:.0f}; the mean of q / p is {ratio:.2f}",
             "these are log10 given as natural logarithms",
             f"multiply them by ln 10 = {math.log(10):.4f}",
         )
@@ -188,6 +194,18 @@ def _bits(sums: DoctorSums) -> Iterator[Finding]:
             f"most like, and cost {mean:.2f} nats against {best:.2f}",
             "a model weaker than n-grams, or bits given as nats",
             f"if they are log2, multiply them by ln 2 = {math.log(2):.4f}",
+        )
+
+
+def _ranks(sums: DoctorSums) -> Iterator[Finding]:
+    above, n = sums.ranked.tolist()
+    if above >= 8 and above > RANKED * n:
+        yield Finding(
+            "rank",
+            SUSPICION,
+            f"{above:,} of {n:,} symbols of rank k, 2 or more, have p > 1/k, which cannot be",
+            "these are log10 given as natural logarithms, or 'rank' is that of other rows",
+            f"multiply log10 by ln 10 = {math.log(10):.4f}; else see that both columns come from one output",
         )
 
 

@@ -19,6 +19,8 @@ ORDERS = (1, 2, 3, 5)
 """Of the reference; its highest is looked at, too."""
 SURPRISING = -4.0
 """Nats, p = 0.018: what lies below is the tail."""
+STEPS = (-1.0, -2.0, -3.0, -5.0)
+"""Nats: by the shares below them the tail of a log is told from that of its values divided by ln 10."""
 UNFORESEEN = -6.0
 """Nats, p = 0.0025: where the reference gives less and the log does not, it says nothing of the text."""
 FIRM = 0.1
@@ -30,7 +32,10 @@ _BATCH = 32  # positions
 _MOST = 4096  # batches
 _SAMPLE = 4096  # values that repeat
 _MOMENTS = 13  # n, x, y at lags -1, 0, +1, x², y², x y at these lags; q / p; rows of the tail of x, and of y
-_COUNTS = ("rows", "predicted", "unknown", "zeros", "pairs", "sentinels", "begins", "sure", "shared", "scales", "tail")
+_SUMS = (
+    *("rows", "predicted", "unknown", "zeros", "pairs", "sentinels", "begins", "sure", "shared", "scales", "tail"),
+    *("below", "ranked", "own_nats", "entropies"),
+)
 _BY_ORDER = ("nats", "new_nats", "missed", "excess")
 _ENTROPIES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0)
 
@@ -39,7 +44,7 @@ class Piece(NamedTuple):
     """Consecutive symbols of a text: `x` is NaN where nothing is predicted, or no row is.
 
     `scores[i, n - 1]`: y_n.  `starts[i]`: a document, or the log, begins here.  `best`, `entropy`: the log's
-    argmax_logprob and entropy, NaN where there are none.
+    argmax_logprob and entropy, NaN where there are none.  `rank`: of the right symbol, 0 where it is not known.
     """
 
     positions: NDArray[np.int64]
@@ -50,6 +55,7 @@ class Piece(NamedTuple):
     starts: NDArray[np.bool_]
     best: Floats | None = None
     entropy: Floats | None = None
+    rank: NDArray[np.int32] | None = None
 
 
 @dataclass(eq=False)
@@ -60,7 +66,8 @@ class DoctorSums:
     symbol is not the one before it, `new_nats[k]`: the same; `missed[k]`: those where y < -6 ≤ x; `excess[k]`:
     Σ max(x - y, 0)²; `tail`: those where x < -4; `symbols`: their distinct ones, and how often each is predicted.
     `zeros`: rows of exactly 0, where q < .1 and elsewhere, and all rows there: ((zeros, rows), (zeros, rows)).
-    `shared`: rows in passages that the reference's training text seems to have, too.
+    `shared`: rows in passages that the reference's training text seems to have, too.  `below[k]`: rows where x is
+    below the k-th of `STEPS`.  `ranked`: rows of rank k ≥ 2 that have p > 1/k; all of rank 2 or more.
     """
 
     orders: tuple[int, ...] = ()
@@ -74,6 +81,7 @@ class DoctorSums:
     missed: Floats = field(default_factory=lambda: np.zeros(0))
     excess: Floats = field(default_factory=lambda: np.zeros(0))
     tail: int = 0
+    below: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(STEPS), np.int64))
     own_nats: float = 0.0
     zeros: NDArray[np.int64] = field(default_factory=lambda: np.zeros((2, 2), np.int64))
     pairs: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
@@ -83,6 +91,7 @@ class DoctorSums:
     sure: int = 0
     shared: int = 0
     scales: NDArray[np.int64] = field(default_factory=lambda: np.zeros(4, np.int64))
+    ranked: NDArray[np.int64] = field(default_factory=lambda: np.zeros(2, np.int64))
     symbols: NDArray[np.int64] = field(default_factory=lambda: np.zeros((2, 0), np.int64))
     entropies: Floats = field(default_factory=lambda: np.zeros((len(_ENTROPIES) + 1, 3)))
     _numbers: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -115,6 +124,7 @@ class DoctorSums:
         self.nats -= y[seen].sum(axis=0)
         self._add_new(x[new], y[new])
         self.own_nats -= float(x[seen].sum())
+        self.below += (x[seen, None] < STEPS).sum(axis=0)
         self._count(piece, seen, y)
         self._add_scales(piece, seen)
         self._add_moments(piece.positions, x, y, seen)
@@ -124,7 +134,7 @@ class DoctorSums:
         if not self.rows or not other.rows:
             return self if self.rows else other
         both = DoctorSums(self.orders, first=self.first, last=other.last)
-        for name in (*_COUNTS, *_BY_ORDER, "own_nats", "entropies"):
+        for name in (*_SUMS, *_BY_ORDER):
             setattr(both, name, getattr(self, name) + getattr(other, name))
         both.symbols = _counted(np.concatenate([self.symbols, other.symbols], axis=1))
         both.repeated = _sample([*self.repeated, *other.repeated])
@@ -183,12 +193,18 @@ class DoctorSums:
         self.shared += int((in_passages(piece.scores) & seen).sum())
 
     def _add_scales(self, piece: Piece, seen: NDArray[np.bool_]) -> None:
-        """Of the rows that have the value of the best symbol: how many are it in nats, in bits, in log10; and all."""
+        """Of the rows that have the value of the best symbol: how many are it in nats, in bits, in log10; and all.
+
+        Where k - 1 symbols have more than the right one, it has at most 1/k.
+        """
         if piece.best is not None:
             rows = seen & (piece.best < -1e-3) & (piece.x > -700)
             ratio = piece.x[rows] / piece.best[rows]
             near = [int((np.abs(ratio / scale - 1) < 1e-3).sum()) for scale in SCALES.values()]
             self.scales += (*near, len(ratio))
+        if piece.rank is not None:
+            rows = seen & (piece.rank > 1)
+            self.ranked += (int((piece.x[rows] > 1e-3 - np.log(piece.rank[rows])).sum()), int(rows.sum()))
         if piece.entropy is not None:
             rows = seen & (piece.entropy > 0)
             x, h = -np.clip(piece.x[rows], -30, 0), piece.entropy[rows]

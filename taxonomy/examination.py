@@ -51,12 +51,13 @@ class DoctorTally(NgramTally):
     @cached_property
     def _columns(self) -> dict[str, Any]:
         """By symbol of the view; of no use, and not made, where no model is asked."""
-        log, best, entropy = self._log, self._log.argmax_logprobs, self._entropy
+        log, best, rank, entropy = self._log, self._log.argmax_logprobs, self._log.ranks, self._entropy
         return {
             "positions": self._spread(log.positions, -1),
             "x": self._spread(log.logprobs, np.nan),
             "starts": self._spread(_starts(log), False),
             "best": None if best is None else self._spread(best, np.nan),
+            "rank": None if rank is None else self._spread(rank, 0),
             "entropy": None if entropy is None else self._spread(entropy, np.nan),
         }
 

@@ -135,6 +135,22 @@ def test_sound_logs_are_left_in_peace(made: Made, order: int, rows: int) -> None
     assert not seen(piece(part, np.full(rows, -3.0)))  # uniform
 
 
+def test_no_symbol_of_rank_k_has_more_than_a_kth(made: Made) -> None:
+    """Ranks of random distributions; of logarithms in another base, or of another row, it is not so."""
+    rng = np.random.default_rng(1)
+    p = rng.dirichlet(np.full(20, 0.3), 4000)
+    right = (p.cumsum(axis=1) > rng.random((4000, 1))).argmax(axis=1)
+    own = p[np.arange(4000), right]
+    x, rank = np.log(own), 1 + (p > own[:, None]).sum(axis=1)
+    above = sum(v > 1e-3 - math.log(k) for v, k in zip(x / math.log(10), rank.tolist(), strict=True) if k > 1)
+    assert sums_of(piece(made, x / math.log(10), rank=rank)).ranked.tolist() == [above, (rank > 1).sum()]
+    for rows in (slice(0, 60), slice(0, 4000)):
+        assert "rank" not in seen(piece(made, x, rows, rank=rank))
+        assert seen(piece(made, x / math.log(10), rows, rank=rank))["rank"] == SUSPICION
+        assert "rank" not in seen(piece(made, x / math.log(10), rows, rank=np.ones(4000, np.int64)))
+    assert seen(piece(made, np.roll(x, 1), rank=rank))["rank"] == SUSPICION
+
+
 def test_which_way_a_log_is_shifted_is_said(made: Made) -> None:
     late, early = (findings(sums_of(piece(made, rolled(made[1], by))))[0] for by in (1, -1))
     assert "at the symbol before" in late.saw and "one row up" in late.mend
@@ -152,6 +168,34 @@ def test_bits_are_a_suspicion_where_another_column_contradicts_them(made: Made) 
     assert seen(piece(made, x / math.log(10), best=best))["log10"] == SUSPICION
     assert seen(piece(made, level / math.log(2), entropy=entropy))["bits"] == SUSPICION
     assert seen(piece(made, x / math.log(2)))["bits"] == HINT
+
+
+@pytest.mark.parametrize("rows", [300, 4000])
+def test_log10_of_a_weak_model_like_the_reference_is_found(made: Made, rows: int) -> None:
+    """It goes far down even so, but not as far as the reference."""
+    scores = 2.2 * made[2][:rows]
+    part: Made = (made[0][:rows], scores[:, 0].astype(np.float64), scores, made[3][:rows])
+    log10 = part[1] / math.log(10)
+    assert (log10 < -3).sum() > 0.125 * (log10 < -1).sum()
+    assert "log10" not in seen(piece(part))
+    assert "log10" in seen(piece(part, log10))
+
+
+@pytest.mark.parametrize("unit", ["byte", "token"])
+@pytest.mark.parametrize("rows", [1000, 4000])
+def test_log10_of_a_model_unlike_the_reference_is_found(made: Made, unit: str, rows: int) -> None:
+    """Where it is not sure its values go far down, those of tokens farther; divided by ln 10 hardly any does."""
+    rng, in_tokens = np.random.default_rng(1), unit == "token"
+    y = made[2][:rows, 4].astype(np.float64)
+    sure = (y > np.median(y)) ^ (rng.random(rows) < 0.2)
+    x = -rng.exponential(np.where(sure, 0.05, 3.0 if in_tokens else 1.6))
+    table: Made = (made[0][:rows], x, (2.0 if in_tokens else 1.5) * made[2][:rows], made[3][:rows])
+    (near,) = (each for each in lags_of(sums_of(piece(table))) if each.order == 5)
+    assert 0.2 < near.correlations[1] < 0.5
+    sound, log10 = (sums_of(piece(table, values)) for values in (x, x / math.log(10)))
+    assert sound.below.tolist() == [(x < step).sum() for step in (-1, -2, -3, -5)]
+    found = [[each.name for each in findings(sums, in_tokens)] for sums in (sound, log10)]
+    assert "log10" not in found[0] and "log10" in found[1]
 
 
 @pytest.mark.parametrize(("order", "few"), [(8, HINT), (10, HINT), (16, SUSPICION), (20, SUSPICION)])
@@ -287,7 +331,7 @@ def test_sums_of_parts_are_those_of_the_whole(cuts: list[int], most: int) -> Non
     for found in (together, added):
         for name in ("rows", "predicted", "unknown", "first", "last"):
             assert getattr(found, name) == getattr(whole, name)
-        for name in ("nats", "zeros", "sentinels", "begins", "sure"):
+        for name in ("nats", "zeros", "sentinels", "begins", "sure", "below"):
             assert np.allclose(getattr(found, name), getattr(whole, name))
         assert (found.symbols[0] == whole.symbols[0]).all()
         assert 0 <= (found.symbols[1] - whole.symbols[1]).sum() <= len(cuts)  # what begins a part may be what was last
@@ -416,6 +460,19 @@ def test_streams_begin_in_the_middle_of_a_text(logs: Errtax) -> None:
         made = made.append_column("context", pa.array(np.full(len(values), context, np.int32)))
         pq.write_table(made, "tokens.parquet")
         assert logs("validate", "tokens.parquet", "--ngram", "ids.ngram").code == code
+
+
+def test_ranks_of_tokens_are_read(logs: Errtax, made: Made) -> None:
+    """The third, where the model says p > .4; in a peel, too."""
+    table, x = pq.read_table("sound.parquet"), made[1]
+    table = table.append_column("token", pa.array(made[0].astype(np.int32)))
+    Path("ids.txt").write_text(" ".join(map(str, invented(30_000, 4))))
+    assert logs("build-ngram", "ids.txt", "--unit", "token", "--order", 10, "-o", "ids.ngram").code == 0
+    for name, third, code in (("right", x < math.log(0.3), 0), ("wrong", x > math.log(0.4), 1)):
+        rank = pa.array(np.where(third, 3, 1), pa.int32())
+        pq.write_table(table.append_column("rank", rank), f"{name}.parquet")
+        assert logs("validate", f"{name}.parquet", "--ngram", "ids.ngram").code == code
+        assert ("of rank k" in logs("peel", f"{name}.parquet", "--ngram", "ids.ngram").err) == bool(code)
 
 
 def test_entropy_of_a_log_is_read(logs: Errtax, made: Made) -> None:
