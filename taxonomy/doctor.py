@@ -22,8 +22,9 @@ LAG_MARGIN, LAG_Z = 0.15, 4.0
 KINSHIP = 0.55
 """Correlation with the reference's best order from which the spread of values can be compared."""
 LOG10_KINSHIP, LOG10_FEW, LOG10_SPREAD = 0.5, 3.0, 0.62
-THIN, THIN_MORE, THIN_TAIL, THIN_SPREAD, THIN_KINSHIP = (0.125, 0.2), (2, 0), (0.15, 0.4), 0.8, 0.2
+THIN, THIN_MORE, THIN_TAIL, THIN_SPREAD = (0.125, 0.2), (2, 0), (0.15, 0.4), (0.7, 0.8)
 """Of bytes and characters, and of tokens: which share of the values that are low may be very low."""
+THIN_KINSHIP, THIN_ROWS = 0.2, 30
 RANKED = 0.2
 BITS_SPREAD, BITS_MEAN = 1.25, 1.05
 DEAR, DEAR_FEW, FAR, FAR_FEW = (0.79, 1.1), (20.0, 60.0), (0.77, 1.2), (400.0, 600.0)
@@ -158,7 +159,8 @@ def _log10(sums: DoctorSums, in_tokens: bool) -> Iterator[Finding]:
     thin = far + THIN_MORE[in_tokens] < THIN[in_tokens] * unsure and own <= THIN_TAIL[in_tokens] * other
     alike = not in_tokens and likeness >= LOG10_KINSHIP + LOG10_FEW / math.sqrt(sums.predicted)
     allowed = min(max(0.08 + 0.5 * (likeness - 0.55), 0.05), 0.3) * other
-    if (thin and spread < THIN_SPREAD) or (alike and spread < LOG10_SPREAD and own <= allowed):
+    thin = thin and unsure >= THIN_ROWS and spread < THIN_SPREAD[in_tokens]
+    if thin or (alike and spread < LOG10_SPREAD and own <= allowed):
         yield Finding(
             "log10",
             SUSPICION,
