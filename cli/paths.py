@@ -103,5 +103,5 @@ def input_files(command: click.Command, values: dict[str, Any]) -> Iterator[Path
         kind, value = parameter.type, values.get(parameter.name or "")
         if isinstance(kind, Input) and value is not None:
             for path in value if isinstance(value, tuple) else (value,):
-                if isinstance(path, str | Path):
-                    yield from kind.files(Path(path))
+                if not isinstance(path, float):
+                    yield from kind.files(path if isinstance(path, Path) else Path(path))

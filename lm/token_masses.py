@@ -18,7 +18,7 @@ from errtax.lm.kernels import tight
 _BLOCK = 64
 _SUPER = _BLOCK * _BLOCK
 _LEAST = -708.0
-"""exp of anything below counts as 0: it would be below 3e-308, and lose digits."""
+"""What lies farther below the best counts as this; from -1020.5 log 2 = -707.36 on exp is 0: it would lose digits."""
 _LOG2_E = 1 / math.log(2)
 _LN2_HIGH, _LN2_LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10
 """Their sum is log 2, and products of the first with whole numbers up to 2^20 are exact (Cody & Waite 1980)."""
