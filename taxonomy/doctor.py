@@ -330,7 +330,7 @@ def _foreign(sums: DoctorSums, in_tokens: bool) -> Iterator[Finding]:
             "give --ngram of text like this one",
         )
         return
-    best = float(sums.new_nats.min()) / n
+    best = float(sums.new_nats.min()) / max(n, 1)
     if own < 0.5 or best <= own * (DEAR[in_tokens] + DEAR_FEW[in_tokens] / n):
         return
     far = best > own * (FAR[in_tokens] + FAR_FEW[in_tokens] / n)

@@ -443,6 +443,16 @@ def test_a_peel_warns(logs: Errtax) -> None:
     assert "suspicion" not in logs("peel", "sound.parquet", "--ngram", "x.ngram").err
 
 
+@pytest.mark.parametrize("first", [math.nan, -0.5])
+def test_a_text_of_one_symbol_has_no_language(logs: Errtax, first: float) -> None:
+    Path("one.txt").write_text("a" * 500)
+    columns = {"position": range(400), "symbol": ["a"] * 400, "logprob": [None if math.isnan(first) else first]}
+    columns["logprob"] = [*columns["logprob"], *[-0.5] * 399]
+    pq.write_table(pa.table(columns), "one.parquet")
+    assert logs("validate", "one.parquet", "--train-text", "one.txt").code in (0, 1)
+    assert logs("peel", "one.parquet", "--train-text", "one.txt").code == 0
+
+
 def test_streams_begin_in_the_middle_of_a_text(logs: Errtax) -> None:
     """A byte that only one token goes on with has p = 1; at the beginning of a text nothing has."""
     table = pq.read_table("sound.parquet")
