@@ -60,20 +60,25 @@ def rate(step: int, steps: int) -> float:
     return 0.1 + 0.45 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
+def update(model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, batch: torch.Tensor) -> float:
+    """Make one step on sequences of tokens; the loss before it, in nats a token."""
+    logits = model(batch[:, :-1]).logits
+    loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    return loss.item()
+
+
 def train(model: LlamaForCausalLM, ids: torch.Tensor, steps: int, seed: int) -> Iterator[int]:
     """Train, and give the number of each step that was made."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.95), weight_decay=0.1)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps))
     begun, losses = time.perf_counter(), []
     for step, batch in enumerate(itertools.islice(batches(ids, seed), steps), 1):
-        logits = model(batch[:, :-1]).logits
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        losses.append(update(model, optimizer, batch))
         schedule.step()
-        losses.append(loss.item())
         if step % 100 == 0 or step == steps:
             mean, seconds = sum(losses) / len(losses), time.perf_counter() - begun
             print(f"step {step:,} of {steps:,}: {mean:.3f} nats a token, {seconds:.0f} s", flush=True)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from train_transformer import byte_level
+from train_transformer import byte_level, update
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from errtax.lm.hf.tokenizer import TextTokenizer
@@ -93,13 +93,7 @@ def train(model: LlamaForCausalLM, ids: torch.Tensor, task: Task, minutes: float
     begun, generator, step = time.perf_counter(), torch.Generator().manual_seed(1), 0
     while time.perf_counter() - begun < 60 * minutes:
         starts = torch.randint(len(ids) - task.context - 1, (task.batch, 1), generator=generator)
-        batch = ids[starts + torch.arange(task.context + 1)]
-        logits = model(batch[:, :-1]).logits
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), batch[:, 1:].flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        update(model, optimizer, ids[starts + torch.arange(task.context + 1)])
         step += 1
         yield step
 

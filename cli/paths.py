@@ -85,7 +85,7 @@ class Output(_Location):
 
 
 FILE = Input()
-PILOT = Pilot(lambda path: [path])
+PILOT = Pilot()
 RUN = Input(_files_of_run, local="a run is read from")
 SPLIT = Input(_files_of_split)
 SPLIT_NAME = Input(_files_of_split, local="the parts of a split are read from", path_type=str)

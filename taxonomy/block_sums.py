@@ -80,6 +80,13 @@ class BlockSums:
             found[self.column(*key.infinite) > 0] = np.inf
         return found
 
+    def by_unit(self, quantities: Iterable[Quantity]) -> Floats:
+        """The sum of quantities of one scale over each unit; see `column`."""
+        found = np.zeros(len(self.sums))
+        for each in quantities:
+            found += self.column(*each)
+        return found
+
     @cached_property
     def places(self) -> dict[Quantity, int]:
         """The column of each quantity."""

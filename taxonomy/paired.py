@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from errtax.taxonomy.block_sums import BlockSums, Quantity
 from errtax.taxonomy.bootstrap import Replicates, Resampling, draw_sums, flip_sums
-from errtax.taxonomy.fixed_point import joined
 from errtax.taxonomy.power import detectable
 from errtax.taxonomy.statistics import Interval, interval_of
 
@@ -29,7 +28,6 @@ class PairedBlocks:
         self._positions = Quantity("positions")
         if self._positions in self._places:  # of the text, where the difference is 0
             difference[:, self._places[self._positions]] = after.sums[:, self._places[self._positions]]
-        self._difference = difference
         self._drawn, self._flipped = draw_sums(difference, resampling), flip_sums(difference, resampling)
 
     def net(self, quantities: Sequence[Quantity]) -> Interval:
@@ -80,15 +78,14 @@ class PairedBlocks:
 
     def detectable_above(self, quantities: Sequence[Quantity], limit: float, tests: int) -> float | None:
         """By how much the sum over these classes must rise above `limit` to be found by `p_above`."""
-        rise = -self._by_unit(quantities) - limit / self._n_positions * self._by_unit([self._positions])
+        rise = -self._by_unit(quantities) - limit / self._n_positions * self._after.by_unit([self._positions])
         return detectable(rise, tests)
 
     def _by_unit(self, quantities: Sequence[Quantity]) -> Floats:
         """What is saved in each unit; of no use where bits are infinite."""
         if not np.isfinite(self._total(quantities)):
-            return np.full(len(self._difference), np.nan)
-        numbers = self._difference[:, [self._places[each] for each in quantities if each in self._places]].sum(axis=1)
-        return joined(numbers[:, 0], numbers[:, 1]) / quantities[0].scale
+            return np.full(len(self._after.sums), np.nan)
+        return self._before.by_unit(quantities) - self._after.by_unit(quantities)
 
     @property
     def _n_positions(self) -> float:

@@ -6,7 +6,7 @@ differences are found where 80 are meant (`bench/intervals.py detectable`).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from errtax.taxonomy.block_sums import BlockSums, PeelSums, Quantity
+from errtax.taxonomy.block_sums import PeelSums, Quantity
 from errtax.taxonomy.layers.registry import REST
-from errtax.taxonomy.peel import Peel
 
 Floats = NDArray[np.float64]
 POWER = 0.8
@@ -67,10 +66,11 @@ class Power:
 
 def power_of_pair(sums: PeelSums, null: PeelSums) -> Power:
     """From another run of the same model: what differs between the two is chance.  `null`: summed with the first."""
-    layers = _layers(sums.head)
-    found = {name: detectable(_difference(sums, null, q), len(layers)) for name, q in layers.items()}
-    whole = detectable(_difference(sums, null, [Quantity("errors")]))
-    return Power(null.head.log.model, sums.blocks.count("positions"), whole, found)
+
+    def found(quantities: Sequence[Quantity], tests: int) -> float | None:
+        return detectable(sums.blocks.by_unit(quantities) - null.blocks.by_unit(quantities), tests)
+
+    return _power(null.head.log.model, sums, found)
 
 
 def power_of_share(sums: PeelSums, share: float) -> Power:
@@ -79,17 +79,14 @@ def power_of_share(sums: PeelSums, share: float) -> Power:
     SE² = share · errors · deff, where deff is the design effect of clusters (Kish 1965): the variance of the errors of
     a unit, divided by that of as many that know nothing of each other.
     """
-    layers = _layers(sums.head)
 
     def found(quantities: Sequence[Quantity], tests: int) -> float | None:
-        errors = _by_unit(sums.blocks, quantities)
+        errors = sums.blocks.by_unit(quantities)
         if np.count_nonzero(errors) < units_needed(tests):
             return None
         return _times(tests) * math.sqrt(share * float(errors.sum()) * design_effect(errors))
 
-    by_layer = {name: found(quantities, len(layers)) for name, quantities in layers.items()}
-    whole = found([Quantity("errors")], 1)
-    return Power(f"{100 * share:g} % of the errors", sums.blocks.count("positions"), whole, by_layer)
+    return _power(f"{100 * share:g} % of the errors", sums, found)
 
 
 def design_effect(counts: Floats) -> float:
@@ -98,17 +95,13 @@ def design_effect(counts: Floats) -> float:
     return max(1.0, float(counts.var(ddof=1)) / mean) if mean else 1.0
 
 
-def _layers(head: Peel) -> dict[str, list[Quantity]]:
-    names = [name for name in head.layer_names if name != REST]
-    return {name: [Quantity("count", name, part) for part in head.slice_names(name)] for name in names}
-
-
-def _difference(sums: PeelSums, null: PeelSums, quantities: Sequence[Quantity]) -> Floats:
-    return _by_unit(sums.blocks, quantities) - _by_unit(null.blocks, quantities)
-
-
-def _by_unit(blocks: BlockSums, quantities: Sequence[Quantity]) -> Floats:
-    found = np.zeros(len(blocks.sums))
-    for each in quantities:
-        found += blocks.column(*each)
-    return found
+def _power(pilot: str, sums: PeelSums, found: Callable[[Sequence[Quantity], int], float | None]) -> Power:
+    """`found(quantities, tests)`: what is found in these classes by one of so many tests."""
+    head = sums.head
+    layers = {
+        name: [Quantity("count", name, part) for part in head.slice_names(name)]
+        for name in head.layer_names
+        if name != REST
+    }
+    by_layer = {name: found(quantities, len(layers)) for name, quantities in layers.items()}
+    return Power(pilot, sums.blocks.count("positions"), found([Quantity("errors")], 1), by_layer)

@@ -36,6 +36,15 @@ class Page:
         """What a script in the page returns."""
         return self.driver.execute_script(script, *arguments)
 
+    def violations(self) -> list[tuple[str, str]]:
+        """What stands in the way of assistive technology, by axe-core: rules broken seriously, and where."""
+        axe = pytest.importorskip("axe_selenium_python", reason="axe-selenium-python is not installed")
+        source = Path(axe.__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+        self.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": source.read_text(encoding="utf-8")})
+        found = self.driver.execute_async_script("axe.run().then(arguments[0])")
+        serious = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
+        return [(each["id"], each["nodes"][0]["html"][:200]) for each in serious]
+
     def settle(self) -> None:
         """Wait until the intervals are those of the view."""
         until = time.monotonic() + 60

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 
 from clusters import nodes  # noqa: F401  # fixture: a Ray cluster
 from commands import errtax, errtax_alone, two_documents  # noqa: F401  # fixtures: run a command
+from doctor_texts import made  # noqa: F401  # a fixture
 from errtax.lm.split import Scheme, SplitOptions, split_bytes
 from pages import driver, own_oracles, show  # noqa: F401  # fixtures: a browser, reports in it
 

@@ -16,6 +16,7 @@ from errtax.lm.errors import BadInput, UsageError
 pytest.importorskip("transformers", reason="needs transformers: pip install 'errtax[hf]'")
 
 import hf_models
+from errtax.lm.hf.sources import Source
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +136,21 @@ def test_wrong_inputs_are_refused(folder: Path, tmp_path: Path, monkeypatch: pyt
         assert message in str(result.exception)
         assert "\n" not in str(result.exception)
     assert not (tmp_path / "preds.parquet").exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "revision", "step"),
+    [
+        ("tiny/step200", "tiny", "step200", 200),
+        ("tiny/checkpoint-30", "tiny", "checkpoint-30", 30),
+        ("tiny/first-step", "first-step", None, None),
+        ("tiny", "tiny", None, None),
+    ],
+)
+def test_a_checkpoint_is_a_version_of_its_model(
+    folder: str, name: str, revision: str | None, step: int | None, tmp_path: Path
+) -> None:
+    (tmp_path / folder).mkdir(parents=True)
+    source = Source.of(str(tmp_path / folder))
+    assert (source.shown, source.revision, source.step) == (name, revision, step)
+    assert (Source.of("org/tiny", "step1000").revision, Source.of("org/tiny", "step1000").step) == ("step1000", 1000)

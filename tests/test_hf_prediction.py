@@ -20,7 +20,6 @@ import hf_models  # noqa: E402
 from errtax.lm.hf.documents import Document, Documents, documents_of, read_documents  # noqa: E402
 from errtax.lm.hf.model import LanguageModel  # noqa: E402
 from errtax.lm.hf.prediction import HfOptions, predict_text  # noqa: E402
-from errtax.lm.hf.sources import Source  # noqa: E402
 from errtax.lm.hf.tokenizer import TextTokenizer  # noqa: E402
 from errtax.lm.log_parts import Predicted  # noqa: E402
 
@@ -331,24 +330,6 @@ def test_a_log_is_sound_and_says_how_it_was_made(tmp_path: Path) -> None:
     assert log.metadata["parameters"] == str(model.parameters)
     assert log.metadata["tokenizer_sha256"] == TOKENIZERS["metaspace"].sha256
     assert "bytes:canonical" in log.metadata["signature"]
-
-
-@pytest.mark.parametrize(
-    ("folder", "name", "revision", "step"),
-    [
-        ("tiny/step200", "tiny", "step200", 200),
-        ("tiny/checkpoint-30", "tiny", "checkpoint-30", 30),
-        ("tiny/first-step", "first-step", None, None),
-        ("tiny", "tiny", None, None),
-    ],
-)
-def test_a_checkpoint_is_a_version_of_its_model(
-    folder: str, name: str, revision: str | None, step: int | None, tmp_path: Path
-) -> None:
-    (tmp_path / folder).mkdir(parents=True)
-    source = Source.of(str(tmp_path / folder))
-    assert (source.shown, source.revision, source.step) == (name, revision, step)
-    assert (Source.of("org/tiny", "step1000").revision, Source.of("org/tiny", "step1000").step) == ("step1000", 1000)
 
 
 def test_a_model_of_other_positions(tmp_path: Path) -> None:

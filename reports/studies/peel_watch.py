@@ -127,10 +127,7 @@ def _documents(held_out: StrPath | Iterable[str]) -> Documents:
 
 def _ngram_model(ngram: StrPath | NgramModel, unit: Unit, tokenizer: TextTokenizer) -> NgramModel:
     """The model that is given, or that of a file, once its units are known to be those of the log."""
-    if not isinstance(ngram, str | PathLike):
-        model, name = ngram, "the held-out text"
-    else:
-        model, name = open_model_for_log(location(ngram), unit, None), "the held-out text"
-    require_unit(model, unit, name)
-    require_tokenizer(model, tokenizer.sha256 if unit is Unit.TOKEN else "", name)
+    model = open_model_for_log(location(ngram), unit, None) if isinstance(ngram, str | PathLike) else ngram
+    require_unit(model, unit, "the held-out text")
+    require_tokenizer(model, tokenizer.sha256 if unit is Unit.TOKEN else "", "the held-out text")
     return model
