@@ -11,6 +11,7 @@ from commands import errtax, errtax_alone, two_documents  # noqa: F401  # fixtur
 from doctor_texts import made  # noqa: F401  # a fixture
 from errtax.lm.split import Scheme, SplitOptions, split_bytes
 from pages import driver, own_oracles, show  # noqa: F401  # fixtures: a browser, reports in it
+from schemas import described, printed_documents  # noqa: F401  # fixtures: docs/schemas describes all JSON
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # tests never look for a model elsewhere; read when transformers is imported
 _slow_is_fine = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much]

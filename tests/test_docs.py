@@ -16,7 +16,7 @@ from errtax.cli.main import cli
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("lm", "oracle", "taxonomy", "reports", "cli")
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("docs/schemas/*.md")])
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 THEIRS = {"my_oracles.py", "lm/builder/adjust_counts.cc", "lm/builder/interpolate.cc"}
