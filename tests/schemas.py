@@ -33,6 +33,24 @@ def _validators() -> dict[str, Draft202012Validator]:
 
 
 @cache
+def _of_definition(reference: str) -> Draft202012Validator:
+    """The validator of a part of a schema, such as metadata.json#/$defs/peel."""
+    return next(iter(_validators().values())).evolve(schema={"$ref": reference})
+
+
+def undescribed_metadata(metadata: dict[str, str]) -> list[str]:
+    """What of a table's metadata is not as docs/schemas/metadata.json says, JSON in them included."""
+    kind = file_of({"schema": metadata.get("errtax.schema")}).removesuffix(".json")
+    place = f"metadata.json#/$defs/{kind}"
+    lines = list(lines_of(_of_definition(place).iter_errors(metadata)))
+    for key, described in schemas()["metadata.json"]["$defs"][kind]["properties"].items():
+        if key in metadata and "contentSchema" in described:
+            inside = _of_definition(f"{place}/properties/{key}/contentSchema")
+            lines += [f"{key}: {line}" for line in lines_of(inside.iter_errors(json.loads(metadata[key])))]
+    return [f"docs/schemas/metadata.json, {kind}: {line}" for line in lines]
+
+
+@cache
 def commands() -> dict[str, set[str]]:
     """The schemas of each command, as docs/schemas/README.md lists them."""
     page = (FOLDER / "README.md").read_text(encoding="utf-8")
@@ -46,9 +64,9 @@ def file_of(document: Any) -> str:
     return f"{str(name).partition('/')[0].removeprefix('errtax.')}.json"
 
 
-def undescribed(document: Any, command: str | None = None) -> list[str]:
-    """What is not as its schema says, one line each; `command`: the one that printed it."""
-    name = file_of(document)
+def undescribed(document: Any, command: str | None = None, of: str | None = None) -> list[str]:
+    """What is not as its schema says, one line each; `command`: the one that printed it; `of`: the schema's file."""
+    name = file_of(document) if of is None else of
     if name not in schemas():
         return [f"docs/schemas: there is no schema {name} for a document that begins {str(document)[:60]}; {HOW}"]
     lines = [f"docs/schemas/{name}: {line}" for line in lines_of(_validators()[name].iter_errors(document))]

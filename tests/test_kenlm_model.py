@@ -24,6 +24,7 @@ from errtax.lm.ngram.kenlm_tools import MANIFEST, build_kenlm, find_tools, kenlm
 from errtax.lm.ngram.model import NgramModel
 from errtax.lm.text import TEXT_UNITS, Sentences, Text, Unit, text_of_bytes
 from golden.make import TEXTS as GOLDENS
+from schemas import undescribed
 
 GOLDEN = Path(__file__).parent / "golden"
 FILES = sorted(
@@ -165,6 +166,7 @@ def test_what_a_folder_holds(module: Any, tools: Any, tmp_path: Path, binary: st
     assert made == [(1, 3), (2, 3), (3, 3)]
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["1.arpa", "2.bin", "3.bin", "kenlm.json", "m"]
     manifest = json.loads((tmp_path / "m" / MANIFEST).read_text())
+    assert undescribed(manifest) == []
     assert manifest["schema"] == "errtax.kenlm/1" and manifest["text"] == "train.txt"
     assert (manifest["unit"], manifest["sentences"], manifest["order"]) == ("char", "stream", 3)
     assert manifest["fallback"] == [0.5, 1, 1.5] and manifest["fallback_orders"] == [1]

@@ -3,12 +3,15 @@
 import copy
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
@@ -17,10 +20,13 @@ from commands import TEXT, write_log
 from errtax.cli import frame
 from errtax.cli.commands import COMMANDS, load_command
 from errtax.cli.main import cli
-from schemas import FOLDER, commands, file_of, schemas, undescribed
+from errtax.lm.table import metadata_of
+from errtax.taxonomy.studies.tables import TABLES, description_of, file_name, type_name
+from schemas import FOLDER, commands, file_of, schemas, undescribed, undescribed_metadata
 from test_spans import rows_of
 from test_token_logs import write_tokens
 
+ROOT = Path(__file__).parents[1]
 WORDS = b"".join(b'the cat %d sat on "the mat" (or %d); it was rarely %d.\n' % (k % 7, k, k * k) for k in range(300))
 RUNS = [
     "info",
@@ -37,7 +43,7 @@ RUNS = [
     "merge a.parts -o merged.peel.parquet --no-slices",
     "stats a.peel.parquet --block 50 --power 30%",
     "report a.peel.parquet b.peel.parquet",
-    "compare a.peel.parquet b.peel.parquet",
+    "compare a.peel.parquet b.peel.parquet -o compare.html",
     "trend a.peel.parquet b.peel.parquet c.peel.parquet",
     "calibration a.peel.parquet",
     "check b.peel.parquet --baseline a.peel.parquet --max errors:+5pp --max bits:+0.1bits --max errors:90%",
@@ -54,7 +60,7 @@ TRAINED = [
     "train parts -o lstm --hidden 4 --epochs 1 --batch 4 --unroll 20 --checkpoint-every epoch",
     "predict lstm --text parts/test.txt -o lstm.parquet",
     "gates lstm --text parts/test.txt",
-    "cells lstm --text parts/test.txt",
+    "cells lstm --text parts/test.txt --table cells.parquet",
     "dynamics lstm --text parts/test.txt --ngram train.ngram",
     "demo --epochs 1 -o demo",
 ]
@@ -122,6 +128,63 @@ def test_what_commands_with_models_print_is_described(
     monkeypatch.setattr("errtax.reports.studies.demonstration.demo_text", lambda corpus: WORDS * 2)
     for line in TRAINED:
         assert_described(line, printed(folder, line))
+    assert undescribed(json.loads((folder / "lstm" / "run.json").read_text()), of="run-file.json") == []
+    assert undescribed(machine_data(folder / "cells.html")) == []
+    for name in ("lstm", "lstm.gates", "cells", "lstm.dynamics/divergence", "lstm.dynamics/classes"):
+        assert undescribed_table(folder / f"{name}.parquet") == []
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+def machine_data(page: Path) -> Any:
+    """What a page holds for programs."""
+    return json.loads(page.read_text(encoding="utf-8").split('id="errtax">')[1].split("</script>")[0])
+
+
+def test_what_files_hold_is_described(folder: Path, outputs: dict[str, Any]) -> None:
+    assert undescribed(json.loads((folder / "parts" / "split.json").read_text())) == []
+    for page in ("report.html", "compare.html"):
+        assert undescribed(machine_data(folder / page)) == []
+
+
+def test_descriptions_of_tables_are_those_of_the_code() -> None:
+    published = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in (FOLDER / "tables").iterdir()}
+    assert published == {file_name(each): description_of(each) for each in TABLES}
+
+
+def test_each_table_of_the_code_is_described() -> None:
+    sources = [path.read_text(encoding="utf-8") for part in ("lm", "taxonomy") for path in (ROOT / part).rglob("*.py")]
+    assert sum(len(re.findall(r"(?:= |return )TableSchema\(", source)) for source in sources) == len(TABLES)
+
+
+def undescribed_table(path: Path) -> list[str]:
+    """What columns and metadata of a table by errtax are not described."""
+    schema = pq.read_schema(path)
+    metadata = metadata_of(schema)
+    if "errtax.schema" not in metadata:
+        return []
+    known = json.loads((FOLDER / "tables" / file_of({"schema": metadata["errtax.schema"]})).read_text(encoding="utf-8"))
+    columns = {column["name"]: column for column in known["columns"]}
+    lines = undescribed_metadata(metadata)
+    for field in schema:
+        described = columns.get(re.sub(r"^logprob_\d+$", "logprob_1", field.name))
+        if described is None or type_name(field.type) not in described["types"]:
+            lines.append(f"{path.name}: {field.name} ({field.type})")
+    missing = {name for name, column in columns.items() if column["required"]} - set(schema.names)
+    return lines + [f"{path.name}: {name} is missing" for name in missing]
+
+
+def test_tables_that_commands_write_are_described(folder: Path, outputs: dict[str, Any]) -> None:
+    paths = [path for path in folder.rglob("*.parquet") if path.stem not in ("t1", "t2")]
+    assert [line for path in paths for line in undescribed_table(path)] == []
+    kinds = {metadata_of(pq.read_schema(path)).get("errtax.schema") for path in paths}
+    assert kinds >= {f"errtax.{kind}/1" for kind in ("log", "scores", "peel", "distance", "trace", "overlap")}
+    metadata = metadata_of(pq.read_schema(folder / "a.peel.parquet"))
+    assert undescribed_metadata(metadata | {"new": "1"})[0].endswith("README.md")
+    assert undescribed_metadata(metadata | {"settings": "{}"})
+    pq.write_table(pa.table({"x": [1]}).replace_schema_metadata(metadata), folder / "other.pq")
+    assert "other.pq: x (int64)" in undescribed_table(folder / "other.pq")
 
 
 # --- a change turns red ----------------------------------------------------------------------------------------------

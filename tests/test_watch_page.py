@@ -26,6 +26,7 @@ from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.studies.watch import Watched, look_of
 from errtax.taxonomy.studies.watch_folder import WatchFolder
 from pages import make_peel
+from schemas import undescribed
 
 STEPS = (1, 20, 300, 4000)
 
@@ -122,6 +123,7 @@ def test_names_and_texts_are_escaped_and_the_page_names_no_path(watched: Watched
     assert str(watched.folder.path) not in html
     assert 'http-equiv="refresh' not in html  # nobody could stop it
     data = json.loads(html.split('id="errtax">')[1].split("</script>")[0])
+    assert undescribed(data) == []
     assert data["schema"] == "errtax.watch/1" and [look["step"] for look in data["looks"]] == list(STEPS)
 
 
