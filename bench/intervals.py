@@ -27,13 +27,15 @@ from errtax.taxonomy.block_sums import BlockSums, Quantity, block_sums
 from errtax.taxonomy.bootstrap import Resampling
 from errtax.taxonomy.comparison import compare
 from errtax.taxonomy.fixed_point import halves_of
+from errtax.taxonomy.intervals import Interval
 from errtax.taxonomy.paired import PairedBlocks
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.peel_file import read_peel, write_peel
 from errtax.taxonomy.power import detectable as minimum_effect
+from errtax.taxonomy.resampled import Resampled
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.signature import make_signature
-from errtax.taxonomy.statistics import Interval, Resampled, statistics
+from errtax.taxonomy.statistics import statistics
 
 RATE, SHARE = 0.4, 0.25
 SETTINGS = Settings(layers=("punctuation", "boost"))

@@ -6,7 +6,7 @@ import click
 
 from errtax.cli.completion import complete_limits
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import emit, force_option, jobs_option
+from errtax.cli.frame import correction_option, emit, force_option, jobs_option
 from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, TEXT_OUTPUT
 
@@ -30,6 +30,7 @@ from errtax.cli.paths import FILE, TEXT_OUTPUT
 )
 @click.option("--markdown", type=TEXT_OUTPUT, help="Also a Markdown table, for a pull request.")
 @click.option("--junit", type=TEXT_OUTPUT, help="Also JUnit XML, for a CI service.")
+@correction_option
 @jobs_option
 @force_option
 def command(
@@ -39,6 +40,7 @@ def command(
     require_significant: bool,
     markdown: Path | None,
     junit: Path | None,
+    correction: str,
     force: bool,
 ) -> int:
     """Check a model's errors against limits; exit code 1 when one is broken.
@@ -54,7 +56,8 @@ def command(
 
     outputs = Outputs(force, texts=[(markdown, MARKDOWN_START), (junit, JUNIT_START)])
     parsed, read = parse_limits(limits), PeelFile(peel)
-    verdicts = check(read, parsed, PeelFile(baseline) if baseline else None, require_significant)
+    old = PeelFile(baseline) if baseline else None
+    verdicts = check(read, parsed, old, require_significant, correction=correction)
     outputs.text(markdown, check_markdown(verdicts, read.head.log.model))
     outputs.text(junit, check_junit(verdicts, read.head.log.model))
     document = check_document(read, verdicts)

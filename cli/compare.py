@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import emit, force_option, jobs_option, progress
+from errtax.cli.frame import correction_option, emit, force_option, jobs_option, progress
 from errtax.cli.outputs import Outputs
 from errtax.cli.parts import Cluster, ray_options
 from errtax.cli.paths import FILE, OUTPUT, TEXT_OUTPUT
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--by", type=click.Choice(["layer", "slice"]), default="layer", show_default=True, help="Rows shown.")
 @click.option("-o", "--output", type=TEXT_OUTPUT, help="Also an HTML page.")
 @click.option("--bars", type=OUTPUT, help="Also the difference bars, as .png, .svg or .pdf.")
+@correction_option
 @ray_options
 @jobs_option
 @force_option
@@ -33,6 +34,7 @@ def command(
     by: str,
     output: Path | None,
     bars: Path | None,
+    correction: str,
     cluster: Cluster | None,
     force: bool,
 ) -> None:
@@ -46,7 +48,7 @@ def command(
     from errtax.taxonomy.comparison import SCHEMA
 
     outputs = Outputs(force, figures=[bars], texts=[(output, "")])
-    comparisons, settings = _compare([baseline, *others], cluster)
+    comparisons, settings = _compare([baseline, *others], correction, cluster)
     outputs.figure(bars, difference_figure, comparisons)
     if output:
         outputs.text(output, comparison_page(comparisons, settings))
@@ -54,7 +56,7 @@ def command(
     emit(document, *_tables(comparisons, by == "slice"), *outputs.written)
 
 
-def _compare(paths: list[Path], cluster: Cluster | None) -> "tuple[list[Comparison], Settings]":
+def _compare(paths: list[Path], correction: str, cluster: Cluster | None) -> "tuple[list[Comparison], Settings]":
     from errtax.taxonomy.comparison import compare_all
     from errtax.taxonomy.identity import distinct_peels
     from errtax.taxonomy.peel_file import PeelFile
@@ -63,18 +65,18 @@ def _compare(paths: list[Path], cluster: Cluster | None) -> "tuple[list[Comparis
     files = [PeelFile(path) for path in paths]
     first, *rest = peels = distinct_peels(files)
     if cluster is None:
-        return compare_all(first, rest)[1], first.head.settings
+        return compare_all(first, rest, correction=correction)[1], first.head.settings
     with cluster.pool("Comparing") as pool, progress("comparing") as update:
-        return compare_on(pool, peels, files, cluster.tasks, update), first.head.settings
+        return compare_on(pool, peels, files, cluster.tasks, update, correction), first.head.settings
 
 
 def _tables(comparisons: "list[Comparison]", slices: bool) -> "Iterator[str | Table]":
     """What the terminal shows: an overview of several, each, and what the test is about."""
     from errtax.reports.tables import bits_table, comparison_table, overview_table
-    from errtax.reports.wording import HYPOTHESIS, power_line
+    from errtax.reports.wording import hypothesis, power_line
 
     if len(comparisons) > 1:
         yield from (overview_table(comparisons), "")
     for each in comparisons:
         yield from (comparison_table(each).folded(slices), "", bits_table(each), each.finding(), power_line(each), "")
-    yield from (HYPOTHESIS, comparisons[0].signature)
+    yield from (hypothesis(comparisons[0].correction), comparisons[0].signature)

@@ -88,6 +88,14 @@ def slices_option(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--slices/--no-slices", default=None, help=text)(function)
 
 
+def correction_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The option --correction: how p-values are adjusted for being several."""
+    text = "Of p for several tests. holm: the chance of any false alarm is 5 %; bh: 5 % of the alarms are false."
+    return click.option(
+        "--correction", type=click.Choice(["holm", "bh"]), default="holm", show_default=True, help=text
+    )(function)
+
+
 def fail(message: str, code: int) -> NoReturn:
     """One line on stderr, whatever the message quotes, and the exit code."""
     click.echo(f"errtax: {shown_message(message)}", err=True)

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from errtax.reports.figure import new_figure
-from errtax.reports.numbers import count, percent
+from errtax.reports.numbers import count, percent, share
 from errtax.reports.palette import COLOURS, LETTERS
 from errtax.reports.table import Column, Row, Table
 from errtax.reports.wording import wrap_signature
@@ -38,6 +38,7 @@ def calibration_figure(calibration: Calibration) -> Figure:
             weight="bold",
         )
         said = f"n = {each.n:,}\nerror {100 * each.error.value:.2f} %"
+        said += "" if each.critical is None else f"\nby chance below {100 * each.critical:.2f} %"
         axes.text(0.04, 0.96, said, transform=axes.transAxes, va="top", size=7.5)
         if k == 0:
             axes.legend(frameon=False, fontsize=7, loc="lower right")
@@ -50,8 +51,16 @@ def calibration_table(calibration: Calibration) -> Table:
     """One row per class of positions; 95 % intervals in brackets."""
     heads = {"confidence": "confidence", "accuracy": "right", "error": "calibration error"}
     shares = (Column(head, percent, names=(name, f"{name}_low", f"{name}_high")) for name, head in heads.items())
+    chance = (
+        Column("of a calibrated model", share, names=("error_by_chance",)),
+        Column("in 95 % below", share, names=("error_critical",)),
+    )
     rows = (
-        Row(each.title, (each.n, each.confidence, each.accuracy, each.error), name=each.name)
+        Row(
+            each.title,
+            (each.n, each.confidence, each.accuracy, each.error, each.by_chance, each.critical),
+            name=each.name,
+        )
         for each in calibration.classes
     )
-    return Table(calibration.model, "positions", (Column("n", count, names=("n",)), *shares), tuple(rows))
+    return Table(calibration.model, "positions", (Column("n", count, names=("n",)), *shares, *chance), tuple(rows))

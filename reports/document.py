@@ -9,7 +9,7 @@ from html import escape
 from importlib.resources import files
 
 SCRIPTS = (
-    *("text.js", "peel.js", "resample.js"),
+    *("text.js", "peel.js", "intervals.js", "resample.js"),
     *("parts.js", "controls.js", "figures.js", "table.js", "browser.js", "reading.js", "page.js"),
 )
 """The page's script in the order of its parts, which share one scope."""

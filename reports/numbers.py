@@ -1,6 +1,6 @@
 """How numbers are printed, everywhere: counts, shares, bits, changes, and their 95 % intervals."""
 
-from errtax.taxonomy.statistics import Interval
+from errtax.taxonomy.intervals import Interval
 
 
 def count(value: float) -> str:

@@ -29,10 +29,11 @@ from errtax.reports.page_text import still_examples, text_pane
 from errtax.reports.results import Results
 from errtax.reports.windows import PASSAGE_ROWS, WorstPassages
 from errtax.taxonomy.comparison import Comparison
+from errtax.taxonomy.intervals import finite
 from errtax.taxonomy.layers.registry import find_layer
 from errtax.taxonomy.peel import Peel, PeelSource, whole_peel
 from errtax.taxonomy.settings import Settings
-from errtax.taxonomy.statistics import Statistics, finite
+from errtax.taxonomy.statistics import Statistics
 from errtax.taxonomy.summary import Summary
 from errtax.taxonomy.surroundings import Reader, read_through
 

@@ -10,9 +10,10 @@ from errtax.reports.page_layers import controls_of, layers_of
 from errtax.reports.palette import COLOURS, LETTERS
 from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.difference import Difference
+from errtax.taxonomy.intervals import Interval
 from errtax.taxonomy.layers.registry import TOKENS
 from errtax.taxonomy.peel import Peel
-from errtax.taxonomy.statistics import Interval, LayerStatistics, PartStatistics, Statistics
+from errtax.taxonomy.statistics import LayerStatistics, PartStatistics, Statistics
 from errtax.taxonomy.summary import Summary
 
 _LAYER = ("layer", "Click one to see its errors in the text")

@@ -69,7 +69,7 @@ def page_data(peels: Sequence[Peel], units: Units = BLOCKS) -> dict[str, Any]:
         "scales": scales_of(first),
         "steps": list(STEPS),
         "units": starts.tolist(),
-        "resampling": {"replicates": STANDARD.replicates, "seed": STANDARD.seed},
+        "resampling": {"replicates": STANDARD.replicates, "flips": STANDARD.flips, "seed": STANDARD.seed},
         "by_word": by_word,
         "columns": {name: _packed(column) for name, column in columns.items()},
     }

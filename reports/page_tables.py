@@ -12,7 +12,7 @@ from errtax.reports.figure import svg_of
 from errtax.reports.palette import COLOURS, LETTERS
 from errtax.reports.table import Depth, Table
 from errtax.reports.tables import bits_table, claims_table, comparison_table, statistics_table, summary_table
-from errtax.reports.wording import HYPOTHESIS
+from errtax.reports.wording import hypothesis
 from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.statistics import Statistics
@@ -92,7 +92,7 @@ def summary_html(summary: Summary) -> str:
 def comparison_html(comparison: Comparison) -> str:
     """What one model saves against the baseline, as a table."""
     numbers = html_table(comparison_table(comparison)) + "<p>Bits per symbol:</p>" + html_table(bits_table(comparison))
-    return f"<h3>{escape(comparison.other.model)}</h3>{numbers}<p>{escape(HYPOTHESIS)}</p>"
+    return f"<h3>{escape(comparison.other.model)}</h3>{numbers}<p>{escape(hypothesis(comparison.correction))}</p>"
 
 
 def comparison_section(comparisons: Sequence[Comparison]) -> list[str]:

@@ -7,27 +7,34 @@ from typing import Any
 from errtax.reports.excerpts import Excerpt
 from errtax.reports.numbers import between, bits, count, p_value, percent, percent_ends, percent_value, share, with_ends
 from errtax.reports.table import Column, Depth, Kind, Marked, Row, Table
-from errtax.reports.wording import headline, ngram_line
+from errtax.reports.wording import SPARSE, headline, ngram_line, p_head, sparse_line
 from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.difference import BitsDifference, Difference
+from errtax.taxonomy.intervals import Interval
 from errtax.taxonomy.power import Power
-from errtax.taxonomy.statistics import Interval, LayerStatistics, PartStatistics, Statistics
+from errtax.taxonomy.statistics import LayerStatistics, PartStatistics, Statistics
 from errtax.taxonomy.summary import LayerSummary, SliceSummary, Summary
 
 
 def _tree(
-    layers: Iterable[Any], title: Callable[[Any], str], cells: Callable[[Any, Any], tuple[Any, ...]]
+    layers: Iterable[Any],
+    title: Callable[[Any], str],
+    cells: Callable[[Any, Any], tuple[Any, ...]],
+    mark: Callable[[Any], str] = lambda part: "",
 ) -> list[Row]:
-    """One row per layer, and below it, where there are several, one row per slice; `cells(part, layer or None)`."""
+    """One row per layer, and below it, where there are several, one row per slice; `cells(part, layer or None)`.
+
+    `mark`: what follows the label of a layer or slice.
+    """
     rows = []
     for layer in layers:
         several = layer.slices if len(layer.slices) > 1 else ()
         only = "" if several else layer.slices[0].name
-        rows.append(Row(title(layer), cells(layer, layer), Depth.LAYER, layer.name, layer.name, only))
+        rows.append(Row(title(layer) + mark(layer), cells(layer, layer), Depth.LAYER, layer.name, layer.name, only))
         for part in several:
             numbers = cells(part, None)
             empty = not any(number for number in numbers[:2] if isinstance(number, int))
-            rows.append(Row(part.name, numbers, Depth.SLICE, layer.name, part.name, empty=empty))
+            rows.append(Row(part.name + mark(part), numbers, Depth.SLICE, layer.name, part.name, empty=empty))
     return rows
 
 
@@ -73,9 +80,15 @@ def statistics_table(statistics: Statistics) -> Table:
         recoverable = part.recoverable and part.recoverable.value
         return (int(part.count.value), part.share, fair, reach, part.bits, part.excess.value, recoverable)
 
+    def mark(part: PartStatistics) -> str:
+        return f" {SPARSE}" if part.sparse and part.count.value else ""
+
     rate, spent = percent(statistics.error_rate), _bits_with_ends(statistics.bits)
     title = f"{statistics.model}: {rate} errors, {spent} bits per symbol"
-    return Table(title, "layer / slice", columns, tuple(_tree(statistics.layers, lambda layer: layer.title, cells)))
+    rows = _tree(statistics.layers, lambda layer: layer.title, cells, mark)
+    marked = any(mark(part) for layer in statistics.layers for part in (layer, *layer.slices))
+    notes = (sparse_line(statistics.units.plural),) if marked else ()
+    return Table(title, "layer / slice", columns, tuple(rows), notes)
 
 
 def _ends(name: str) -> tuple[str, str, str]:
@@ -139,24 +152,30 @@ _ERRORS = (
     Column("new", count, rank=1, names=("new",)),
     Column("saved [95 %]", _saved, names=_ends("saved")),
     Column("of all saved [95 %]", _of_all, rank=1),
-    Column("p (Holm)", p_value, names=("p", "tied")),
 )
 _BITS = (
     Column("before", bits, names=("bits_before",)),
     Column("after", bits, names=("bits_after",)),
     Column("saved [95 %]", _bits_saved, names=_ends("bits_saved")),
-    Column("p (Holm)", p_value, names=("bits_p", "bits_tied")),
 )
 
 
+def _errors(comparison: Comparison) -> tuple[Column, ...]:
+    return (*_ERRORS, Column(p_head(comparison.correction), p_value, names=("p", "tied")))
+
+
+def _bits(comparison: Comparison) -> tuple[Column, ...]:
+    return (*_BITS, Column(p_head(comparison.correction), p_value, names=("bits_p", "bits_tied")))
+
+
 def _error_cells(item: Difference, _: Difference | None = None) -> tuple[Any, ...]:
-    """The values under `_ERRORS`."""
+    """The values under `_errors`."""
     counts = (item.before, item.after, item.fixed, item.kept, item.new)
     return (*counts, item.net, item.share, (item.adjusted, item.tied))
 
 
 def _bits_cells(item: BitsDifference) -> tuple[Any, ...]:
-    """The values under `_BITS`."""
+    """The values under `_bits`."""
     return (item.before, item.after, item.saved, (item.adjusted, item.tied))
 
 
@@ -173,7 +192,7 @@ def comparison_table(comparison: Comparison, bits: bool = False) -> Table:
     total = Row("all errors", cells(comparison.total), Depth.TOTAL, name="all errors")
     rows = _tree(comparison.layers, lambda layer: comparison.titles[layer.name], cells)
     title = f"{comparison.other.model} against {comparison.baseline.model} (baseline)"
-    return Table(title, "layer / slice", (*_ERRORS, *(_BITS if bits else ())), (*rows, total))
+    return Table(title, "layer / slice", (*_errors(comparison), *(_bits(comparison) if bits else ())), (*rows, total))
 
 
 def bits_table(comparison: Comparison) -> Table:
@@ -184,13 +203,13 @@ def bits_table(comparison: Comparison) -> Table:
     ]
     correct = Row("(correct symbols)", _bits_cells(comparison.correct))
     total = Row("all symbols", _bits_cells(comparison.total.bits), Depth.TOTAL)
-    return Table("bits per symbol", "on the errors of", _BITS, (*rows, correct, total))
+    return Table("bits per symbol", "on the errors of", _bits(comparison), (*rows, correct, total))
 
 
 def overview_table(comparisons: Sequence[Comparison]) -> Table:
     """Several models against one baseline: all errors, one row per model."""
     rows = (Row(each.other.model, _error_cells(each.total)) for each in comparisons)
-    return Table(f"against {comparisons[0].baseline.model} (baseline)", "model", _ERRORS, tuple(rows))
+    return Table(f"against {comparisons[0].baseline.model} (baseline)", "model", _errors(comparisons[0]), tuple(rows))
 
 
 def power_table(power: Power) -> Table:

@@ -53,16 +53,30 @@ def trend_figure(trend: Trend) -> Figure:
     return figure
 
 
-_SLOPE = ("slope", "slope_low", "slope_high")
+_SLOPES = (
+    Column(
+        "tenfold: of other text [95 %]",
+        lambda slope: with_ends(slope, "+.3f"),
+        names=("slope", "slope_low", "slope_high"),
+    ),
+    Column(
+        "of other models [95 %]",
+        lambda ends: f"[{ends[0]:+.3f}, {ends[1]:+.3f}]",
+        names=("slope_of_models_low", "slope_of_models_high"),
+    ),
+    Column("scatter", lambda scatter: f"{scatter:.3f}", names=("scatter",)),
+)
 
 
 def trend_table(trend: Trend) -> Table:
-    """One row per class: its rate in each model, and the slope with its interval."""
-    slope = Column("for 10 times as many [95 %]", lambda interval: with_ends(interval, "+.3f"), names=_SLOPE)
+    """One row per class: its rate in each model, the slope with its two intervals, and the scatter about the line."""
     models = tuple(
         Column(f"{model} {x:,.0f}", lambda rate: f"{rate.value:.2f}", names=(model,))
         for model, x in zip(trend.models, trend.scale, strict=True)
     )
-    rows = (Row(each.title, (each.slope, *each.rates), name=each.name) for each in trend.classes)
+    rows = (
+        Row(each.title, (each.slope, each.of_models[1:], each.scatter, *each.rates), name=each.name)
+        for each in trend.classes
+    )
     title = f"errors in % of {trend.positions:,} positions, by {trend.by}"
-    return Table(title, "class", (slope, *models), tuple(rows))
+    return Table(title, "class", (*_SLOPES, *models), tuple(rows))

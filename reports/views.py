@@ -14,7 +14,7 @@ from errtax.reports.picture import Picture
 from errtax.reports.trend import trend_figure, trend_table
 from errtax.taxonomy.calibration import Calibration
 from errtax.taxonomy.check import Verdict
-from errtax.taxonomy.statistics import Interval
+from errtax.taxonomy.intervals import Interval
 from errtax.taxonomy.trend import Trend
 
 

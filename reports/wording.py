@@ -3,7 +3,9 @@
 import re
 
 from errtax.lm.visible import visible
+from errtax.taxonomy.caution import SPARSE_UNITS
 from errtax.taxonomy.comparison import Comparison
+from errtax.taxonomy.correction import EXPLAINED
 from errtax.taxonomy.power import units_needed
 from errtax.taxonomy.summary import Summary
 
@@ -52,11 +54,27 @@ def power_line(comparison: Comparison) -> str:
     return f"On texts like this one a difference of {found} is found 4 times of 5."
 
 
-HYPOTHESIS = (
-    "p: had either model made the other's errors in each document, stream or block of symbols by the toss of a coin, a "
-    "difference as large would come up with this probability (two-sided; Holm's adjustment over all rows of a kind). "
-    "tied: p of 0.05 or more."
-)
+def hypothesis(correction: str) -> str:
+    """What p means in a comparison, and `tied`."""
+    return (
+        "p: had either model made the other's errors in each document, stream or block of symbols by the toss of a "
+        f"coin, a difference as large would come up with this probability (two-sided; {EXPLAINED[correction]} over all "
+        "rows of a kind). tied: p of 0.05 or more. Intervals are of one row each, not adjusted."
+    )
+
+
+def p_head(correction: str) -> str:
+    """The head of a column of adjusted p-values: `p (Holm)`."""
+    return {"holm": "p (Holm)", "bh": "p (BH)"}[correction]
+
+
+SPARSE = "†"
+"""Marks a class whose errors lie in few units."""
+
+
+def sparse_line(units: str) -> str:
+    """What the mark means."""
+    return f"{SPARSE} errors in fewer than {SPARSE_UNITS} {units}: the interval is that of rare events, and wide."
 
 
 def short_number(value: float, _: object = None) -> str:

@@ -18,6 +18,7 @@ from errtax.lm.errors import BadInput
 from errtax.taxonomy.aligned import Aligned, Blocks
 from errtax.taxonomy.attribution import players_of
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
+from errtax.taxonomy.correlation import ErrorCells
 from errtax.taxonomy.fixed_point import BIT, FAIR, Halves, joined, totals_of
 from errtax.taxonomy.layers.registry import claim_bits, find_layer
 from errtax.taxonomy.peel import Peel, PeelSource
@@ -123,6 +124,8 @@ class BlockSums:
 class PeelSums:
     """All that is summed of a peel.  `rows`: how many it has; `head`: the peel without them.
 
+    `correlation`: the correlation time of its errors, in symbols; None where it is less than 100 (`correlation`).
+
     `claimed[bits]`: how many errors exactly these layers claim, of those that share errors.  `left_out`: predicted
     positions of the peel that are not summed, since another peel beside it does not predict them.
     """
@@ -132,6 +135,7 @@ class PeelSums:
     blocks: BlockSums
     claimed: Mapping[int, int]
     left_out: int = 0
+    correlation: float | None = None
 
 
 def block_sums(source: PeelSource, resampling: Resampling) -> BlockSums:
@@ -187,6 +191,7 @@ class RunningSums:
         self._head, self.tables, self._rows = head, tables, 0
         self._quantities, self._plan = _columns(head)
         self._claimed: Counter[int] = Counter()
+        self._cells = ErrorCells()
         self._mask = np.uint32(self._plan.players.sum())
 
     def add(self, peel: Peel) -> None:
@@ -202,6 +207,7 @@ class RunningSums:
             return table
 
         self.tables.add(peel.log, sum_cells)
+        self._cells.add(peel.log, peel.error)
         bits, counts = np.unique(peel.claims[peel.error] & self._mask, return_counts=True)
         self._claimed.update(dict(zip(bits.tolist(), counts.tolist(), strict=True)))
 
@@ -210,12 +216,14 @@ class RunningSums:
         self._rows += other._rows
         self.tables.merge(other.tables)
         self._claimed.update(other._claimed)
+        self._cells.merge(other._cells)
 
     def result(self, head: Peel, left_out: int) -> PeelSums:
         """The sums.  `head`: of the whole peel; `left_out`: predicted positions that are not among them."""
         units, sums = self.tables.result()
         table = sums.reshape(-1, len(self._quantities), 2)
-        return PeelSums(head, self._rows, BlockSums(self._quantities, table, units), dict(self._claimed), left_out)
+        blocks = BlockSums(self._quantities, table, units)
+        return PeelSums(head, self._rows, blocks, dict(self._claimed), left_out, self._cells.correlation())
 
 
 def _columns(head: Peel) -> tuple[tuple[Quantity, ...], Plan]:

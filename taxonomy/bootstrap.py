@@ -22,11 +22,16 @@ _AT_A_TIME = 200  # replicates: their weights of 8,192 units are 13 MB
 
 @dataclass(frozen=True)
 class Resampling:
-    """How intervals are made.  `block`: draw blocks of so many symbols; None: the units that the text has."""
+    """How intervals and tests are made.
+
+    `block`: draw blocks of so many symbols; None: the units that the text has.  `replicates`: of the bootstrap;
+    `flips`: of the signs in a paired test.
+    """
 
     block: int | None = None
     replicates: int = 2000
     seed: int = 1
+    flips: int = 20_000
 
     @property
     def description(self) -> str:
@@ -70,7 +75,7 @@ def draw_sums(sums: Halves, resampling: Resampling) -> Replicates:
 
 def flip_sums(sums: Halves, resampling: Resampling) -> Replicates:
     """The sums over all units in each replicate, the sign of each unit tossed."""
-    return _weighted(sums, resampling.replicates, toss_signs, resampling.key)
+    return _weighted(sums, resampling.flips, toss_signs, resampling.key)
 
 
 def _weighted(sums: Halves, replicates: int, fill: Fill, key: NDArray[np.uint64]) -> Replicates:

@@ -5,6 +5,7 @@ confidence, that share is right (Guo et al. 2017, section 2).  Positions, right 
 whose oracle claims them; so a class is a kind of position, not a kind of error.
 """
 
+import math
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,9 +18,9 @@ from errtax.lm.prediction_log import right_first
 from errtax.taxonomy.attribution import players_of
 from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_sums
 from errtax.taxonomy.fixed_point import BIT, Halves, joined, totals_of
+from errtax.taxonomy.intervals import MANY, Interval, interval, percentiles, ratio_ends, student_factor
 from errtax.taxonomy.layers.registry import REST, find_layer
 from errtax.taxonomy.peel import Peel, PeelSource
-from errtax.taxonomy.statistics import Interval, interval_of
 from errtax.taxonomy.sum_kernels import sum_bins
 from errtax.taxonomy.units import Units, UnitTables, even_units
 
@@ -44,7 +45,12 @@ class ConfidenceBin:
 @dataclass(frozen=True)
 class ClassCalibration:
     """One kind of position.  `error`: expected calibration error, the mean over positions of |accuracy - confidence|
-    of their bin."""
+    of their bin.
+
+    It is never 0, however well a model is calibrated.  `by_chance`: what a calibrated model would have in the mean,
+    with errors as clustered as these; `critical`: what it would exceed in 5 % of all texts; None where it cannot be
+    told.
+    """
 
     name: str
     title: str
@@ -52,6 +58,8 @@ class ClassCalibration:
     confidence: Interval
     accuracy: Interval
     error: Interval
+    by_chance: float | None
+    critical: float | None
     bins: tuple[ConfidenceBin, ...]
 
 
@@ -76,6 +84,8 @@ class Calibration:
                     "name": each.name,
                     "n": each.n,
                     **{name: list(getattr(each, name)) for name in ("confidence", "accuracy", "error")},
+                    "error_by_chance": each.by_chance,
+                    "error_critical": each.critical,
                     "bins": [vars(part) for part in each.bins],
                 }
                 for each in self.classes
@@ -96,10 +106,11 @@ def calibration(peel: PeelSource, resampling: Resampling = STANDARD) -> Calibrat
     shape, scale = (-1, len(names), BINS, 3), np.array([1, BIT, 1])
     whole = (np.array(totals_of(table), np.float64).reshape(shape) / scale)[0]
     again = joined(drawn.low, drawn.high).reshape(shape) / scale
+    by_unit = joined(table[..., 0], table[..., 1]).reshape(shape) / scale
     titles = {"all": "all positions", REST: "claimed by none"}
     titles |= {name: find_layer(name, head.settings).title for name in players_of(head.settings.layers)}
     classes = [
-        _class(name, titles[name], whole[k], again[:, k]) for k, name in enumerate(names) if whole[k, :, 0].any()
+        _class(name, titles[name], by_unit[:, k], again[:, k]) for k, name in enumerate(names) if whole[k, :, 0].any()
     ]
     signature = f"{head.signature}|calibration:bins={BINS}|bootstrap:{units.describe(resampling)}"
     return Calibration(head.log.model, tuple(classes), units.kind, signature)
@@ -147,24 +158,54 @@ def _kinds(peel: Peel) -> NDArray[np.int64]:
     return kinds
 
 
-def _class(name: str, title: str, whole: Floats, again: Floats) -> ClassCalibration:
-    """`whole`: (BINS, 3); `again`: (replicates, BINS, 3)."""
+def _class(name: str, title: str, by_unit: Floats, again: Floats) -> ClassCalibration:
+    """`by_unit`: (units, BINS, 3) of positions, confidence, right ones; `again`: (replicates, BINS, 3)."""
+    whole = by_unit.sum(axis=0)
     n = whole[:, 0].sum()
-    drawn = np.maximum(again[:, :, 0].sum(axis=1), 1)
     edges = np.linspace(0, 1, BINS + 1).tolist()
     bins = [
         ConfidenceBin(low, high, int(m), c / m if m else None, r / m if m else None)
         for low, high, (m, c, r) in zip(edges, edges[1:], whole.tolist(), strict=False)
     ]
+    drawn = np.maximum(again[:, :, 0].sum(axis=1), 1)
     return ClassCalibration(
         name,
         title,
         int(n),
-        interval_of(float(whole[:, 1].sum() / n), again[:, :, 1].sum(axis=1) / drawn),
-        interval_of(float(whole[:, 2].sum() / n), again[:, :, 2].sum(axis=1) / drawn),
-        interval_of(float(_gap(whole) / n), _gap(again) / drawn),
+        _mean(by_unit, again, 1),
+        _mean(by_unit, again, 2),
+        interval(float(_gap(whole) / n), percentiles(_gap(again) / drawn)),
+        *_by_chance(by_unit, again),
         tuple(bins),
     )
+
+
+def _mean(by_unit: Floats, again: Floats, column: int) -> Interval:
+    """The mean over positions of their confidence (1), or of being right (2)."""
+    part, whole = by_unit[:, :, column].sum(axis=1), by_unit[:, :, 0].sum(axis=1)
+    value = float(part.sum() / whole.sum())
+    if min(np.count_nonzero(part), np.count_nonzero(whole - part)) < MANY:
+        return interval(value, ratio_ends(part, whole, within=True))
+    positions = np.maximum(again[:, :, 0].sum(axis=1), 1)
+    return interval(value, percentiles(again[:, :, column].sum(axis=1) / positions))
+
+
+def _by_chance(by_unit: Floats, again: Floats) -> tuple[float | None, float | None]:
+    """The calibration error of a calibrated model, in the mean and the 95 % point, from how far gaps are by chance.
+
+    Replicates are drawn about the gaps that were found; what they add to these is chance.  Of few units they vary too
+    little: by (B - 1) / B, and by the normal's quantile instead of Student's t.
+    """
+    units = int(np.count_nonzero(by_unit[:, :, 0].any(axis=1)))
+    if units < 2 or not len(again):
+        return None, None
+    whole = by_unit.sum(axis=0)
+    gaps = (whole[:, 2] - whole[:, 1]) / whole[:, 0].sum()
+    drawn = np.maximum(again[:, :, 0].sum(axis=1), 1)
+    strayed = np.abs((again[:, :, 2] - again[:, :, 1]) / drawn[:, None] - gaps).sum(axis=1)
+    wider = math.sqrt(units / (units - 1))
+    critical = float(np.quantile(strayed, 0.95)) * wider * student_factor(units - 1)
+    return float(strayed.mean()) * wider, critical
 
 
 def _gap(table: Floats) -> Any:

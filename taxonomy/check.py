@@ -8,12 +8,13 @@ from typing import Any
 from errtax.lm.errors import UsageError
 from errtax.taxonomy.block_sums import BlockSums, PeelSums, Quantity, sum_peels
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
+from errtax.taxonomy.correction import CORRECTIONS, DEFAULT
 from errtax.taxonomy.difference import SIGNIFICANT
+from errtax.taxonomy.intervals import Interval, finite
 from errtax.taxonomy.limits import Limit
 from errtax.taxonomy.naming import part_in
-from errtax.taxonomy.paired import PairedBlocks, holm
+from errtax.taxonomy.paired import PairedBlocks
 from errtax.taxonomy.peel import Peel, PeelSource
-from errtax.taxonomy.statistics import Interval, finite
 
 SCHEMA = "errtax.check/1"
 _SIDES = ("baseline", "model")
@@ -25,8 +26,8 @@ _ALL = ("errors", "bits")
 class Verdict:
     """How a limit fared, in its unit.  `change`: from the baseline, with its interval.
 
-    `p`: of the test that the rise is no more than the limit, adjusted by Holm; None where no test is asked, since the
-    limit is absolute, or a fall, or the numbers have no end.
+    `p`: of the test that the rise is no more than the limit, adjusted for the other limits; None where no test is
+    asked, since the limit is absolute, or a fall, or the numbers have no end.
     `resampling`: how interval and p were made, as a signature says it; None without a baseline.  `left_out`: predicted
     positions of the baseline, and of the model, that the other lacks; what is measured is without them.
     `detectable`: by how much the rise must be above the limit to be found in 80 % of texts like this one; None where no
@@ -89,12 +90,13 @@ def check(
     baseline: PeelSource | None = None,
     require_significant: bool = False,
     resampling: Resampling = STANDARD,
+    correction: str = DEFAULT,
 ) -> list[Verdict]:
     """How each limit fares.
 
     What is not finite always breaks its limit.  `require_significant`: a rise above the baseline breaks its limit only
-    if a paired test says, after Holm's adjustment over all limits that are tested, that it is larger than the limit by
-    more than chance.  Absolute limits, and falls that are asked for, are never excused.
+    if a paired test says that it is larger than the limit by more than chance, with p adjusted for all limits that are
+    tested (`correction`: `holm` or `bh`).  Absolute limits, and falls that are asked for, are never excused.
 
     Raises `UsageError` for limits that need a baseline where there is none, and `BadInput` for peels that cannot be
     compared.
@@ -104,11 +106,11 @@ def check(
     for limit in limits:
         _quantities(peel.head, limit)  # names that there are not, before all rows are read
     sums = sum_peels([peel] if baseline is None else [baseline, peel], resampling)
-    measured = _Measured(sums[-1], None if baseline is None else sums[0], resampling)
+    measured = _Measured(sums[-1], None if baseline is None else sums[0], resampling, correction)
     tests = sum(limit.may_be_chance for limit in limits)
     verdicts = [measured.verdict(limit, tests) for limit in limits]
     p_values = [verdict.p for verdict in verdicts if verdict.p is not None]
-    adjusted = iter(holm(p_values))
+    adjusted = iter(CORRECTIONS[correction](p_values))
     return [
         verdict if verdict.p is None else _tested(verdict, next(adjusted), require_significant) for verdict in verdicts
     ]
@@ -131,13 +133,14 @@ def _tested(verdict: Verdict, p: float, require_significant: bool) -> Verdict:
 class _Measured:
     """A peel, and perhaps its baseline, to be held against limits."""
 
-    def __init__(self, peel: PeelSums, baseline: PeelSums | None, resampling: Resampling) -> None:
+    def __init__(self, peel: PeelSums, baseline: PeelSums | None, resampling: Resampling, correction: str) -> None:
         self._peel, self._after = peel.head, peel.blocks
         self._before: BlockSums | None = None
         self._resampling = self._pair = self._left_out = None
         if baseline is not None:
             self._before, self._left_out = baseline.blocks, (baseline.left_out, peel.left_out)
-            self._resampling = self._after.units.describe(resampling)
+            test = f"flips={resampling.flips},correction={correction}"
+            self._resampling = f"{self._after.units.describe(resampling)},{test}"
             self._pair = PairedBlocks(self._before, self._after, resampling)
 
     def verdict(self, limit: Limit, tests: int = 1) -> Verdict:

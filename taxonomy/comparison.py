@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from errtax.taxonomy.aligned import Blocks
 from errtax.taxonomy.block_sums import PeelSums, Quantity, sum_peels
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
+from errtax.taxonomy.correction import CORRECTIONS, DEFAULT
 from errtax.taxonomy.difference import BitsDifference, Difference
-from errtax.taxonomy.paired import PairedBlocks, holm
+from errtax.taxonomy.intervals import Interval
+from errtax.taxonomy.paired import PairedBlocks
 from errtax.taxonomy.peel import Peel, PeelSource
-from errtax.taxonomy.statistics import Interval
 from errtax.taxonomy.sum_kernels import count_pairs
 from errtax.taxonomy.summary import Summary, summary_of
 
@@ -27,7 +28,8 @@ class Comparison:
 
     `total`: all errors.  `correct`: bits of the symbols that are not errors; with those of the layers they sum to the
     bits of `total`, which are those of all symbols.  `unit`: what was drawn and flipped, `doc`, `stream` or `block`.
-    `left_out`: predicted positions of the baseline, and of the other, that not all peels compared have.
+    `left_out`: predicted positions of the baseline, and of the other, that not all peels compared have.  `correction`:
+    how p-values are adjusted for being several (`correction`).
     """
 
     baseline: Summary
@@ -38,6 +40,7 @@ class Comparison:
     unit: str
     signature: str
     left_out: tuple[int, int] = (0, 0)
+    correction: str = DEFAULT
 
     @property
     def saved(self) -> int:
@@ -93,6 +96,7 @@ class Comparison:
             "other": self.other.to_json(),
             "signature": self.signature,
             "unit": self.unit,
+            "correction": self.correction,
             "left_out": dict(zip(("baseline", "other"), self.left_out, strict=True)),
             "finding": self.finding(),
             "total": self.total.to_json(),
@@ -103,31 +107,39 @@ class Comparison:
         }
 
 
-def compare(baseline: PeelSource, other: PeelSource, resampling: Resampling = STANDARD) -> Comparison:
+def compare(
+    baseline: PeelSource, other: PeelSource, resampling: Resampling = STANDARD, correction: str = DEFAULT
+) -> Comparison:
     """The comparison of two peels.
 
-    On the positions that both predict.  Raises `BadInput` unless both are of the same symbols, by the same layers.
+    On the positions that both predict.  `correction`: `holm` or `bh`, see `errtax.taxonomy.correction`.  Raises
+    `BadInput` unless both are of the same symbols, by the same layers.
     """
-    return compare_all(baseline, [other], resampling)[1][0]
+    return compare_all(baseline, [other], resampling, correction)[1][0]
 
 
 def compare_all(
-    baseline: PeelSource, others: Sequence[PeelSource], resampling: Resampling = STANDARD
+    baseline: PeelSource,
+    others: Sequence[PeelSource],
+    resampling: Resampling = STANDARD,
+    correction: str = DEFAULT,
 ) -> tuple[list[PeelSums], list[Comparison]]:
     """The sums of a baseline and of other peels, which are read once, and the comparison of each with the baseline."""
     pairs = PairCounts(baseline.head, len(others))
     sums = sum_peels([baseline, *others], resampling, pairs.add)
-    return sums, comparisons_of(sums, pairs, resampling)
+    return sums, comparisons_of(sums, pairs, resampling, correction)
 
 
-def comparisons_of(sums: Sequence[PeelSums], pairs: "PairCounts", resampling: Resampling) -> list[Comparison]:
+def comparisons_of(
+    sums: Sequence[PeelSums], pairs: "PairCounts", resampling: Resampling, correction: str = DEFAULT
+) -> list[Comparison]:
     """The comparison of each peel but the first with the first, from what was summed and counted of all."""
     first, *rest = sums
     found = (_Pair(first, each, pairs, k, resampling) for k, each in enumerate(rest))
-    return [_comparison(pair, resampling) for pair in found]
+    return [_comparison(pair, resampling, correction) for pair in found]
 
 
-def _comparison(pair: "_Pair", resampling: Resampling) -> Comparison:
+def _comparison(pair: "_Pair", resampling: Resampling, correction: str) -> Comparison:
     head, before, after = pair.before.head, summary_of(pair.before), summary_of(pair.after)
     present = {layer.name for layer in (*before.layers, *after.layers)}
     names = [name for name in head.layer_names if name in present]
@@ -140,8 +152,9 @@ def _comparison(pair: "_Pair", resampling: Resampling) -> Comparison:
     layers, correct = _adjusted(
         [pair.difference(name, name, tests=len(names)) for name in names],
         [pair.bits([Quantity("correct")], len(names) + 1)],
+        correction,
     )
-    parts = iter(_adjusted([part for name in names for part in slices[name]])[0])
+    parts = iter(_adjusted([part for name in names for part in slices[name]], [], correction)[0])
     units = pair.before.blocks.units
     return Comparison(
         before,
@@ -150,18 +163,20 @@ def _comparison(pair: "_Pair", resampling: Resampling) -> Comparison:
         tuple(replace(layer, slices=tuple(next(parts) for _ in slices[layer.name])) for layer in layers),
         correct[0],
         units.kind,
-        f"{head.signature}|bootstrap:{units.describe(resampling)}",
+        f"{head.signature}|bootstrap:{units.describe(resampling)}|test:flips={resampling.flips},correction={correction}",
         (pair.before.left_out, pair.after.left_out),
+        correction,
     )
 
 
 def _adjusted(
-    differences: list[Difference], others: list[BitsDifference] | None = None
+    differences: list[Difference], others: list[BitsDifference], correction: str
 ) -> tuple[list[Difference], list[BitsDifference]]:
-    """The differences with Holm's p-values: over their errors, and over their bits with those of `others`."""
-    values = holm([difference.p for difference in differences])
-    bits = [difference.bits for difference in differences] + (others or [])
-    tested = iter(holm([each.p for each in bits if each.p is not None]))
+    """The differences with adjusted p-values: over their errors, and over their bits with those of `others`."""
+    adjust = CORRECTIONS[correction]
+    values = adjust([difference.p for difference in differences])
+    bits = [difference.bits for difference in differences] + others
+    tested = iter(adjust([each.p for each in bits if each.p is not None]))
     bits = [each if each.p is None else replace(each, adjusted=next(tested)) for each in bits]
     rows = zip(differences, values, bits, strict=False)
     return [replace(row, adjusted=p, bits=each) for row, p, each in rows], bits[len(differences) :]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from errtax.taxonomy.statistics import Interval, finite
+from errtax.taxonomy.intervals import Interval, finite
 
 SIGNIFICANT = 0.05
 

@@ -1,74 +1,111 @@
-"""Two models on the same positions, block by block: intervals of what one saves, and a paired test of whether it does.
+"""Two models on the same positions, unit by unit: intervals of what one saves, and a paired test of whether it does.
 
-The test is approximate randomisation (Noreen 1989, section 2.3) over blocks: under the null hypothesis either model
-might have made the other's errors, so the sign of each block's difference is as good as tossed.  Whole blocks are
-flipped, since errors come in clusters.
+The test is approximate randomisation (Noreen 1989, section 2.3) over units: under the null hypothesis either model
+might have made the other's errors, so the sign of each unit's difference is as good as tossed.  Whole units are
+flipped, since errors come in clusters: 20,000 times, or in all ways where at most 14 units differ.
 """
 
 import math
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from errtax.taxonomy.block_sums import BlockSums, Quantity
 from errtax.taxonomy.bootstrap import Replicates, Resampling, draw_sums, flip_sums
+from errtax.taxonomy.fixed_point import BIT, Halves
+from errtax.taxonomy.intervals import MANY, Interval, difference_ends, interval, percentiles, quotient_ends
 from errtax.taxonomy.power import detectable
-from errtax.taxonomy.statistics import Interval, interval_of
 
 Floats = NDArray[np.float64]
+EXACT_UNITS = 14
+"""Where at most so many units differ, all flips of their signs are made."""
+_TESTED = ("positions", "errors", "surprisal", "correct", "count", "bits")
+_ROUNDING = 1e-9
 
 
 class PairedBlocks:
     """Differences between a baseline and another model over the same units, drawn and flipped."""
 
     def __init__(self, before: BlockSums, after: BlockSums, resampling: Resampling) -> None:
-        self._before, self._after, self._places = before, after, before.places
-        difference = before.sums - after.sums
-        self._positions = Quantity("positions")
-        if self._positions in self._places:  # of the text, where the difference is 0
-            difference[:, self._places[self._positions]] = after.sums[:, self._places[self._positions]]
-        self._drawn, self._flipped = draw_sums(difference, resampling), flip_sums(difference, resampling)
+        self._before, self._after, self._resampling = before, after, resampling
+        chosen = [each for each in before.quantities if each.what in _TESTED]
+        self._places = {quantity: k for k, quantity in enumerate(chosen)}
+        self._columns = [before.places[quantity] for quantity in chosen]
+
+    @cached_property
+    def _difference(self) -> Halves:
+        """What is saved; of the positions, which are the same: themselves, to divide by."""
+        difference = self._before.sums[:, self._columns] - self._after.sums[:, self._columns]
+        if _POSITIONS in self._places:
+            k = self._places[_POSITIONS]
+            difference[:, k] = self._after.sums[:, self._columns[k]]
+        return difference
+
+    @cached_property
+    def _drawn(self) -> Replicates:
+        return draw_sums(self._difference, self._resampling)
+
+    @cached_property
+    def _flipped(self) -> Replicates:
+        return flip_sums(self._difference, self._resampling)
 
     def net(self, quantities: Sequence[Quantity]) -> Interval:
-        """The errors saved in some classes."""
-        return interval_of(self._total(quantities), self._of(self._drawn, quantities))
+        """What is saved in some classes in a text of this size: so many times what is saved per position."""
+        found = self.net_per_symbol(quantities).times(self._n_positions)
+        return found._replace(value=self._total(quantities))
 
     def net_per_symbol(self, quantities: Sequence[Quantity]) -> Interval:
         """What is saved in some classes, per position."""
-        drawn = self._of(self._drawn, quantities) / np.maximum(self._of(self._drawn, [self._positions]), 1)
-        return interval_of(self._total(quantities) / self._n_positions, drawn)
+        total = self._total(quantities)
+        value = total / self._n_positions
+        if not math.isfinite(total):
+            return Interval(value, None, None)
+        saved, positions = self._by_unit(quantities), self._after.by_unit([_POSITIONS])
+        if np.count_nonzero(saved) < MANY:
+            return interval(value, difference_ends(saved, positions, self._least(quantities)))
+        drawn = self._of(self._drawn, quantities) / np.maximum(self._of(self._drawn, [_POSITIONS]), 1)
+        return interval(value, percentiles(drawn))
 
     def share(self, quantities: Sequence[Quantity]) -> Interval | None:
         """The part of all errors saved that is of these classes; None where none was saved in all."""
         whole = [Quantity("errors")]
         if not self._total(whole):
             return None
+        value, all_saved = self._total(quantities) / self._total(whole), self._by_unit(whole)
+        if np.count_nonzero(all_saved) < MANY:
+            return interval(value, quotient_ends(self._by_unit(quantities), all_saved))
         errors, saved = self._of(self._drawn, whole), self._of(self._drawn, quantities)
         drawn = errors != 0
-        return interval_of(self._total(quantities) / self._total(whole), saved[drawn] / errors[drawn])
+        return interval(value, percentiles(saved[drawn] / errors[drawn]))
 
     def p_value(self, quantities: Sequence[Quantity]) -> float:
-        """How often flipped blocks differ at least as much, two-sided; the observed blocks count as one flip."""
+        """How often flipped units differ at least as much, two-sided; the observed units count as one flip."""
         observed = abs(self._total(quantities))
         if not np.isfinite(observed):  # bits without end: nothing can be said
             return 1.0
+        exact = _all_flips(self._by_unit(quantities))
+        if exact is not None:
+            return float((np.abs(exact) >= observed - _ROUNDING * exact.max()).mean())
         flipped = np.abs(self._of(self._flipped, quantities))
         return float((1 + (flipped >= observed).sum()) / (1 + len(flipped)))
 
     def p_above(self, quantities: Sequence[Quantity], limit: float) -> float:
         """The p-value of "the sum over some classes rises by no more than `limit`" against "by more", one-sided.
 
-        The limit is spread over the blocks by their positions: d_b = rise_b - limit n_b / N.  Where the rise is just
-        the limit, their sum is 0 but for chance, and signs are as good as tossed.  The standard error of counting so
-        few flips is added: a gate must not close by the luck of a seed.
+        The limit is spread over the units by their positions: d_b = rise_b - limit n_b / N.  Where the rise is just
+        the limit, their sum is 0 but for chance, and signs are as good as tossed.  Unless all flips are made, the
+        standard error of counting so few is added: a gate must not close by the luck of a seed.
         """
         observed = -self._total(quantities) - limit
         if not np.isfinite(observed):
             return 1.0
-        per_position = limit / self._n_positions
-        positions = self._of(self._flipped, [self._positions])
-        flipped = -self._of(self._flipped, quantities) - per_position * positions
+        exact = _all_flips(self._above(quantities, limit))
+        if exact is not None:
+            return float((exact >= observed - _ROUNDING * exact.max()).mean())
+        positions = self._of(self._flipped, [_POSITIONS])
+        flipped = -self._of(self._flipped, quantities) - limit / self._n_positions * positions
         n, reached = len(flipped), int((flipped >= observed - 1e-9).sum())
         return min((1 + reached + math.sqrt(reached * (1 - reached / max(n, 1)))) / (1 + n), 1.0)
 
@@ -78,14 +115,26 @@ class PairedBlocks:
 
     def detectable_above(self, quantities: Sequence[Quantity], limit: float, tests: int) -> float | None:
         """By how much the sum over these classes must rise above `limit` to be found by `p_above`."""
-        rise = -self._by_unit(quantities) - limit / self._n_positions * self._after.by_unit([self._positions])
-        return detectable(rise, tests)
+        return detectable(self._above(quantities, limit), tests)
+
+    def _above(self, quantities: Sequence[Quantity], limit: float) -> Floats:
+        """By how much each unit rises above its part of a limit."""
+        positions = self._after.by_unit([_POSITIONS])
+        return -self._by_unit(quantities) - limit / self._n_positions * positions
 
     def _by_unit(self, quantities: Sequence[Quantity]) -> Floats:
         """What is saved in each unit; of no use where bits are infinite."""
         if not np.isfinite(self._total(quantities)):
             return np.full(len(self._after.sums), np.nan)
         return self._before.by_unit(quantities) - self._after.by_unit(quantities)
+
+    def _least(self, quantities: Sequence[Quantity]) -> float:
+        """What one error more or less is: 1, or the bits that an error of the baseline costs in the mean."""
+        if quantities[0].scale != BIT:
+            return 1.0
+        spent, right = (self._before.total(what) for what in ("surprisal", "correct"))
+        errors = self._before.total("errors")
+        return (spent - right) / errors if errors and math.isfinite(spent) else 1.0
 
     @property
     def _n_positions(self) -> float:
@@ -106,15 +155,14 @@ class PairedBlocks:
         return replicates.of([self._places[each] for each in quantities]) / quantities[0].scale
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The p-values adjusted for testing all of them (Holm 1979); below 0.05 means significant at 5 % as a family.
+_POSITIONS = Quantity("positions")
 
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    order = np.argsort(p_values, kind="stable")
-    adjusted, largest = [0.0] * len(p_values), 0.0
-    for rank, k in enumerate(order.tolist()):
-        largest = max(largest, min(1.0, p_values[k] * (len(p_values) - rank)))
-        adjusted[k] = largest
-    return adjusted
+
+def _all_flips(differences: Floats) -> Floats | None:
+    """The sums with every choice of signs; None where more than 14 units differ."""
+    held = differences[differences != 0]
+    if len(held) > EXACT_UNITS:
+        return None
+    bits = np.arange(1 << len(held))[:, None] >> np.arange(len(held)) & 1
+    sums: Floats = (2.0 * bits - 1) @ held
+    return sums

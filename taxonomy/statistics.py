@@ -1,78 +1,31 @@
 """Every share of a peel with its interval and its order-free twin: all of it re-summed from `block_sums`.
 
-Intervals are percentiles of the bootstrap (Efron & Tibshirani 1993, sections 8.6 and 13.3): documents, streams, or
-blocks of neighbouring symbols are drawn with replacement, as many as there are, 2,000 times; one matrix product sums
-them all.
+Intervals come from how the sums differ between units of the text (`resampled`).
 """
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any
 
 from errtax.taxonomy.attribution import overlaps, players_of
-from errtax.taxonomy.block_sums import BlockSums, PeelSums, Quantity, sum_peels
-from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_sums
+from errtax.taxonomy.block_sums import PeelSums, Quantity, sum_peels
+from errtax.taxonomy.bootstrap import STANDARD, Resampling
+from errtax.taxonomy.caution import SPARSE_UNITS, cautions
+from errtax.taxonomy.intervals import Interval, finite
 from errtax.taxonomy.layers.registry import REST, find_layer
 from errtax.taxonomy.peel import Peel, PeelSource
+from errtax.taxonomy.resampled import Resampled
 from errtax.taxonomy.units import Units
 
 SCHEMA = "errtax.stats/1"
-LEVEL = 0.95
-FEW_BLOCKS = 30
-"""Below so many units intervals are too narrow to be trusted."""
-
-
-class Interval(NamedTuple):
-    """A number and the ends of its 95 % interval; None where it has none (one block, or values without end)."""
-
-    value: float
-    low: float | None
-    high: float | None
-
-
-def finite(value: float | None) -> float | None:
-    """The number as JSON takes it: None for one without end."""
-    return value if value is not None and math.isfinite(value) else None
-
-
-def interval_of(value: float, drawn: NDArray[np.float64]) -> Interval:
-    """A number with the interval that its replicates span."""
-    if not len(drawn) or not np.isfinite(drawn).all():
-        return Interval(value, None, None)
-    low, high = np.quantile(drawn, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-    return Interval(value, float(low), float(high))
-
-
-class Resampled:
-    """Sums over blocks, and the same sums of each replicate."""
-
-    def __init__(self, blocks: BlockSums, resampling: Resampling) -> None:
-        self.blocks = blocks
-        self._replicates = draw_sums(blocks.sums, resampling)
-
-    def of(self, quantities: Sequence[Quantity], per: Quantity | None = None) -> Interval:
-        """The sum of some quantities of one scale, divided by another, with its interval."""
-        divisor = 1.0 if per is None else max(self.blocks.total(*per), 1e-300)
-        value = self.blocks.sum_of(quantities) / divisor
-        if self.blocks.is_infinite(quantities):
-            return Interval(value, None, None)
-        drawn = self._drawn(quantities)
-        if per is not None:
-            drawn = drawn / np.maximum(self._drawn([per]), 1e-300)
-        return interval_of(value, drawn)
-
-    def _drawn(self, quantities: Sequence[Quantity]) -> NDArray[np.float64]:
-        places = self.blocks.places
-        return self._replicates.of([places[each] for each in quantities if each in places]) / quantities[0].scale
 
 
 @dataclass(frozen=True)
 class PartStatistics:
-    """A layer or a slice.  `share`: of all errors.  `bits`, `excess`, `recoverable`: per symbol of the text."""
+    """A layer or a slice.  `share`: of all errors.  `bits`, `excess`, `recoverable`: per symbol of the text.
+
+    `units`: how many of the units have any of its errors.
+    """
 
     name: str
     count: Interval
@@ -80,6 +33,12 @@ class PartStatistics:
     bits: Interval
     excess: Interval
     recoverable: Interval | None
+    units: int
+
+    @property
+    def sparse(self) -> bool:
+        """Whether its errors lie in so few units that its interval rests on the Poisson distribution."""
+        return self.units < SPARSE_UNITS
 
 
 @dataclass(frozen=True)
@@ -102,7 +61,8 @@ class LayerStatistics(PartStatistics):
 class Statistics:
     """All that a peel says, with intervals.  `overlaps`: errors by the set of layers that claim them.
 
-    `blocks`: how many units were drawn; `units`: what they are.
+    `blocks`: how many units there are; `units`: what they are.  `correlation`: as in `PeelSums`; `cautions`: what to
+    keep in mind of the intervals.
     """
 
     model: str
@@ -115,15 +75,13 @@ class Statistics:
     blocks: int
     units: Units
     signature: str
+    correlation: float | None = None
+    cautions: tuple[str, ...] = ()
 
     @property
     def warning(self) -> str | None:
         """What to keep in mind of the intervals."""
-        if self.blocks >= FEW_BLOCKS:
-            return None
-        few = f"Only {self.units.counted(self.blocks)}"
-        wrong = "the intervals are too narrow" if self.blocks > 1 else "there are no intervals"
-        return f"{few}: {wrong}; {FEW_BLOCKS} are needed for a fair estimate."
+        return " ".join(self.cautions) or None
 
     def explained_by_both(self) -> dict[str, dict[str, float]]:
         """`[a][b]`: of the errors that layer a claims, the share that layer b claims, too."""
@@ -147,6 +105,7 @@ class Statistics:
             "bits": _json(self.bits),
             "blocks": self.blocks,
             "unit": self.units.kind,
+            "correlation": self.correlation,
             "warning": self.warning,
             "layers": [
                 {
@@ -164,7 +123,7 @@ class Statistics:
 
 
 def _json_of(part: PartStatistics, names: Iterable[str]) -> dict[str, Any]:
-    return {"name": part.name, **{name: _json(getattr(part, name)) for name in names}}
+    return {"name": part.name, "units": part.units, **{name: _json(getattr(part, name)) for name in names}}
 
 
 def _json(interval: Interval | None) -> list[float | None] | None:
@@ -193,6 +152,8 @@ def statistics_of(sums: PeelSums, resampling: Resampling = STANDARD) -> Statisti
         blocks=len(blocks.sums),
         units=blocks.units,
         signature=f"{peel.signature}|bootstrap:{blocks.units.describe(resampling)}",
+        correlation=sums.correlation,
+        cautions=cautions(sums),
     )
 
 
@@ -217,16 +178,19 @@ def _layer(resampled: Resampled, peel: Peel, name: str) -> LayerStatistics:
 
 
 def _part(resampled: Resampled, layer: str, slices: Sequence[str], name: str) -> PartStatistics:
-    def of(what: str, per: str | None = None) -> Interval:
-        quantities = [Quantity(what, layer, part) for part in slices]
-        return resampled.of(quantities, Quantity(per) if per else None)
+    errors, positions = Quantity("errors"), Quantity("positions")
 
+    def all_of(what: str) -> list[Quantity]:
+        return [Quantity(what, layer, part) for part in slices]
+
+    counted = all_of("count")
     has_ngram = Quantity("recoverable", layer, slices[0]) in resampled.blocks.places
     return PartStatistics(
         name=name,
-        count=of("count"),
-        share=of("count", "errors"),
-        bits=of("bits", "positions"),
-        excess=of("excess", "positions"),
-        recoverable=of("recoverable", "positions") if has_ngram else None,
+        count=resampled.count(counted),
+        share=resampled.of(counted, errors),
+        bits=resampled.of(all_of("bits"), positions),
+        excess=resampled.of(all_of("excess"), positions),
+        recoverable=resampled.of(all_of("recoverable"), positions) if has_ngram else None,
+        units=resampled.occupied(counted),
     )

@@ -19,6 +19,7 @@ from errtax.taxonomy.aligned import Aligned, different_documents
 from errtax.taxonomy.block_sums import PeelSums, RunningSums, results_of, running_sums
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
 from errtax.taxonomy.comparison import Comparison, PairCounts, comparisons_of
+from errtax.taxonomy.correction import DEFAULT
 from errtax.taxonomy.peel import Peel, PeelSource
 from errtax.taxonomy.peel_file import PeelFile
 from errtax.taxonomy.units import Documents
@@ -129,10 +130,15 @@ def sum_on(
 
 
 def compare_on(
-    pool: Pool[Any], peels: Sequence[PeelSource], files: Sequence[PeelFile], n: int | None, watch: Watch
+    pool: Pool[Any],
+    peels: Sequence[PeelSource],
+    files: Sequence[PeelFile],
+    n: int | None,
+    watch: Watch,
+    correction: str = DEFAULT,
 ) -> list[Comparison]:
     """The comparison of each peel but the first with the first, as `compare_all` makes it, on a pool."""
-    return comparisons_of(*sum_on(pool, peels, files, n, watch), STANDARD)
+    return comparisons_of(*sum_on(pool, peels, files, n, watch), STANDARD, correction)
 
 
 class _Whole:

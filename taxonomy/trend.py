@@ -1,11 +1,14 @@
 """Classes of errors along a scale: do they fall with parameters, or with training steps, and how fast?
 
-For each class the slope of its rate against log10 of the scale, by least squares, with an interval: the same units of
-the text are drawn for all models, so what makes a passage hard for all of them cancels out.
+For each class the slope of its rate against log10 of the scale, by least squares, with two intervals.  One speaks of
+these models on other text: the same units of the text are drawn for all models, so what makes a passage hard for all of
+them cancels out.  The other speaks of other models: the scatter of these about the line (Student's t, K - 2).
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,11 +17,12 @@ from numpy.typing import NDArray
 from errtax.lm.errors import UsageError
 from errtax.lm.visible import whole_number
 from errtax.taxonomy.block_sums import PeelSums, Quantity, sum_peels
-from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_sums
+from errtax.taxonomy.bootstrap import STANDARD, Replicates, Resampling, draw_sums
 from errtax.taxonomy.identity import distinct_names
+from errtax.taxonomy.intervals import MANY, Ends, Interval, difference_ends, interval, percentiles, ratio_ends
 from errtax.taxonomy.layers.registry import REST, find_layer
 from errtax.taxonomy.peel import Peel, PeelSource
-from errtax.taxonomy.statistics import Interval, interval_of
+from errtax.taxonomy.quantiles import student_quantile
 
 SCHEMA = "errtax.trend/1"
 Floats = NDArray[np.float64]
@@ -26,13 +30,24 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ClassTrend:
-    """One class: its rate in each model, in % of the positions, and the change of it for ten times the scale."""
+    """One class: its rate in each model, in % of the positions, and the change of it for ten times the scale.
+
+    `slope`: with its interval on other text; `of_models`: with that of other models.  `residuals`: of the rates, in
+    points; `scatter`: their standard deviation about the line, with K - 2 degrees of freedom.
+    """
 
     name: str
     title: str
     counts: tuple[int, ...]
     rates: tuple[Interval, ...]
     slope: Interval
+    of_models: Interval
+    residuals: tuple[float, ...]
+
+    @property
+    def scatter(self) -> float:
+        """In percentage points."""
+        return math.sqrt(sum(each * each for each in self.residuals) / (len(self.residuals) - 2))
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,9 @@ class Trend:
                     "counts": list(each.counts),
                     "rates": [list(rate) for rate in each.rates],
                     "slope": list(each.slope),
+                    "slope_of_models": list(each.of_models),
+                    "residuals": list(each.residuals),
+                    "scatter": each.scatter,
                 }
                 for each in self.classes
             ],
@@ -117,24 +135,61 @@ class _Rates:
         names = [each for each in self._blocks[0].quantities if each.what in ("positions", "errors", "count")]
         self._places = {name: q for q, name in enumerate(names)}
         chosen = [blocks.sums[:, [blocks.places[name] for name in names]] for blocks in self._blocks]
-        # the same draws for all models, whose columns stand side by side: what is hard in a unit for all cancels out
-        self._drawn = draw_sums(np.concatenate(chosen, axis=1), resampling)
-        self._drawn_positions = self._drawn.of([self._places[Quantity("positions")]])
+        self._n = self._blocks[0].by_unit([Quantity("positions")])
+        self._columns, self._resampling = np.concatenate(chosen, axis=1), resampling
+
+    @cached_property
+    def _drawn(self) -> Replicates:
+        """The same draws for all models, whose columns stand side by side: what is hard in a unit for all cancels."""
+        return draw_sums(self._columns, self._resampling)
 
     def of(self, name: str, title: str, quantities: Sequence[Quantity]) -> ClassTrend:
         """A class, which is the sum of some counts."""
-        columns = np.array([self._places[each] for each in quantities])
-        drawn = [self._drawn.of(columns + k * len(self._places)) for k in range(len(self._blocks))]
+        by_unit = np.stack([blocks.by_unit(quantities) for blocks in self._blocks])
         counts = [blocks.exactly(quantities) for blocks in self._blocks]
         rates = 100 * np.array(counts) / self.positions
-        again = 100 * np.stack(drawn, axis=1) / self._drawn_positions[:, None]
+        centred = self._x - self._x.mean()
+        weights = centred / float(centred @ centred)
+        slope = float(weights @ (rates - rates[0]))  # exactly 0 where all are alike
+        residuals = rates - rates.mean() - slope * centred
         return ClassTrend(
             name,
             title,
             tuple(counts),
-            tuple(interval_of(float(rate), again[:, m]) for m, rate in enumerate(rates)),
-            interval_of(float(_slope(self._x, rates)), _slope(self._x, again)),
+            tuple(self._rate(m, quantities, by_unit[m]) for m in range(len(rates))),
+            interval(slope, self._slope_ends(weights, quantities, by_unit)),
+            interval(slope, line_ends(slope, centred, residuals)),
+            tuple(residuals.tolist()),
         )
+
+    def _rate(self, model: int, quantities: Sequence[Quantity], errors: Floats) -> Interval:
+        value = 100 * float(self._blocks[model].exactly(quantities)) / self.positions
+        if np.count_nonzero(errors) < MANY:
+            ends = ratio_ends(errors, self._n, within=True)
+            return interval(value, ends and (100 * ends[0], 100 * ends[1]))
+        return interval(value, percentiles(self._again(model, quantities)))
+
+    def _slope_ends(self, weights: Floats, quantities: Sequence[Quantity], by_unit: Floats) -> Ends | None:
+        """The ends of the slope on other text."""
+        weighted = 100 * weights @ (by_unit - by_unit[0])
+        if np.count_nonzero(weighted) < MANY:
+            least = 0.0 if by_unit.any() else 100 * float(np.abs(weights).max())  # models that are alike have no slope
+            return difference_ends(weighted, self._n, least)
+        again = np.stack([self._again(m, quantities) for m in range(len(weights))], axis=1)
+        return percentiles(again @ weights)
+
+    def _again(self, model: int, quantities: Sequence[Quantity]) -> Floats:
+        """The rates of a model in each replicate."""
+        columns = np.array([self._places[each] for each in quantities]) + model * len(self._places)
+        return 100 * self._drawn.of(columns) / self._drawn.of([self._places[Quantity("positions")]])
+
+
+def line_ends(slope: float, centred: Floats, residuals: Floats) -> Ends:
+    """The ends of a slope by least squares (Draper & Smith 1998, section 1.4); `centred`: x less its mean."""
+    freedom = len(residuals) - 2
+    error = math.sqrt(float(residuals @ residuals) / freedom / float(centred @ centred))
+    half = student_quantile(0.975, freedom) * error
+    return slope - half, slope + half
 
 
 def scales_of(heads: Sequence[Peel], by: str) -> list[float]:
@@ -150,10 +205,3 @@ def _scale_of(peel: Peel, by: str) -> float:
     if not value:
         raise UsageError(f"{peel.log.name} does not say its {by}; logs by errtax predict do; else give it with --{by}.")
     return float(value)
-
-
-def _slope(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Least squares along the last axis."""
-    centred = x - x.mean()
-    slope: NDArray[np.float64] = (y * centred).sum(axis=-1) / (centred**2).sum()
-    return slope

@@ -20,7 +20,8 @@ from errtax.lm.errors import BadInput
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.visible import whole_number
 from errtax.taxonomy.bootstrap import Resampling, draw_sums
-from errtax.taxonomy.fixed_point import BIT, Halves, carry
+from errtax.taxonomy.fixed_point import BIT, Halves
+from errtax.taxonomy.merged_tables import MergedTables
 from errtax.taxonomy.sum_kernels import sum_values
 
 DOCUMENT, STREAM, BLOCK = "doc", "stream", "block"
@@ -52,13 +53,18 @@ class Units:
         """What several of them are called: `documents`, `streams` or `blocks`."""
         return _PLURAL[self.kind]
 
+    @property
+    def singular(self) -> str:
+        """What one of them is called."""
+        return self.plural.removesuffix("s")
+
     def counted(self, number: int) -> str:
         """So many of them.
 
         >>> Units().counted(1), Units("doc", None).counted(1200)
         ('1 block', '1,200 documents')
         """
-        return f"{number:,} {self.plural.removesuffix('s') if number == 1 else self.plural}"
+        return f"{number:,} {self.singular if number == 1 else self.plural}"
 
     def describe(self, resampling: Resampling) -> str:
         """What a signature says of numbers resampled by these units.
@@ -101,7 +107,7 @@ class UnitTables:
 
     def __init__(self, even: Units, documents: bool = True, first: int = 0) -> None:
         self._even, self._size, self._first = even, even.size or BLOCK_SIZE, first
-        self._by_number, self._by_document = _Merged(), _Merged() if documents else None
+        self._by_number, self._by_document = MergedTables(MOST_UNITS), MergedTables(MOST_UNITS) if documents else None
         self.documents: Documents | None = None
         """Of the rows so far; None before the first."""
 
@@ -154,66 +160,6 @@ class UnitTables:
         merged = self._by_document if several and self._by_document is not None else self._by_number
         table = merged.result()
         return replace(Units(DOCUMENT, None) if several else self._even, merged=merged.level), table
-
-
-class _Merged:
-    """Tables by ascending number, added up in pairs of numbers while more than 8,192 of them hold anything."""
-
-    def __init__(self) -> None:
-        self.level = 0
-        self._numbers: list[Integers] = []
-        self._tables: list[Halves] = []
-        self._waiting = 0
-
-    def add(self, numbers: Integers, table: Halves) -> None:
-        """The next tables; numbers do not fall."""
-        held = np.flatnonzero(table.reshape(len(table), -1).any(axis=1))
-        if len(held):
-            numbers, table = _gathered(numbers[held] >> self.level, table[held])
-            self._numbers.append(numbers)
-            self._tables.append(table)
-            self._waiting += len(numbers)
-        if self._waiting > MOST_UNITS:
-            self._gather()
-
-    def move(self, offset: int) -> bool:
-        """Make all numbers larger by `offset`; whether the same tables would then have been added up."""
-        if offset % (1 << self.level):
-            return False
-        self._numbers = [numbers + (offset >> self.level) for numbers in self._numbers]
-        return True
-
-    def merge(self, other: "_Merged") -> None:
-        """Add other tables, of any numbers."""
-        level = max(self.level, other.level)
-        numbers = [each >> (level - one.level) for one in (self, other) for each in one._numbers]
-        if numbers:
-            order = np.argsort(np.concatenate(numbers), kind="stable")
-            tables = np.concatenate([*self._tables, *other._tables])[order]
-            self.level, self._numbers, self._tables = level, [np.concatenate(numbers)[order]], [tables]
-            self._gather()
-
-    def _gather(self) -> None:
-        numbers, table = _gathered(np.concatenate(self._numbers), np.concatenate(self._tables))
-        while len(numbers) > MOST_UNITS:
-            self.level += 1
-            numbers, table = _gathered(numbers >> 1, table)
-        self._numbers, self._tables, self._waiting = [numbers], [table], len(numbers)
-
-    def result(self) -> Halves:
-        """The tables, without the numbers."""
-        if not self._tables:
-            return np.zeros((0, 0, 2), np.int64)
-        self._gather()
-        return self._tables[0]
-
-
-def _gathered(numbers: Integers, table: Halves) -> tuple[Integers, Halves]:
-    """Neighbours of one number added up."""
-    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[0] - 1))
-    if len(starts) == len(numbers):
-        return numbers, carry(table)
-    return numbers[starts], carry(np.add.reduceat(table, starts))
 
 
 def even_units(logs: Sequence[PredictionLog], resampling: Resampling) -> Units:

@@ -15,7 +15,7 @@ from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.units import BLOCKS, Units
 
-PURE = ("text.js", "peel.js", "resample.js")
+PURE = ("text.js", "peel.js", "intervals.js", "resample.js")
 _KINDS = {1: "Uint8Array", 2: "Uint16Array", 4: "Uint32Array"}
 _BEGIN = """
 const asArrays = (columns) => Object.fromEntries(Object.entries(columns).map(

@@ -127,11 +127,13 @@ def test_the_bits_of_layers_are_adjusted_as_a_family() -> None:
     found = pair_of([0.9] * 10, [0.6] * 10)
     row, bits = found.total, found.total.bits
     rows = [replace(row, p=1.0, bits=replace(bits, p=p)) for p in (0.04, 0.03)]
-    adjusted, others = _adjusted(rows, [replace(bits, p=0.01)])
+    adjusted, others = _adjusted(rows, [replace(bits, p=0.01)], "holm")
     assert [each.bits.adjusted for each in adjusted] == pytest.approx([0.06, 0.06])
     assert others[0].adjusted == pytest.approx(0.03)
-    endless, _ = _adjusted([replace(row, bits=replace(bits, p=None, adjusted=None)), rows[1]])
+    endless, _ = _adjusted([replace(row, bits=replace(bits, p=None, adjusted=None)), rows[1]], [], "holm")
     assert [each.bits.adjusted for each in endless] == [None, 0.03]
+    found_false, _ = _adjusted(rows, [replace(bits, p=0.01)], "bh")
+    assert [each.bits.adjusted for each in found_false] == pytest.approx([0.04, 0.04])
 
 
 def test_only_like_is_compared_with_like() -> None:

@@ -10,16 +10,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from errtax.taxonomy.block_sums import BlockSums, Quantity
-from errtax.taxonomy.bootstrap import Resampling
+from errtax.taxonomy.bootstrap import STANDARD, Resampling
+from errtax.taxonomy.correction import benjamini_hochberg, holm
 from errtax.taxonomy.fixed_point import halves_of
-from errtax.taxonomy.paired import PairedBlocks, holm
+from errtax.taxonomy.paired import PairedBlocks
 
 ERRORS = [Quantity("errors")]
 SYMBOLS = 100  # a block
 
 
 def blocks_of(errors: NDArray[np.int64]) -> BlockSums:
-    return BlockSums((Quantity("errors"),), halves_of(errors[:, None]))
+    columns = np.stack([np.full(len(errors), SYMBOLS), errors], axis=1)
+    return BlockSums((Quantity("positions"), Quantity("errors")), halves_of(columns))
 
 
 def simulated_pair(rng: np.random.Generator, better: float, n_blocks: int = 60) -> tuple[BlockSums, BlockSums]:
@@ -44,7 +46,7 @@ def significant(better: float, count: int) -> tuple[float, float]:
     paired = unpaired = 0
     for seed in range(count):
         before, after = simulated_pair(rng, better)
-        paired += PairedBlocks(before, after, Resampling(replicates=300, seed=seed)).p_value(ERRORS) < 0.05
+        paired += PairedBlocks(before, after, Resampling(flips=300, seed=seed)).p_value(ERRORS) < 0.05
         unpaired += unpaired_p(before, after) < 0.05
     return paired / count, unpaired / count
 
@@ -62,11 +64,11 @@ def test_the_paired_test_sees_what_the_unpaired_does_not() -> None:
 
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=8))
 def test_p_is_the_share_of_all_flips_that_differ_as_much(differences: list[int]) -> None:
-    """With few blocks all flips can be listed."""
+    """With few blocks all flips can be listed, and are."""
     d = np.array(differences)
     due = np.mean([abs(np.dot(signs, d)) >= abs(d.sum()) for signs in product((-1, 1), repeat=len(d))])
-    pair = PairedBlocks(blocks_of(np.maximum(d, 0)), blocks_of(np.maximum(-d, 0)), Resampling(replicates=4000))
-    assert pair.p_value(ERRORS) == pytest.approx(due, abs=0.04)
+    pair = PairedBlocks(blocks_of(np.maximum(d, 0)), blocks_of(np.maximum(-d, 0)), STANDARD)
+    assert pair.p_value(ERRORS) == pytest.approx(due, abs=1e-12)
     assert pair.net(ERRORS).value == d.sum()
 
 
@@ -82,9 +84,14 @@ def test_p_of_a_limit_is_the_share_of_all_flips_that_rise_as_much_above_it(
     before, after = (
         BlockSums(quantities, halves_of(np.stack([sizes, np.maximum(sign * rises, 0)], axis=1))) for sign in (-1, 1)
     )
-    assert PairedBlocks(before, after, Resampling(replicates=4000)).p_above(ERRORS, limit) == pytest.approx(
-        due, abs=0.04
-    )
+    assert PairedBlocks(before, after, STANDARD).p_above(ERRORS, limit) == pytest.approx(due, abs=1e-12)
+
+
+def test_of_more_units_so_many_flips_are_made_that_seeds_agree() -> None:
+    before, after = simulated_pair(np.random.default_rng(5), 0.1)
+    found = [PairedBlocks(before, after, Resampling(seed=seed)).p_value(ERRORS) for seed in range(4)]
+    assert 0.02 < min(found) < 0.4
+    assert max(found) - min(found) < 6 * math.sqrt(found[0] / 20_000)
 
 
 def test_p_of_a_limit_by_hand() -> None:
@@ -92,9 +99,9 @@ def test_p_of_a_limit_by_hand() -> None:
     quantities = (Quantity("positions"), Quantity("errors"))
     before = BlockSums(quantities, halves_of(np.array([[10, 0], [10, 0], [10, 0]])))
     after = BlockSums(quantities, halves_of(np.array([[10, 5], [10, 1], [10, 1]])))
-    pair = PairedBlocks(before, after, Resampling(replicates=4000))
-    assert pair.p_above(ERRORS, 3.0) == pytest.approx(0.5, abs=0.03)
-    assert pair.p_above(ERRORS, 0.0) == pytest.approx(1 / 8, abs=0.02)
+    pair = PairedBlocks(before, after, STANDARD)
+    assert pair.p_above(ERRORS, 3.0) == 0.5
+    assert pair.p_above(ERRORS, 0.0) == 1 / 8
     assert pair.p_above(ERRORS, 7.0) > 0.5
 
 
@@ -117,7 +124,7 @@ def test_a_true_rise_of_just_the_limit_seldom_alarms(rise: float) -> None:
     rng = np.random.default_rng(11)
     alarms = two_sided = 0
     for seed in range(500):
-        pair = PairedBlocks(*risen_to_the_limit(rng, rise), Resampling(replicates=300, seed=seed))
+        pair = PairedBlocks(*risen_to_the_limit(rng, rise), Resampling(flips=300, seed=seed))
         alarms += pair.p_above(ERRORS, rise * 60 * SYMBOLS) < 0.05
         two_sided += pair.p_value(ERRORS) < 0.05
     assert 0.02 <= alarms / 500 <= 0.06
@@ -127,9 +134,9 @@ def test_a_true_rise_of_just_the_limit_seldom_alarms(rise: float) -> None:
 def test_the_interval_of_what_is_saved_covers_it() -> None:
     rng = np.random.default_rng(3)
     covered = 0
-    for seed in range(200):
+    for _ in range(200):
         before, after = simulated_pair(rng, 0.5)
-        net = PairedBlocks(before, after, Resampling(replicates=300, seed=seed)).net(ERRORS)
+        net = PairedBlocks(before, after, STANDARD).net(ERRORS)
         truth = 60 * SYMBOLS * 0.2 * 0.3 * 0.5
         assert net.low is not None
         assert net.high is not None
@@ -148,8 +155,19 @@ def test_holm_rejects_as_the_step_down_procedure(p_values: list[float]) -> None:
     assert all(p <= q <= 1 for p, q in zip(p_values, adjusted, strict=True))
 
 
+@given(st.lists(st.floats(0.0001, 1), min_size=1, max_size=7))
+def test_benjamini_and_hochberg_reject_as_the_step_up_procedure(p_values: list[float]) -> None:
+    """Benjamini & Hochberg 1995: the largest k whose k-th smallest p is at most 0.05 k / m, and all below it."""
+    ordered, m = sorted(range(len(p_values)), key=lambda k: p_values[k]), len(p_values)
+    last = max((k + 1 for k in range(m) if p_values[ordered[k]] * m / (k + 1) < 0.05), default=0)
+    adjusted = benjamini_hochberg(p_values)
+    assert {k for k, p in enumerate(adjusted) if p < 0.05} == set(ordered[:last])
+    assert all(p <= q <= r for p, q, r in zip(p_values, adjusted, holm(p_values), strict=True))
+
+
 def test_no_difference_is_no_share() -> None:
     same = blocks_of(np.array([3, 4, 5]))
-    pair = PairedBlocks(same, same, Resampling(replicates=100))
+    pair = PairedBlocks(same, same, STANDARD)
     assert pair.share(ERRORS) is None
     assert pair.p_value(ERRORS) == 1
+    assert pair.net(ERRORS) == pytest.approx((0, -3.6889, 3.6889), abs=1e-4)  # as of no event, on either side

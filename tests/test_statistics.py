@@ -28,13 +28,15 @@ from errtax.taxonomy.layers.registry import LAYER_NAMES, OUTSIDE, claim_bits
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.peel_file import PeelFile, write_peel
 from errtax.taxonomy.repeel import repeel
+from errtax.taxonomy.resampled import Resampled
 from errtax.taxonomy.settings import Settings
-from errtax.taxonomy.statistics import Resampled, statistics
+from errtax.taxonomy.statistics import statistics
 from errtax.taxonomy.summary import summarise
 from strategies import log_of, logs, parted_logs, settings
 from test_peel import evidence_of
 
 FEW = Resampling(block=4, replicates=150)
+POSITIONS = Quantity("positions")
 
 
 def peel_of(log: PredictionLog, wanted: Settings) -> Peel:
@@ -166,7 +168,7 @@ def test_intervals_cover_the_truth_where_the_binomials_do_not() -> None:
     covered = naive = 0
     for seed in range(300):
         blocks = simulated_blocks(rng, 120)
-        found = Resampled(blocks, Resampling(replicates=400, seed=seed)).of([Quantity("errors")], Quantity("positions"))
+        found = Resampled(blocks, Resampling(replicates=400, seed=seed)).of([Quantity("errors")], POSITIONS)
         assert found.low is not None and found.high is not None
         covered += found.low <= 0.3 <= found.high
         half = 1.96 * math.sqrt(found.value * (1 - found.value) / 12_000)
@@ -177,12 +179,12 @@ def test_intervals_cover_the_truth_where_the_binomials_do_not() -> None:
 
 def test_what_has_no_interval_says_so() -> None:
     one = simulated_blocks(np.random.default_rng(1), 1)
-    assert Resampled(one, FEW).of([Quantity("errors")])[1:] == (None, None)
-    quantities = (Quantity("bits"), Quantity("infinite"), Quantity("errors"))
-    endless = BlockSums(quantities, halves_of(np.array([[0, 1, 1], [2 << 32, 0, 3]])))
+    assert Resampled(one, FEW).of([Quantity("errors")], POSITIONS)[1:] == (None, None)
+    quantities = (POSITIONS, Quantity("bits"), Quantity("infinite"), Quantity("errors"))
+    endless = BlockSums(quantities, halves_of(np.array([[9, 0, 1, 1], [9, 2 << 32, 0, 3]])))
     resampled = Resampled(endless, FEW)
-    assert resampled.of([Quantity("bits")]) == (math.inf, None, None)
-    assert resampled.of([Quantity("errors")]).low is not None
+    assert resampled.of([Quantity("bits")], POSITIONS) == (math.inf, None, None)
+    assert resampled.of([Quantity("errors")], POSITIONS).low is not None
 
 
 # --- the command -----------------------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def test_blocks_are_drawn_as_many_as_there_are() -> None:
 
 @given(st.integers(1, 300), st.integers(0, 2**64 - 1))
 def test_draws_and_signs_are_those_of_plain_loops(n: int, seed: int) -> None:
-    made = Resampling(replicates=3, seed=seed)
+    made = Resampling(replicates=3, flips=3, seed=seed)
     assert draw_blocks(n, made).tolist() == [naive.drawn(n, r, seed) for r in range(3)]
     flipped = flip_sums(halves_of(np.eye(n, dtype=np.int64)), made)
     assert flipped.low.tolist() == [naive.signs(n, r, seed) for r in range(3)]
@@ -85,7 +85,7 @@ def test_replicates_go_on_where_the_first_of_them_end() -> None:
 @given(st.lists(st.lists(st.integers(-(2**61), 2**61), min_size=2, max_size=2), min_size=2, max_size=9))
 def test_sums_of_replicates_are_exact(rows: list[list[int]]) -> None:
     """Also beyond 2^53, where a sum of floats depends on its order."""
-    made = Resampling(replicates=4)
+    made = Resampling(replicates=4, flips=4)
     table = halves_of(np.array(rows, np.int64))
     for found, weigh in ((draw_sums(table, made), naive.drawn), (flip_sums(table, made), naive.signs)):
         for r in range(4):

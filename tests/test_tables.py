@@ -19,7 +19,7 @@ from errtax.reports.markdown import markdown_table
 from errtax.reports.page_tables import html_table
 from errtax.reports.table import Column, Depth, Kind, Marked, Row, Table
 from errtax.reports.terminal import table_lines
-from errtax.taxonomy.statistics import Interval
+from errtax.taxonomy.intervals import Interval
 
 TEXT = ("A 'dark' night; the rain fell in torrents (again), and again.\r\n" * 60).encode()
 NUMBER = re.compile(r"[+-]?\d[\d,.]*(?:e-\d+)?")

@@ -86,7 +86,10 @@ def test_blocks_are_drawn_for_all_models_at_once(peels: list[Peel]) -> None:
     """Models that differ by a constant have a slope without doubt, however much the text varies."""
     same = [replace(peels[0], sources={"parameters": str(10**k)}) for k in (2, 3, 4)]
     for each in trend(same, resampling=Resampling(replicates=200)).classes:
-        assert each.slope == pytest.approx((0.0, 0.0, 0.0), abs=1e-12)
+        if any(each.counts):
+            assert each.slope == pytest.approx((0.0, 0.0, 0.0), abs=1e-12)
+        else:  # no errors: not [0, 0] for sure
+            assert each.slope.low is not None and each.slope.low < 0
 
 
 def test_what_has_no_trend_is_refused(peels: list[Peel]) -> None:

@@ -153,7 +153,9 @@ def test_all_that_resamples_draws_the_same_units_and_says_so() -> None:
             assert f"|bootstrap:{made}" in found.signature
             assert found.to_json()["unit"] == kind
         (verdict,) = check(peel, [Limit.parse("errors:+1")], peel)
-        assert verdict.to_json()["resampling"] == whole.signature.split("|bootstrap:")[1]
+        assert (
+            verdict.to_json()["resampling"] == f"{whole.signature.split('|bootstrap:')[1]},flips=20000,correction=holm"
+        )
         assert statistics(peel, Resampling(150)).blocks == 40  # blocks where they are asked for
 
 
@@ -170,15 +172,15 @@ def test_the_interval_is_that_of_the_units_that_vary() -> None:
         assert low is not None and high is not None
         widths.append(high - low)
     assert widths[0] > 2.5 * widths[1]
-    deviation = float(np.linspace(0.2, 0.8, 10).std()) / np.sqrt(10)
-    assert widths[0] == pytest.approx(2 * 1.96 * deviation, rel=0.1)
+    deviation = float(np.linspace(0.2, 0.8, 10).std(ddof=1)) / np.sqrt(10)
+    assert widths[0] == pytest.approx(2 * 2.262 * deviation, rel=0.01)
 
 
 def test_peels_share_what_one_of_them_knows() -> None:
     split, bare = peel_with(metadata=STREAMS), peel_with()
     assert compare(split, bare).unit == compare(bare, split).unit == "stream"
     assert [verdict.resampling for verdict in check(bare, [Limit.parse("errors:+1")], split)] == [
-        "unit=stream,replicates=2000,seed=1"
+        "unit=stream,replicates=2000,seed=1,flips=20000,correction=holm"
     ]
     assert even_units([bare.log, split.log], STANDARD) == Units("stream", 600)
     assert bare.log.metadata == {}

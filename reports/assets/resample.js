@@ -1,7 +1,8 @@
 "use strict";
 // Intervals and tests by resampling units, with the draws of errtax.taxonomy.philox: the same numbers for a seed.
 
-const LEVEL = 0.95;
+const EXACT_UNITS = 14; // where at most so many units differ, all flips of their signs are made
+const ROUNDING = 1e-9;
 const DRAWS = 0, SIGNS = 1; // the streams of the generator
 
 function mulHigh(a, b) { // the high half of the product of two words of 32 bits
@@ -34,15 +35,15 @@ function countDraws(replicates, units, seed) {
   return drawn;
 }
 
-// (replicates x units): 1 where bit b mod 32 of word b div 32 of a replicate is set, else -1.
+// (replicates x units / 8): bit b mod 8 of a byte is the sign of unit b, set for 1 and else -1: bit b mod 32 of word
+// b div 32 of a replicate.
 function tossSigns(replicates, units, seed) {
-  const signs = new Int8Array(replicates * units), words = new Uint32Array(4), high = Math.floor(seed / 4294967296);
+  const groups = Math.ceil(units / 8), signs = new Uint8Array(replicates * groups), words = new Uint32Array(4);
+  const high = Math.floor(seed / 4294967296);
   for (let r = 0; r < replicates; r++) {
-    for (let i = 0; i < units; i += 128) {
-      philox(i >> 7, r, SIGNS, seed >>> 0, high, words);
-      for (let b = i; b < Math.min(i + 128, units); b++) {
-        signs[r * units + b] = (words[(b - i) >> 5] >>> (b & 31)) & 1 ? 1 : -1;
-      }
+    for (let g = 0; g < groups; g++) {
+      if (g % 16 === 0) philox(g >> 4, r, SIGNS, seed >>> 0, high, words);
+      signs[r * groups + g] = (words[(g % 16) >> 2] >>> (8 * (g & 3))) & 255;
     }
   }
   return signs;
@@ -83,7 +84,7 @@ function quantile(sorted, part) {
 function endsOf(values) {
   if (!values.length || !values.every(Number.isFinite)) return null;
   const sorted = Float64Array.from(values).sort();
-  return [quantile(sorted, (1 - LEVEL) / 2), quantile(sorted, (1 + LEVEL) / 2)];
+  return [quantile(sorted, LOW), quantile(sorted, HIGH)];
 }
 
 const columnSum = (sums, r, Q, columns) => {
@@ -92,30 +93,84 @@ const columnSum = (sums, r, Q, columns) => {
   return value;
 };
 
+// What some columns sum to in each unit.
+function byUnit(table, units, Q, columns, scale = 1) {
+  const found = new Float64Array(units);
+  for (let u = 0; u < units; u++) found[u] = columnSum(table, u, Q, columns) / scale;
+  return found;
+}
+
 // The ends of intervals, null where there is none.  `wanted`: each the sum of some columns of the table, over `scale`,
-// divided by that of the column `per`, if it has one; with `nonzero`, only where that is not 0.
+// divided by that of the column `per`, and times a number.  `kind`: `part` of it, `bits` of which an error costs
+// `least`, a `difference` in which it is so much, or a `quotient` of differences.
 function intervals({ table, units, Q, wanted, replicates, seed }) {
   if (units < 2) return wanted.map(() => null);
-  const sums = weightedSums(weightsOf("draw", replicates, units, seed), replicates, table, units, Q);
-  return wanted.map(({ columns, per = null, scale = 1, nonzero = false }) => {
-    const values = [];
-    for (let r = 0; r < replicates; r++) {
-      const value = columnSum(sums, r, Q, columns) / scale, divisor = per === null ? 1 : sums[r * Q + per];
-      if (!nonzero || divisor !== 0) values.push(value / (nonzero ? divisor : Math.max(divisor, 1e-300)));
+  let sums = null;
+  return wanted.map(({ columns, per, scale = 1, kind, least = 1, times = 1 }) => {
+    const part = byUnit(table, units, Q, columns, scale), whole = byUnit(table, units, Q, [per]);
+    let ends = null;
+    if (kind === "quotient" && !sumOf(whole)) return null;
+    if (isFew(kind, part, whole)) {
+      if (kind === "quotient") ends = quotientEnds(part, whole);
+      else if (kind === "difference") ends = differenceEnds(part, whole, least);
+      else ends = ratioEnds(part, whole, least, kind === "part");
+    } else {
+      sums ??= weightedSums(weightsOf("draw", replicates, units, seed), replicates, table, units, Q);
+      const values = [];
+      for (let r = 0; r < replicates; r++) {
+        const divisor = sums[r * Q + per];
+        if (kind !== "quotient" || divisor) values.push(columnSum(sums, r, Q, columns) / scale / (divisor || 1e-300));
+      }
+      ends = endsOf(values);
     }
-    return endsOf(values);
+    return ends && ends.map((end) => end * times);
   });
 }
 
+function isFew(kind, part, whole) {
+  if (kind === "quotient") return occupied(whole) < MANY;
+  return occupied(part) < MANY || (kind === "part" && occupied(whole.map((n, u) => n - part[u])) < MANY);
+}
+
 // The p of "either model might have made the other's errors", of each sum of columns; the table has differences.
-function pValues({ table, units, Q, wanted, replicates, seed }) {
-  const sums = weightedSums(weightsOf("flip", replicates, units, seed), replicates, table, units, Q);
-  const whole = weightedSums(new Int8Array(units).fill(1), 1, table, units, Q);
-  return wanted.map(({ columns }) => {
-    const observed = Math.abs(columnSum(whole, 0, Q, columns));
+function pValues({ table, units, Q, wanted, flips, seed }) {
+  const parts = wanted.map(({ columns }) => byUnit(table, units, Q, columns));
+  const found = parts.map((part) => (occupied(part) <= EXACT_UNITS ? exactP(part) : null));
+  const open = parts.filter((_, k) => found[k] === null);
+  const p = open.length ? flippedP(open, flips, weightsOf("flip", flips, units, seed)) : [];
+  return found.map((value) => value ?? p.shift());
+}
+
+// All choices of signs.
+function exactP(part) {
+  let sums = [0];
+  for (const value of part) if (value) sums = [...sums.map((sum) => sum - value), ...sums.map((sum) => sum + value)];
+  const least = Math.abs(sumOf(part)) - ROUNDING * part.reduce((sum, value) => sum + Math.abs(value), 0);
+  return sums.reduce((n, sum) => n + (Math.abs(sum) >= least), 0) / sums.length;
+}
+
+// Of several sums at once, with the signs of eight units looked up at a time.
+function flippedP(parts, flips, signs) {
+  const W = parts.length, units = parts[0].length, groups = Math.ceil(units / 8), sums = new Float64Array(flips * W);
+  const known = new Float64Array(256 * W);
+  for (let g = 0; g < groups; g++) {
+    parts.forEach((part, w) => {
+      for (let bits = 0; bits < 256; bits++) {
+        let sum = 0;
+        for (let b = 0; b < 8 && 8 * g + b < units; b++) sum += (bits >> b) & 1 ? part[8 * g + b] : -part[8 * g + b];
+        known[bits * W + w] = sum;
+      }
+    });
+    for (let r = 0; r < flips; r++) {
+      const from = W * signs[r * groups + g], to = r * W;
+      for (let w = 0; w < W; w++) sums[to + w] += known[from + w];
+    }
+  }
+  return parts.map((part, w) => {
+    const observed = Math.abs(sumOf(part));
     let reached = 0;
-    for (let r = 0; r < replicates; r++) reached += Math.abs(columnSum(sums, r, Q, columns)) >= observed;
-    return (1 + reached) / (1 + replicates);
+    for (let r = 0; r < flips; r++) reached += Math.abs(sums[r * W + w]) >= observed;
+    return (1 + reached) / (1 + flips);
   });
 }
 
@@ -147,20 +202,29 @@ function partsOf(sums, others = sums) {
   });
 }
 
+// What an error costs in the mean: of some columns of bits and counts, else of all.
+function bitsOfOne({ table, units, Q }, bits = [], counts = []) {
+  const whole = (columns) => sumOf(byUnit(table, units, Q, columns));
+  const spent = whole(bits), number = whole(counts);
+  if (spent && number) return spent / number;
+  const wrong = whole([BITS]) - whole([CORRECT]), errors = whole([ERRORS]);
+  return wrong > 0 && errors ? wrong / errors : 1;
+}
+
 // The ends of the intervals of a peel, by key.
 function peelIntervals(sums, { replicates, seed }) {
-  const keys = ["rate", "bits"];
-  const wanted = [{ columns: [ERRORS], per: POSITIONS }, { columns: [BITS], per: POSITIONS }];
-  const ask = (key, columns, per, scale = 1) => { keys.push(key); wanted.push({ columns, per, scale }); };
+  const keys = [], wanted = [], ask = (key, each) => { keys.push(key); wanted.push(each); };
+  ask("rate", { columns: [ERRORS], per: POSITIONS, kind: "part" });
+  ask("bits", { columns: [BITS], per: POSITIONS, kind: "bits", least: bitsOfOne(sums) });
   for (const [end, counts, bits] of partsOf(sums)) {
-    ask(`share/${end}`, counts, ERRORS);
-    ask(`bits/${end}`, bits, POSITIONS);
-    ask(`rate/${end}`, counts, POSITIONS);
+    ask(`share/${end}`, { columns: counts, per: ERRORS, kind: "part" });
+    ask(`bits/${end}`, { columns: bits, per: POSITIONS, kind: "bits", least: bitsOfOne(sums, bits, counts) });
+    ask(`rate/${end}`, { columns: counts, per: POSITIONS, kind: "part" });
   }
   for (const [l, q] of sums.places.players) {
-    ask(`fair/${l}`, [q], ERRORS, FAIR);
-    ask(`unique/${l}`, [q + 1], ERRORS);
-    ask(`solo/${l}`, [q + 2], ERRORS);
+    ask(`fair/${l}`, { columns: [q], per: ERRORS, kind: "part", scale: FAIR });
+    ask(`unique/${l}`, { columns: [q + 1], per: ERRORS, kind: "part" });
+    ask(`solo/${l}`, { columns: [q + 2], per: ERRORS, kind: "part" });
   }
   const found = intervals({ ...sums, wanted, replicates, seed });
   return Object.fromEntries(keys.map((key, k) => [key, found[k]]));
@@ -174,18 +238,22 @@ function isEndless(key, ...all) {
 
 // What `after` saves against `before`: by key `net`, `share` and `bits` of all and of parts, and `bits/correct`: the
 // ends of the interval, p, and p adjusted for all layers, or all slices.
-function pairIntervals(before, after, { replicates, seed }) {
+function pairIntervals(before, after, { replicates, flips, seed }) {
   const table = before.table.map((value, i) => value - after.table[i]);
   for (let i = POSITIONS; i < table.length; i += before.Q) table[i] = after.table[i]; // to divide by
-  const parts = [["", [ERRORS], [BITS]]];
+  const given = { table, units: before.units, Q: before.Q, seed };
+  const times = sumOf(byUnit(table, given.units, given.Q, [POSITIONS])), least = bitsOfOne(before);
+  const parts = [["", [ERRORS], [BITS]]], kind = "difference";
   for (const [end, counts, bits] of partsOf(before, after)) parts.push([`/${end}`, counts, bits]);
-  const asked = parts.flatMap(([end, counts, bits]) => [
-    [`net${end}`, { columns: counts }], [`share${end}`, { columns: counts, per: ERRORS, nonzero: true }],
-    [`bits${end}`, { columns: bits, per: POSITIONS }],
+  const shares = parts.map(([end, counts]) => [`share${end}`, { columns: counts, per: ERRORS, kind: "quotient" }]);
+  const tested = parts.flatMap(([end, counts, bits]) => [
+    [`net${end}`, { columns: counts, per: POSITIONS, kind, times }],
+    [`bits${end}`, { columns: bits, per: POSITIONS, kind, least }],
   ]);
-  asked.push(["bits/correct", { columns: [CORRECT], per: POSITIONS }]);
-  const wanted = asked.map(([, each]) => each), given = { table, units: before.units, Q: before.Q, replicates, seed };
-  const ends = intervals({ ...given, wanted }), p = pValues({ ...given, wanted });
+  tested.push(["bits/correct", { columns: [CORRECT], per: POSITIONS, kind, least }]);
+  const asked = [...tested, ...shares], wanted = asked.map(([, each]) => each);
+  const ends = intervals({ ...given, wanted, replicates });
+  const p = pValues({ ...given, wanted: tested.map(([, each]) => each), flips });
   const found = Object.fromEntries(asked.map(([key], k) => [key, { ends: ends[k], p: p[k] }]));
   for (const what of ["net", "bits"]) {
     for (const depth of [2, 3]) { // layers, then slices

@@ -20,8 +20,8 @@ from errtax.reports.studies.pace import Pace
 from errtax.reports.studies.watch_charts import class_panel, ngram_panels, occurs, order_style, overview
 from errtax.reports.table import Column, Depth, Row, Table
 from errtax.reports.tables import comparison_table
+from errtax.taxonomy.intervals import Interval
 from errtax.taxonomy.peel import Peel
-from errtax.taxonomy.statistics import Interval
 from errtax.taxonomy.studies.watch import Look, Watched
 
 _UNITS = {Unit.BYTE: "bytes", Unit.CHAR: "characters", Unit.TOKEN: "tokens"}

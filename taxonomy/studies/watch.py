@@ -18,12 +18,13 @@ from errtax.taxonomy.block_sums import PeelSums, Quantity
 from errtax.taxonomy.bootstrap import STANDARD
 from errtax.taxonomy.comparison import Comparison, compare_all
 from errtax.taxonomy.identity import Identity
+from errtax.taxonomy.intervals import Interval, finite
 from errtax.taxonomy.layers.registry import REST, find_layer
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.peel_file import read_peel, write_peel
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
+from errtax.taxonomy.resampled import Resampled
 from errtax.taxonomy.settings import Settings
-from errtax.taxonomy.statistics import Interval, Resampled, finite
 from errtax.taxonomy.studies.watch_folder import WatchFolder
 
 SCHEMA = "errtax.watch/1"

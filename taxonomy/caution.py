@@ -1,0 +1,78 @@
+"""What to keep in mind of intervals and tests: too few units, units that know of each other, heavy tails."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from errtax.taxonomy.block_sums import PeelSums
+from errtax.taxonomy.correlation import LONGEST
+from errtax.taxonomy.units import BLOCK
+
+Floats = NDArray[np.float64]
+FEW_UNITS = 30
+"""Below so many, one odd unit decides."""
+SPARSE_UNITS = 20
+"""A class whose errors lie in fewer units has an interval that rests on the Poisson distribution."""
+_LEAST_FREEDOM = 10.0
+
+
+def cautions(sums: PeelSums) -> tuple[str, ...]:
+    """A sentence each."""
+    found = (_few(sums), _correlated(sums), _heavy(sums))
+    return tuple(sentence for sentence in found if sentence)
+
+
+def _few(sums: PeelSums) -> str | None:
+    units, number = sums.blocks.units, len(sums.blocks.sums)
+    if number >= FEW_UNITS:
+        return None
+    if number < 2:
+        return f"Only {units.counted(number)}: there are no intervals; {FEW_UNITS} are needed for a fair estimate."
+    return (
+        f"Only {units.counted(number)}: intervals are wide, and hold if the {units.plural} are alike; "
+        f"{FEW_UNITS} are needed for a fair estimate."
+    )
+
+
+def _correlated(sums: PeelSums) -> str | None:
+    """Where units are shorter than five correlation times, coverage falls below 92 % (docs/method.md)."""
+    units, number, found = sums.blocks.units, len(sums.blocks.sums), sums.correlation
+    length = sums.blocks.count("positions") / max(number, 1)
+    if found is None or number < 2 or found <= LONGEST * length:
+        return None
+    longer = f", or --block {_rounded(found / LONGEST)}" if units.kind == BLOCK else ""
+    return (
+        f"Errors are correlated over some {_rounded(found):,} symbols, more than a fifth of the {length:,.0f} of "
+        f"one {units.singular}: intervals are too narrow; give the log a column 'doc'{longer}."
+    )
+
+
+def _rounded(symbols: float) -> int:
+    """To two digits.
+
+    >>> _rounded(1234.0), _rounded(87.0)
+    (1200, 87)
+    """
+    return int(float(f"{symbols:.2g}"))
+
+
+def _heavy(sums: PeelSums) -> str | None:
+    units, freedom = sums.blocks.units, _freedom_of_variance(sums)
+    if freedom is None or freedom >= _LEAST_FREEDOM:
+        return None
+    return (
+        f"A few of the {units.counted(len(sums.blocks.sums))} make most of the variance of the bits (heavy tails): the "
+        "interval of the bits may be too narrow."
+    )
+
+
+def _freedom_of_variance(sums: PeelSums) -> float | None:
+    """Degrees of freedom of the variance of the bits between units: 2 B / (kurtosis - 1), by Satterthwaite (1946)."""
+    blocks = sums.blocks
+    bits, positions = blocks.column("surprisal"), blocks.column("positions")
+    if len(bits) < FEW_UNITS or not np.isfinite(bits).all():
+        return None
+    squares = (bits - bits.sum() / positions.sum() * positions) ** 2
+    if not squares.any():
+        return None
+    kurtosis = len(squares) * float(squares @ squares) / float(squares.sum()) ** 2
+    return 2 * len(squares) / max(kurtosis - 1, 1e-9)
