@@ -13,6 +13,7 @@ SCRIPTS = (
     *("parts.js", "controls.js", "figures.js", "table.js", "browser.js", "reading.js", "page.js"),
 )
 """The page's script in the order of its parts, which share one scope."""
+_STRING = re.compile(r"""("(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)""")
 TEXT = ' class="t"'
 """Attribute of a cell of text."""
 
@@ -64,8 +65,23 @@ def asset(name: str) -> str:
 
 
 def script_of() -> str:
-    """The whole script, without indentation and comments; the same text is that of its worker."""
-    return _bare("".join(map(asset, SCRIPTS)), r"(^| +)// .*$")
+    """The whole script, without indentation, comments and idle spaces; the same text is that of its worker."""
+    lines = _bare("".join(map(asset, SCRIPTS)), r"(^| +)// .*$").split("\n")
+    return "\n".join(map(_squeezed, lines))
+
+
+def _squeezed(line: str) -> str:
+    """A line of script without spaces about its signs, but for strings; one that is hard to read stays as it is.
+
+    >>> _squeezed('const end = (k) => (k < 3 ? "a = b" : `c = ${k}`);')
+    'const end=(k)=>(k<3?"a = b":`c = ${k}`);'
+    """
+    if "/" in line or ("${" in line and line.count("`") > 2):
+        return line
+    parts = _STRING.split(line)
+    return "".join(
+        part if k % 2 else re.sub(r" ?([=<>&|?:,;(){}\[\]!*%]+) ?", r"\1", part) for k, part in enumerate(parts)
+    )
 
 
 def style_of(*names: str) -> str:

@@ -12,7 +12,7 @@ FEW_UNITS = 30
 """Below so many, one odd unit decides."""
 SPARSE_UNITS = 20
 """A class whose errors lie in fewer units has an interval that rests on the Poisson distribution."""
-_LEAST_FREEDOM = 10.0
+_LEAST_FREEDOM, _PART_OF_UNITS = 10.0, 1 / 8
 
 
 def cautions(sums: PeelSums) -> tuple[str, ...]:
@@ -57,21 +57,25 @@ def _rounded(symbols: float) -> int:
 
 def _heavy(sums: PeelSums) -> str | None:
     units, freedom = sums.blocks.units, _freedom_of_variance(sums)
-    if freedom is None or freedom >= _LEAST_FREEDOM:
+    number = len(sums.blocks.sums)
+    if freedom is None or freedom >= max(_LEAST_FREEDOM, _PART_OF_UNITS * number):
         return None
     return (
-        f"A few of the {units.counted(len(sums.blocks.sums))} make most of the variance of the bits (heavy tails): the "
+        f"A few of the {units.counted(number)} make most of the variance of the bits (heavy tails): the "
         "interval of the bits may be too narrow."
     )
 
 
 def _freedom_of_variance(sums: PeelSums) -> float | None:
-    """Degrees of freedom of the variance of the bits between units: 2 B / (kurtosis - 1), by Satterthwaite (1946)."""
+    """Degrees of freedom of the variance of the bits between units: 2 B / (kurtosis - 1), by Satterthwaite (1946).
+
+    Residuals are divided by the root of the unit's size, so that documents of mixed length are no heavy tail.
+    """
     blocks = sums.blocks
     bits, positions = blocks.column("surprisal"), blocks.column("positions")
     if len(bits) < FEW_UNITS or not np.isfinite(bits).all():
         return None
-    squares = (bits - bits.sum() / positions.sum() * positions) ** 2
+    squares = (bits - bits.sum() / positions.sum() * positions) ** 2 / np.maximum(positions, 1)
     if not squares.any():
         return None
     kurtosis = len(squares) * float(squares @ squares) / float(squares.sum()) ** 2

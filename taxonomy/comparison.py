@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from errtax.taxonomy.aligned import Blocks
 from errtax.taxonomy.block_sums import PeelSums, Quantity, sum_peels
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
+from errtax.taxonomy.caution import cautions
 from errtax.taxonomy.correction import CORRECTIONS, DEFAULT
 from errtax.taxonomy.difference import BitsDifference, Difference
 from errtax.taxonomy.intervals import Interval
@@ -29,7 +30,7 @@ class Comparison:
     `total`: all errors.  `correct`: bits of the symbols that are not errors; with those of the layers they sum to the
     bits of `total`, which are those of all symbols.  `unit`: what was drawn and flipped, `doc`, `stream` or `block`.
     `left_out`: predicted positions of the baseline, and of the other, that not all peels compared have.  `correction`:
-    how p-values are adjusted for being several (`correction`).
+    how p-values are adjusted for being several (`correction`).  `cautions`: what to keep in mind of all this.
     """
 
     baseline: Summary
@@ -41,6 +42,12 @@ class Comparison:
     signature: str
     left_out: tuple[int, int] = (0, 0)
     correction: str = DEFAULT
+    cautions: tuple[str, ...] = ()
+
+    @property
+    def warning(self) -> str | None:
+        """What to keep in mind of intervals and tests."""
+        return " ".join(self.cautions) or None
 
     @property
     def saved(self) -> int:
@@ -97,6 +104,7 @@ class Comparison:
             "signature": self.signature,
             "unit": self.unit,
             "correction": self.correction,
+            "warning": self.warning,
             "left_out": dict(zip(("baseline", "other"), self.left_out, strict=True)),
             "finding": self.finding(),
             "total": self.total.to_json(),
@@ -166,6 +174,7 @@ def _comparison(pair: "_Pair", resampling: Resampling, correction: str) -> Compa
         f"{head.signature}|bootstrap:{units.describe(resampling)}|test:flips={resampling.flips},correction={correction}",
         (pair.before.left_out, pair.after.left_out),
         correction,
+        tuple(dict.fromkeys((*cautions(pair.before), *cautions(pair.after)))),
     )
 
 
