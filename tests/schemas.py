@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import pyarrow.parquet as pq
 import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from referencing import Registry, Resource
 
 from errtax.cli import frame
+from errtax.lm.table import metadata_of
 
 FOLDER = Path(__file__).parents[1] / "docs" / "schemas"
 HOW = "see docs/schemas/README.md"
@@ -48,6 +50,25 @@ def undescribed_metadata(metadata: dict[str, str]) -> list[str]:
             inside = _of_definition(f"{place}/properties/{key}/contentSchema")
             lines += [f"{key}: {line}" for line in lines_of(inside.iter_errors(json.loads(metadata[key])))]
     return [f"docs/schemas/metadata.json, {kind}: {line}" for line in lines]
+
+
+def undescribed_table(path: Path) -> list[str]:
+    """What columns and metadata of a table by errtax are not described."""
+    from errtax.taxonomy.studies.tables import type_name  # imports numba, which conftest should not
+
+    schema = pq.read_schema(path)
+    metadata = metadata_of(schema)
+    if "errtax.schema" not in metadata:
+        return []
+    known = json.loads((FOLDER / "tables" / file_of({"schema": metadata["errtax.schema"]})).read_text(encoding="utf-8"))
+    columns = {column["name"]: column for column in known["columns"]}
+    lines = undescribed_metadata(metadata)
+    for field in schema:
+        described = columns.get(re.sub(r"^logprob_\d+$", "logprob_1", field.name))
+        if described is None or type_name(field.type) not in described["types"]:
+            lines.append(f"{path.name}: {field.name} ({field.type})")
+    missing = {name for name, column in columns.items() if column["required"]} - set(schema.names)
+    return lines + [f"{path.name}: {name} is missing" for name in missing]
 
 
 @cache

@@ -15,14 +15,15 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
 
 from commands import TEXT, write_log
 from errtax.cli import frame
 from errtax.cli.commands import COMMANDS, load_command
 from errtax.cli.main import cli
 from errtax.lm.table import metadata_of
-from errtax.taxonomy.studies.tables import TABLES, description_of, file_name, type_name
-from schemas import FOLDER, commands, file_of, schemas, undescribed, undescribed_metadata
+from errtax.taxonomy.studies.tables import TABLES, description_of, file_name
+from schemas import FOLDER, commands, file_of, schemas, undescribed, undescribed_metadata, undescribed_table
 from test_spans import rows_of
 from test_token_logs import write_tokens
 
@@ -158,23 +159,6 @@ def test_each_table_of_the_code_is_described() -> None:
     assert sum(len(re.findall(r"(?:= |return )TableSchema\(", source)) for source in sources) == len(TABLES)
 
 
-def undescribed_table(path: Path) -> list[str]:
-    """What columns and metadata of a table by errtax are not described."""
-    schema = pq.read_schema(path)
-    metadata = metadata_of(schema)
-    if "errtax.schema" not in metadata:
-        return []
-    known = json.loads((FOLDER / "tables" / file_of({"schema": metadata["errtax.schema"]})).read_text(encoding="utf-8"))
-    columns = {column["name"]: column for column in known["columns"]}
-    lines = undescribed_metadata(metadata)
-    for field in schema:
-        described = columns.get(re.sub(r"^logprob_\d+$", "logprob_1", field.name))
-        if described is None or type_name(field.type) not in described["types"]:
-            lines.append(f"{path.name}: {field.name} ({field.type})")
-    missing = {name for name, column in columns.items() if column["required"]} - set(schema.names)
-    return lines + [f"{path.name}: {name} is missing" for name in missing]
-
-
 def test_tables_that_commands_write_are_described(folder: Path, outputs: dict[str, Any]) -> None:
     paths = [path for path in folder.rglob("*.parquet") if path.stem not in ("t1", "t2")]
     assert [line for path in paths for line in undescribed_table(path)] == []
@@ -247,6 +231,20 @@ def test_schemas_are_sound_and_say_what_each_key_means(name: str) -> None:
                 assert described is False or described["description"], (path, key)
         if "properties" in part and "required" in part and path[-1:] != ("properties",):
             assert part["additionalProperties"] is False, path
+
+
+def test_the_example_of_the_readme_runs(
+    tmp_path: Path, outputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (code,) = re.findall(r"^```python\n(.*?)^```", (FOLDER / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    stats = next(document for line, document in outputs.items() if line.startswith("stats"))
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    monkeypatch.chdir(tmp_path)
+    Path("stats.out.json").write_text(json.dumps(stats))
+    exec(code, {})
+    Path("stats.out.json").write_text(json.dumps({**stats, "new": 1}))
+    with pytest.raises(ValidationError, match="'new' was unexpected"):
+        exec(code, {})
 
 
 def test_each_schema_is_listed() -> None:

@@ -30,6 +30,7 @@ from errtax.reports.studies.sweep import agreement_figure, classes_figure, sweep
 from errtax.taxonomy.studies.sweep import SweepStatus, _status  # noqa: E402
 from errtax.taxonomy.studies.sweep_results import agreement_map, paper_loss, read_results  # noqa: E402
 from errtax.taxonomy.studies.sweep_spec import SweepSpec, read_spec  # noqa: E402
+from schemas import undescribed_table  # noqa: E402
 
 FLAGS = ["--budgets", "4", "--layers", "1,2", "--models", "lstm,gru", "--nn", "2", "--nn-hidden", "8"]
 FLAGS += ["--ngrams", "1,3", "--epochs", "2", "--seed", "3"]
@@ -159,6 +160,7 @@ def test_each_run_has_a_folder_with_all_it_made(text: Path, swept: tuple[Path, d
     for path in (folder / name / "peel.parquet" for name in NAMES):
         assert CliRunner().invoke(cli, ["validate", str(path)]).exit_code == 0
     assert CliRunner().invoke(cli, ["validate", str(folder / "results.parquet")]).exit_code == 0
+    assert undescribed_table(folder / "results.parquet") == []
 
 
 def test_ngram_baselines_are_the_scores_of_the_index(
