@@ -152,6 +152,7 @@ def test_what_files_hold_is_described(folder: Path, outputs: dict[str, Any]) -> 
 def test_descriptions_of_tables_are_those_of_the_code() -> None:
     published = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in (FOLDER / "tables").iterdir()}
     assert published == {file_name(each): description_of(each) for each in TABLES}
+    assert [line for table in published.values() for line in undescribed(table, of="table.json")] == []
 
 
 def test_each_table_of_the_code_is_described() -> None:
