@@ -9,7 +9,6 @@ without learning from what comes before a row 1.4486; carried on from row to row
 """
 
 import math
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ from errtax.lm.neural.streams import Streams
 from errtax.lm.neural.training import cross_entropy
 from errtax.lm.prediction_log import LOG, log_schema
 from errtax.lm.table import arrow_of, numpy_of, table_writer
+from errtax.lm.temporary import temporary_beside
 from errtax.lm.text import Text
 
 _WINDOW = 100  # steps at a time
@@ -102,9 +102,9 @@ def predict(
     total, predicted = 0.0, 0
     with (
         table_writer(output, log_schema(run.unit), metadata, force) as writer,
-        tempfile.TemporaryDirectory(prefix=".errtax-", dir=staged(output).parent) as scratch,
+        temporary_beside(staged(output).with_suffix(".scores"), folder=True) as scratch,
     ):
-        scores = scratch_scores(Path(scratch), streams.rows.shape)
+        scores = scratch_scores(scratch, streams.rows.shape)
         _fill(scores, model, run, streams, place, options.dynamic, on_step)
         for batch in row_batches(text, scores, run):
             logprobs = numpy_of(batch.column(2).drop_null())

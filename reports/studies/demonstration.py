@@ -1,34 +1,52 @@
-"""The chain that `errtax demo` shows, step by step, with the library's own functions."""
+"""The chain that `errtax demo` shows, step by step, with the library's own functions.
 
+Every file is written whole or not at all and does not depend on when it is made, so a chain that was stopped goes on
+with the first file that is missing, and ends with the files of one that was not.
+"""
+
+import hashlib
+import json
 import sysconfig
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from errtax.lm.files import replacing, require_absent, require_output_folder, write_text
-from errtax.lm.neural.corpus import read_corpus
-from errtax.lm.neural.models import Shape
-from errtax.lm.neural.prediction import PredictOptions, predict
-from errtax.lm.neural.run import Recipe, Run, choose_device, open_run
-from errtax.lm.neural.training import Watch, train
+import numpy as np
+import pyarrow as pa
+
+import errtax
+from errtax.lm.errors import UsageError, decoding
+from errtax.lm.files import discard, replacing, require_absent, require_output_folder, write_text
+from errtax.lm.log_columns import encode_symbols
 from errtax.lm.ngram.index import NgramIndex
-from errtax.lm.split import SplitOptions, split_file
+from errtax.lm.ngram.predictions import predict_orders
+from errtax.lm.prediction_log import LOG, log_schema
+from errtax.lm.records import read_json, record_of
+from errtax.lm.split import PARTS, SplitOptions, split_file
+from errtax.lm.table import arrow_of, table_writer
+from errtax.lm.temporary import remove_leftovers, temporary_beside
 from errtax.lm.text import Unit, read_text
 from errtax.reports.bars import bars_figure
 from errtax.reports.figure import save_figure
 from errtax.reports.page import report_page
 from errtax.reports.pie import pie_figure
 from errtax.reports.results import results_of
-from errtax.taxonomy.peel import Peel
-from errtax.taxonomy.peel_file import write_peel
+from errtax.taxonomy.peel_file import PeelFile, write_peel
 from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.summary import Summary, summarise
 
-_SIZES = {"prose": 600_000, "code": 1_200_000}  # bytes; more would take longer than two minutes
-_EPOCHS = {"prose": 12, "code": 6}
+SCHEMA = "errtax.demo/1"
+SIZES = {"prose": 600_000, "code": 1_200_000}  # bytes
+NGRAM_ORDER = 4
+"""Of the n-gram model whose errors are peeled where no LSTM is: three symbols of context."""
 WRITTEN = ("report.html", "pie.png", "bars.png", "preds.parquet", "preds.peel.parquet")
 """The files of a demonstration that a user will want to look at."""
+_TEXTS = ("text.txt", *(f"{part}.txt" for part in PARTS), "split.json")
+_RUN = ("run/run.json", "run/last.pt", "run/best.pt")
+_REHEARSAL, _REHEARSED = "rehearsal", 2000  # a folder, and the symbols that are peeled in it
+
+Say = Callable[[str], None]
 
 
 def demo_text(corpus: str) -> bytes:
@@ -36,51 +54,141 @@ def demo_text(corpus: str) -> bytes:
     if corpus == "prose":
         from pydoc_data.topics import topics  # noqa: PLC0415  # 700 kB
 
-        return "\n\n".join(topics[name] for name in sorted(topics)).encode()[: _SIZES[corpus]]
+        return "\n\n".join(topics[name] for name in sorted(topics)).encode()[: SIZES[corpus]]
     pieces = [path.read_bytes() for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))]
-    return b"\n".join(pieces)[: _SIZES[corpus]]
+    return b"\n".join(pieces)[: SIZES[corpus]]
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What a demonstration was begun with: `demo.json`.  `epochs`: of the LSTM; 0 for an n-gram model."""
+
+    corpus: str
+    model: str
+    epochs: int
+    text_sha256: str
+    errtax: str
 
 
 @dataclass(frozen=True)
 class Demo:
-    """One demonstration: where the files go, what is trained on (`prose` or `code`), and for how long."""
+    """One demonstration: where the files go, `prose` or `code`, `lstm` or `ngram`, and the LSTM's epochs."""
 
     folder: Path
     corpus: str
-    epochs: int | None = None
+    model: str
+    epochs: int = 0
 
-    def run(self, watch: Watch, say: Callable[[str], None], force: bool) -> Summary:
-        """Split, train, build, predict, peel, draw; returns the summary of the peel."""
-        folder = self.folder
-        require_absent(folder / "report.html", force)
-        require_output_folder(folder).mkdir(parents=True, exist_ok=True)
-        with replacing(folder / "text.txt") as temporary:
-            temporary.write_bytes(demo_text(self.corpus))
-        split = split_file(folder / "text.txt", folder, SplitOptions(), force=True)
-        parts = "80 % train, 10 % validation, 10 % test"
-        say(f"1/5  Text: {split.symbols:,} bytes ({self.corpus} of this Python); {parts}")
-        self._train(watch, say)
-        say("3/5  Building n-gram models of orders 1-20")
-        NgramIndex.build(read_text(folder / "train.txt", Unit.BYTE), 20).save(folder / "train.ngram")
-        say("4/5  Predicting the test text")
-        predict(folder / "run", folder / "test.txt", folder / "preds.parquet", PredictOptions("cpu"), force=True)
+    def run(self, predict: "Predictor", say: Say, force: bool = False) -> Summary:
+        """Split, build, predict, peel, draw, as far as it is not done; returns the summary of the peel.
+
+        `predict` writes `preds.parquet` and may take for granted that the texts are there.  With `force` all is made
+        anew, whatever the folder holds.
+        """
+        self._begin(force)
+        remove_leftovers(self.path(_REHEARSAL))
+        self._write_texts(say)
+        if self.lacks("preds.parquet"):
+            predict(self, say)
+        say("4/5  Building n-gram models of orders 1-20")
+        self.build_index()
         say("5/5  Peeling the errors")
-        inputs = PeelInputs(folder / "preds.parquet", folder / "train.ngram", folder / "train.txt")
-        peel = peel_files(inputs, Settings())
-        write_peel(folder / "preds.peel.parquet", peel)
-        return self._draw(peel)
+        return _peel_and_draw(self.folder, self.folder)
 
-    def _train(self, watch: Watch, say: Callable[[str], None]) -> Run:
-        recipe = Recipe(self.epochs or _EPOCHS[self.corpus], batch=50, unroll=50, learning_rate=4e-3)
-        corpus = read_corpus(self.folder)
-        config = Shape("lstm", layers=1, hidden=128).config(len(corpus.alphabet))
-        run = open_run(self.folder / "run", corpus, config, recipe, resume=False, force=True)
-        say(f"2/5  Training an {run.config.name} for {run.recipe.epochs} epochs")
-        return train(self.folder / "run", run, corpus.train, corpus.val, choose_device("cpu"), watch)
+    def path(self, name: str) -> Path:
+        """Where the file of this name is."""
+        return self.folder / name
 
-    def _draw(self, peel: Peel) -> Summary:
-        summary = summarise(peel)
-        save_figure(pie_figure([summary]), self.folder / "pie.png")
-        save_figure(bars_figure([summary]), self.folder / "bars.png")
-        write_text(self.folder / "report.html", report_page(results_of([peel])))
-        return summary
+    def lacks(self, name: str) -> bool:
+        """Whether the file of this name is still to be made."""
+        return not self.path(name).is_file()
+
+    def build_index(self) -> None:
+        """Write `train.ngram`, unless it is there."""
+        if self.lacks("train.ngram"):
+            NgramIndex.build(read_text(self.path("train.txt"), Unit.BYTE), 20).save(self.path("train.ngram"))
+
+    def _begin(self, force: bool) -> None:
+        """Write down what is begun; refuse a folder that holds something else."""
+        path = require_output_folder(self.folder) / "demo.json"
+        sha256 = hashlib.sha256(demo_text(self.corpus)).hexdigest()
+        wanted = Begun(self.corpus, self.model, self.epochs, sha256, errtax.__version__)
+        if path.is_file() and not force:
+            _require_same(path, wanted)
+            return
+        files = [self.path(name) for name in (*WRITTEN, "train.ngram", *_RUN, *_TEXTS, path.name)]
+        for each in files:
+            require_absent(each, force)
+        for each in files:
+            discard(each)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps({"schema": SCHEMA, **asdict(wanted)}, indent=1) + "\n")
+
+    def _write_texts(self, say: Say) -> None:
+        text = demo_text(self.corpus)
+        say(f"1/5  Text: {len(text):,} bytes ({self.corpus} of this Python); 80 % train, 10 % validation, 10 % test")
+        if any(self.lacks(name) for name in _TEXTS):
+            with replacing(self.path("text.txt")) as temporary:
+                temporary.write_bytes(text)
+            split_file(self.path("text.txt"), self.folder, SplitOptions(), force=True)
+
+
+Predictor = Callable[[Demo, Say], None]
+"""Writes a demonstration's `preds.parquet`."""
+
+
+def predict_with_ngrams(demo: Demo, say: Say) -> None:
+    """Write the log of an n-gram model of low order."""
+    say("2/5  Building n-gram models of orders 1-20: no LSTM is trained")
+    demo.build_index()
+    say(f"3/5  Predicting the test text with the {NGRAM_ORDER - 1}-gram model, which sees {NGRAM_ORDER - 1} symbols")
+    text = read_text(demo.path("test.txt"), Unit.BYTE)
+    predict_orders(
+        NgramIndex.open(demo.path("train.ngram")), text, {NGRAM_ORDER: demo.path("preds.parquet")}, force=True
+    )
+
+
+def prepare(demo: Demo) -> None:
+    """Build the index, and do what follows the prediction on a few symbols: so its kernels are compiled when it comes.
+
+    For a process beside the one that trains.  The index is there at its end, and nothing else.
+    """
+    demo.build_index()
+    with temporary_beside(demo.path(_REHEARSAL), folder=True) as scratch:
+        text = read_text(demo.path("test.txt"), Unit.BYTE)
+        codes = text.codes[:_REHEARSED]
+        metadata = {"errtax.schema": LOG.name, "unit": str(text.unit)}
+        with table_writer(scratch / "preds.parquet", log_schema(text.unit), metadata, force=True) as writer:
+            symbols, n = encode_symbols(codes, text.unit), len(codes)
+            halves, ones = arrow_of(np.full(n, -1, np.float32)), arrow_of(np.ones(n, np.int32))
+            columns = [arrow_of(np.arange(n)), symbols, halves, symbols, halves, halves, ones]
+            writer.write_batch(pa.record_batch(columns, schema=log_schema(text.unit)))
+        _peel_and_draw(scratch, demo.folder)
+
+
+def _peel_and_draw(folder: Path, texts: Path) -> Summary:
+    """Peel the log in a folder with the index and the training text in another; draw it."""
+    path = folder / "preds.peel.parquet"
+    if not path.is_file():
+        inputs = PeelInputs(folder / "preds.parquet", texts / "train.ngram", texts / "train.txt")
+        write_peel(path, peel_files(inputs, Settings()))
+    peel = PeelFile(path)
+    summary = summarise(peel)
+    for name, draw in (("pie.png", pie_figure), ("bars.png", bars_figure)):
+        if not (folder / name).is_file():
+            save_figure(draw([summary]), folder / name)
+    if not (folder / "report.html").is_file():
+        write_text(folder / "report.html", report_page(results_of([peel])))
+    return summary
+
+
+def _require_same(path: Path, wanted: Begun) -> None:
+    """Raise `UsageError` unless what stands in `path` was begun with the same settings."""
+    what, advice = "what a demonstration wrote", "give --force to begin anew, or another folder with -o"
+    written = read_json(path, SCHEMA, what, f"; {advice}")
+    with decoding(f"{path} is not {what}", f"; {advice}"):
+        begun = asdict(record_of(Begun, written))
+    for name, value in asdict(wanted).items():
+        if begun[name] != value:
+            found = f"{path.parent} was begun with {name} {begun[name]}, not {value}"
+            raise UsageError(f"{found}; {advice}.")

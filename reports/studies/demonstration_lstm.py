@@ -1,0 +1,55 @@
+"""The LSTM whose errors `errtax demo` peels: trained on one core while another prepares what follows."""
+
+import logging
+from dataclasses import dataclass
+
+from errtax.lm.executors.child_pool import ChildPool
+from errtax.lm.executors.tasks import Task
+from errtax.lm.neural.corpus import read_corpus
+from errtax.lm.neural.models import Shape
+from errtax.lm.neural.prediction import PredictOptions, predict
+from errtax.lm.neural.run import Recipe, choose_device, open_run
+from errtax.lm.neural.training import Watch, train
+from errtax.reports.studies.demonstration import Demo, Say, prepare
+
+logger = logging.getLogger("errtax")
+
+
+@dataclass(frozen=True)
+class LstmPredictor:
+    """Trains an LSTM, resuming where a training was stopped, and writes its log."""
+
+    watch: Watch
+
+    def __call__(self, demo: Demo, say: Say) -> None:
+        """Write `preds.parquet`.
+
+        Training and prediction take one thread, so that numbers do not depend on the processors; meanwhile another
+        process builds the index and compiles the kernels, for minutes on some machines.  If it fails, the chain does by
+        itself what it would have done.
+        """
+        with ChildPool(1, 1) as pool:
+            preparation = pool.submit(Task("preparation", prepare, demo))
+            try:
+                pool.wait([preparation], 0)
+                self._predict(demo, say)
+                while not pool.wait([preparation], 1):
+                    pass
+            except BaseException:
+                pool.cancel()
+                raise
+            try:
+                pool.result(preparation)
+            except Exception as error:
+                logger.debug("the preparation failed: %s", error)
+
+    def _predict(self, demo: Demo, say: Say) -> None:
+        corpus, device = read_corpus(demo.folder), choose_device("cpu", threads=1)
+        config = Shape("lstm", layers=1, hidden=64).config(len(corpus.alphabet))
+        recipe = Recipe(demo.epochs, batch=20, unroll=25, learning_rate=8e-3)
+        run = open_run(demo.path("run"), corpus, config, recipe, resume=True, force=False)
+        begun = f", after the {len(run.history)} that are done" if run.history else ""
+        say(f"2/5  Training an {run.config.name} for {recipe.epochs} epochs{begun}; another process compiles the rest")
+        train(demo.path("run"), run, corpus.train, corpus.val, device, self.watch)
+        say("3/5  Predicting the test text")
+        predict(demo.path("run"), demo.path("test.txt"), demo.path("preds.parquet"), PredictOptions("cpu"), force=True)
