@@ -22,6 +22,7 @@ from errtax.cli import frame
 from errtax.cli.commands import COMMANDS, load_command
 from errtax.cli.main import cli
 from errtax.lm.table import metadata_of
+from errtax.reports.studies.demonstration import SIZES
 from errtax.taxonomy.studies.tables import TABLES, description_of, file_name
 from schemas import FOLDER, commands, file_of, schemas, undescribed, undescribed_metadata, undescribed_table
 from test_spans import rows_of
@@ -55,6 +56,7 @@ RUNS = [
     "validate a.parquet --ngram train.ngram",
     "import table a.parquet --text test.txt -o imported.parquet",
     "align t1.parquet t2.parquet",
+    "demo --model ngram -o demo",
 ]
 """Runs of all commands that need no torch, in a folder where texts and logs lie."""
 TRAINED = [
@@ -63,7 +65,6 @@ TRAINED = [
     "gates lstm --text parts/test.txt",
     "cells lstm --text parts/test.txt --table cells.parquet",
     "dynamics lstm --text parts/test.txt --ngram train.ngram",
-    "demo --epochs 1 -o demo",
 ]
 """Those of the others, but for `sweep`, whose children each take seconds to start: tests/test_sweep.py has its JSON."""
 
@@ -103,7 +104,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def outputs(folder: Path) -> dict[str, Any]:
     """What they print, by line."""
-    return {line: printed(folder, line) for line in RUNS}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SIZES, "prose", 20_000)
+        return {line: printed(folder, line) for line in RUNS}
 
 
 def assert_described(line: str, document: Any) -> None:
@@ -122,11 +125,8 @@ def test_what_commands_print_is_described(outputs: dict[str, Any]) -> None:
         assert_described(line, document)
 
 
-def test_what_commands_with_models_print_is_described(
-    folder: Path, outputs: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_commands_with_models_print_is_described(folder: Path, outputs: dict[str, Any]) -> None:
     pytest.importorskip("torch")
-    monkeypatch.setattr("errtax.reports.studies.demonstration.demo_text", lambda corpus: WORDS * 2)
     for line in TRAINED:
         assert_described(line, printed(folder, line))
     assert undescribed(json.loads((folder / "lstm" / "run.json").read_text()), of="run-file.json") == []
@@ -145,6 +145,7 @@ def machine_data(page: Path) -> Any:
 
 def test_what_files_hold_is_described(folder: Path, outputs: dict[str, Any]) -> None:
     assert undescribed(json.loads((folder / "parts" / "split.json").read_text())) == []
+    assert undescribed(json.loads((folder / "demo" / "demo.json").read_text())) == []
     for page in ("report.html", "compare.html"):
         assert undescribed(machine_data(folder / page)) == []
 
