@@ -51,7 +51,7 @@ def cli() -> None:
     """Why is my language model wrong?
 
     \b
-    errtax demo                                  see everything in a few minutes
+    errtax demo                                  see everything, offline
     errtax build-ngram train.txt                 n-gram models of all orders
     errtax peel preds.parquet                    the breakdown of a prediction log
     """

@@ -1,12 +1,14 @@
 """Tasks in child processes of this one, one at a time in each: one that is killed costs its own task alone."""
 
 import os
+import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import connection, get_context
+from multiprocessing import connection, get_context, resource_tracker
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
@@ -32,7 +34,8 @@ class _Child:
         context = get_context("spawn")  # threads, torch's above all, do not survive a fork
         self.pipe, theirs = context.Pipe()
         self.process: SpawnProcess = context.Process(target=_work, args=(os.getpid(), threads, theirs), daemon=True)
-        self.process.start()
+        with _interrupts_kept_back():
+            self.process.start()
         theirs.close()
         self.ticket: _Ticket | None = None
 
@@ -117,6 +120,20 @@ class ChildPool:
         for child in self._children:  # whoever goes on at once finds their locks free
             child.process.join(_PATIENCE)
         self._children.clear()
+
+
+@contextmanager
+def _interrupts_kept_back() -> Iterator[None]:
+    """A process that is started in this block never sees Ctrl-C, which its parent does and ends it."""
+    if not hasattr(signal, "pthread_sigmask"):  # on Windows
+        yield
+        return
+    resource_tracker.ensure_running()  # or it is started in the block, and ends it
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(parent: int, threads: int, pipe: Any) -> None:

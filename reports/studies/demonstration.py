@@ -86,11 +86,14 @@ class Demo:
         anew, whatever the folder holds.
         """
         self._begin(force)
-        remove_leftovers(self.path(_REHEARSAL))
+        self.tidy()
+        if not any(self.lacks(name) for name in (*WRITTEN, "train.ngram", *_TEXTS)):
+            say(f"{self.folder} is complete already; --force makes it anew")
+            return _peel_and_draw(self.folder, self.folder)
         self._write_texts(say)
         if self.lacks("preds.parquet"):
             predict(self, say)
-        say("4/5  Building n-gram models of orders 1-20")
+        say("4/5  N-gram models of orders 1-20" + (": building them" if self.lacks("train.ngram") else " are there"))
         self.build_index()
         say("5/5  Peeling the errors")
         return _peel_and_draw(self.folder, self.folder)
@@ -102,6 +105,11 @@ class Demo:
     def lacks(self, name: str) -> bool:
         """Whether the file of this name is still to be made."""
         return not self.path(name).is_file()
+
+    def tidy(self) -> None:
+        """Remove what a process that was stopped in `prepare` left."""
+        for name in (_REHEARSAL, "train.ngram"):
+            remove_leftovers(self.path(name))
 
     def build_index(self) -> None:
         """Write `train.ngram`, unless it is there."""
@@ -139,9 +147,9 @@ Predictor = Callable[[Demo, Say], None]
 
 def predict_with_ngrams(demo: Demo, say: Say) -> None:
     """Write the log of an n-gram model of low order."""
-    say("2/5  Building n-gram models of orders 1-20: no LSTM is trained")
+    say("2/5  No LSTM is trained: counting n-grams")
     demo.build_index()
-    say(f"3/5  Predicting the test text with the {NGRAM_ORDER - 1}-gram model, which sees {NGRAM_ORDER - 1} symbols")
+    say(f"3/5  Predicting the test text by the {NGRAM_ORDER - 1}-gram model: {NGRAM_ORDER - 1} symbols of context")
     text = read_text(demo.path("test.txt"), Unit.BYTE)
     predict_orders(
         NgramIndex.open(demo.path("train.ngram")), text, {NGRAM_ORDER: demo.path("preds.parquet")}, force=True

@@ -37,6 +37,7 @@ class LstmPredictor:
                     pass
             except BaseException:
                 pool.cancel()
+                demo.tidy()
                 raise
             try:
                 pool.result(preparation)
