@@ -91,12 +91,10 @@ def _closing(demo: "Demo", summary: "Summary") -> list[str]:
     inputs = [str(demo.path(name)) for name in ("preds.parquet", "train.ngram", "train.txt")]
     flags = ("--preds", "--ngram", "--train-text")
     given = [word for pair in zip(flags, inputs, strict=True) for word in pair]
-    trained = ""
-    if demo.model == "ngram":
-        trained = (
-            "This is an n-gram model of short contexts, not a network: with torch, pip install 'errtax[lm]', "
-            "errtax demo --force trains an LSTM."
-        )
+    hint = "with torch (pip install 'errtax[lm]') the same command with --model lstm --force trains an LSTM"
+    trained = (
+        [] if demo.model == "lstm" else [f"The model is one of n-grams with short contexts, not a network: {hint}."]
+    )
     commands = {
         f"The errors of {largest.title}, the worst first": ["show", peel, "--layer", largest.name, "--worst", "10"],
         "How sure these shares are": ["stats", peel],
@@ -105,7 +103,7 @@ def _closing(demo: "Demo", summary: "Summary") -> list[str]:
     return [
         "",
         *findings(summary),
-        *([trained] if trained else []),
+        *trained,
         f"{largest.title.capitalize()} claims an error where {rule}.",
         "",
         f"Open {demo.path('report.html')}",
