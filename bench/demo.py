@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,17 +44,15 @@ def processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def measure(arguments: Sequence[str]) -> dict[str, Run]:
-    """One run of each kind."""
+def measure(arguments: Sequence[str]) -> Iterator[tuple[str, Run]]:
+    """One run of each kind, as they end."""
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch)
         caches = {name: root / name for name in CACHES}
         with_bytecode = {**caches, "kernels": root / "others", "fonts": root / "other-fonts"}
-        return {
-            "first": run(arguments, root / "a", caches),
-            "first, bytecode there": run(arguments, root / "b", with_bytecode),
-            "second": run(arguments, root / "c", caches),
-        }
+        yield "first", run(arguments, root / "a", caches)
+        yield "first, bytecode there", run(arguments, root / "b", with_bytecode)
+        yield "second", run(arguments, root / "c", caches)
 
 
 def main() -> None:
@@ -65,7 +63,7 @@ def main() -> None:
     chosen = parser.parse_args()
     runs: dict[str, list[Run]] = {}
     for _ in range(chosen.runs):
-        for name, found in measure(["--model", chosen.model, "--corpus", chosen.corpus]).items():
+        for name, found in measure(["--model", chosen.model, "--corpus", chosen.corpus]):
             runs.setdefault(name, []).append(found)
             load = os.getloadavg()[0]
             print(
