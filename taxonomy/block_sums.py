@@ -119,6 +119,12 @@ class BlockSums:
         """A quantity that is counted, of the whole text."""
         return self.exactly([Quantity(*quantity)])
 
+    @property
+    def bits_of_error(self) -> float:
+        """What an error costs in the mean, but for what is infinite; 1 where none costs anything."""
+        spent = self.exactly([Quantity("surprisal")]) - self.exactly([Quantity("correct")])
+        return spent / BIT / self.count("errors") if spent and self.count("errors") else 1.0
+
 
 @dataclass(frozen=True, eq=False)
 class PeelSums:

@@ -34,7 +34,7 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
     order = np.argsort(p_values, kind="stable")[::-1]
     adjusted, smallest = [0.0] * n, 1.0
     for rank, k in enumerate(order.tolist()):
-        smallest = min(smallest, p_values[k] * n / (n - rank))
+        smallest = min(smallest, p_values[k] * (n / (n - rank)))
         adjusted[k] = smallest
     return adjusted
 

@@ -130,11 +130,7 @@ class PairedBlocks:
 
     def _least(self, quantities: Sequence[Quantity]) -> float:
         """What one error more or less is: 1, or the bits that an error of the baseline costs in the mean."""
-        if quantities[0].scale != BIT:
-            return 1.0
-        spent, right = (self._before.total(what) for what in ("surprisal", "correct"))
-        errors = self._before.total("errors")
-        return (spent - right) / errors if errors and math.isfinite(spent) else 1.0
+        return self._before.bits_of_error if quantities[0].scale == BIT else 1.0
 
     @property
     def _n_positions(self) -> float:

@@ -58,10 +58,4 @@ class Resampled:
         """What an error costs in the mean: of these, else of all."""
         counted = [each._replace(what=_NUMBER_OF[each.what]) for each in quantities if each.what in _NUMBER_OF]
         bits, number = self.blocks.sum_of(quantities), self.blocks.sum_of(counted)
-        if not bits or not number:
-            wrong = Quantity("surprisal"), Quantity("correct")
-            if self.blocks.is_infinite(wrong[:1]):
-                return 1.0
-            spent, right = (self.blocks.total(*each) for each in wrong)
-            bits, number = spent - right, self.blocks.total("errors")
-        return bits / number if bits > 0 and number else 1.0
+        return bits / number if bits and number else self.blocks.bits_of_error
