@@ -21,6 +21,7 @@ COMMANDS = {
     "report": "Write the report on one or more peels: HTML, pie, bars.",
     "compare": "Which class of errors did the better model buy off?",
     "trend": "How each class of errors falls with parameters or training steps.",
+    "forecast": "What the next size of a model would save, by class of errors.",
     "calibration": "Is a model right as often as it says, by kind of position?",
     "check": "Check a model's errors against limits, as a release gate.",
     "show": "Show errors of a layer or slice in their context.",

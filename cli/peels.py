@@ -9,7 +9,8 @@ import click
 from click.core import ParameterSource
 
 from errtax.cli.frame import emit
-from errtax.cli.paths import LOG
+from errtax.cli.paths import FILE, LOG
+from errtax.cli.types import INTEGERS, Repeated
 from errtax.lm.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,6 +45,39 @@ def given_logs(argument: Path | tuple[Path, ...] | None, option: Path | tuple[Pa
         command = click.get_current_context().info_name
         raise UsageError(f"no prediction log is given; give its file, as in errtax {command} preds.parquet.")
     return as_argument or as_option
+
+
+def sizes_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The peels of models along a scale, as arguments, which scale it is, and what is said of each model."""
+    for option in (
+        click.option("--step", type=INTEGERS, help="Training steps of the models, likewise."),
+        click.option(
+            "--parameters", type=INTEGERS, help="Parameters of the models, in the order of PEEL [the logs' own]."
+        ),
+        click.option(
+            "--model", cls=Repeated, metavar="NAME", help="A model's name; once for each PEEL, in their order."
+        ),
+        click.option("--by", type=click.Choice(["parameters", "step"]), default="parameters", show_default=True),
+        click.argument("peels", type=FILE, nargs=-1, required=True, metavar="PEEL..."),
+    ):
+        function = option(function)
+    return function
+
+
+def sized_peels(
+    paths: tuple[Path, ...],
+    model: tuple[str, ...],
+    parameters: tuple[int, ...] | None,
+    step: tuple[int, ...] | None,
+) -> "list[PeelSource]":
+    """The peels that `sizes_options` names, each once, with what is said of their models."""
+    from errtax.lm.files import require_each_once
+    from errtax.taxonomy.identity import identities
+    from errtax.taxonomy.peel_file import PeelFile
+
+    require_each_once(paths)
+    said = identities(len(paths), model, parameters, step)
+    return [each.of(PeelFile(path)) for each, path in zip(said, paths, strict=True)]
 
 
 def identity_options(function: Callable[..., Any]) -> Callable[..., Any]:

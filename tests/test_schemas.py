@@ -47,6 +47,7 @@ RUNS = [
     "report a.peel.parquet b.peel.parquet",
     "compare a.peel.parquet b.peel.parquet -o compare.html",
     "trend a.peel.parquet b.peel.parquet c.peel.parquet",
+    "forecast a.peel.parquet b.peel.parquet c.peel.parquet",
     "calibration a.peel.parquet",
     "check b.peel.parquet --baseline a.peel.parquet --max errors:+5pp --max bits:+0.1bits --max errors:90%",
     "show a.peel.parquet",
