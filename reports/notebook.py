@@ -42,12 +42,13 @@ from errtax.reports.pie import pie_figure
 from errtax.reports.python_words import speaks_python
 from errtax.reports.results import results_of
 from errtax.reports.tables import comparison_table, fair_table, statistics_table
-from errtax.reports.views import CalibrationView, CheckView, TrendView
+from errtax.reports.views import CalibrationView, CheckView, ForecastView, TrendView
 from errtax.reports.wording import findings
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
 from errtax.taxonomy.calibration import calibration
 from errtax.taxonomy.check import check
 from errtax.taxonomy.comparison import Comparison, compare
+from errtax.taxonomy.forecast import forecast as taxonomy_forecast
 from errtax.taxonomy.identity import Identity, distinct_peels, identities
 from errtax.taxonomy.layers.registry import PARAMETERS
 from errtax.taxonomy.limits import parse_limits
@@ -141,11 +142,40 @@ def trend(
     `peels`: views or files.  `model`, `parameters`, `step`: one for each, in their order, in place of the logs' own.
     Raises `UsageError` where there is no trend, `BadInput` for peels that cannot be compared.
     """
+    return TrendView(taxonomy_trend(_sized(peels, by, model, parameters, step), by))
+
+
+@speaks_python
+def forecast(
+    peels: "Sequence[PeelView | StrPath]",
+    by: str = "parameters",
+    *,
+    at: float | None = None,
+    model: Sequence[str] | None = None,
+    parameters: Sequence[int] | None = None,
+    step: Sequence[int] | None = None,
+) -> ForecastView:
+    """What the next size of a model would save, by class of errors; of two models a range of scenarios.
+
+    `at`: parameters or steps, by default one more step; the rest as in `trend`.  Raises `UsageError` where there is no
+    forecast, `BadInput` for peels that cannot be compared.
+    """
+    return ForecastView(taxonomy_forecast(_sized(peels, by, model, parameters, step), by, at))
+
+
+def _sized(
+    peels: "Sequence[PeelView | StrPath]",
+    by: str,
+    model: Sequence[str] | None,
+    parameters: Sequence[int] | None,
+    step: Sequence[int] | None,
+) -> list[PeelSource]:
+    """Peels along a scale, with what is said of their models."""
     if by not in ("parameters", "step"):
-        raise UsageError(f"a trend goes by parameters or step; got {by!r}.")
+        raise UsageError(f"models go by parameters or step; got {by!r}.")
     views = [each if isinstance(each, PeelView) else read(each) for each in peels]
     said = identities(len(views), model, parameters, step)
-    return TrendView(taxonomy_trend([each.of(view.source) for each, view in zip(said, views, strict=True)], by))
+    return [each.of(view.source) for each, view in zip(said, views, strict=True)]
 
 
 def _require_meant(given: Mapping[str, Any]) -> None:
@@ -229,10 +259,12 @@ class PeelView:
         return frame_of(fair_table(self.statistics))
 
     @speaks_python
-    def compare(self, other: "PeelView | StrPath", resampling: Resampling = STANDARD) -> "ComparisonView":
+    def compare(
+        self, other: "PeelView | StrPath", resampling: Resampling = STANDARD, correction: str = "holm"
+    ) -> "ComparisonView":
         """What `other` saves against this one, the baseline, on the same positions; see `ComparisonView`."""
         one, two = distinct_peels([self.source, (other if isinstance(other, PeelView) else read(other)).source])
-        return ComparisonView(compare(one, two, resampling), one.head.settings)
+        return ComparisonView(compare(one, two, resampling, correction), one.head.settings)
 
     @speaks_python
     def calibration(self, resampling: Resampling = STANDARD) -> CalibrationView:

@@ -9,11 +9,13 @@ import pandas as pd
 
 from errtax.reports.calibration import calibration_figure, calibration_table
 from errtax.reports.check import check_junit, check_markdown
+from errtax.reports.forecast import forecast_lines, forecast_table
 from errtax.reports.frames import frame_of
 from errtax.reports.picture import Picture
 from errtax.reports.trend import trend_figure, trend_table
 from errtax.taxonomy.calibration import Calibration
 from errtax.taxonomy.check import Verdict
+from errtax.taxonomy.forecast import Forecast
 from errtax.taxonomy.intervals import Interval
 from errtax.taxonomy.trend import Trend
 
@@ -31,8 +33,9 @@ class TrendView:
     def table(self) -> pd.DataFrame:
         """One row per class of errors, `errors` being all of them.
 
-        Columns: the slope, in percentage points for ten times the scale, with the ends of its 95 % interval; then the
-        rate in each model, in % of the positions, models in ascending order of the scale.
+        Columns: the slope, in percentage points for ten times the scale, with the ends of its 95 % interval on other
+        text; the ends of that of other models, and their scatter about the line; then the rate in each model, in % of
+        the positions, models in ascending order of the scale.
         """
         return frame_of(trend_table(self.trend), index="class")
 
@@ -50,6 +53,31 @@ class TrendView:
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self)[1:-1])}</p>{self.plot.svg}"
+
+
+@dataclass(frozen=True, eq=False)
+class ForecastView:
+    """What the next size would save; `forecast` is the record itself."""
+
+    forecast: Forecast
+
+    def table(self) -> pd.DataFrame:
+        """One row per class of errors, `errors` being all of them.
+
+        Columns: the errors of each model; low and high, what is expected; of three models and more floor, and missed:
+        how far the last one is from what those before it say.
+        """
+        return frame_of(forecast_table(self.forecast), index="class")
+
+    def __repr__(self) -> str:
+        """What is expected of all errors, and how it was found."""
+        whole, at = self.forecast.classes[0], f"{self.forecast.at:,.0f} {self.forecast.by}"
+        ends = f"{whole.low:,.0f}" if whole.low == whole.high else f"{whole.low:,.0f} to {whole.high:,.0f}"
+        return f"<forecast: {ends} errors at {at}, {whole.counts[-1]:,} in the last model>"
+
+    def _repr_html_(self) -> str:
+        said = [repr(self)[1:-1], *forecast_lines(self.forecast)]
+        return "".join(f"<p>{escape(line)}</p>" for line in said)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from errtax.lm.prediction_log import right_first
 from errtax.taxonomy.attribution import players_of
 from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_sums
 from errtax.taxonomy.fixed_point import BIT, Halves, joined, totals_of
-from errtax.taxonomy.intervals import MANY, Interval, interval, percentiles, ratio_ends, student_factor
+from errtax.taxonomy.intervals import Interval, interval, is_few, percentiles, ratio_ends, student_factor
 from errtax.taxonomy.layers.registry import REST, find_layer
 from errtax.taxonomy.peel import Peel, PeelSource
 from errtax.taxonomy.sum_kernels import sum_bins
@@ -184,7 +184,7 @@ def _mean(by_unit: Floats, again: Floats, column: int) -> Interval:
     """The mean over positions of their confidence (1), or of being right (2)."""
     part, whole = by_unit[:, :, column].sum(axis=1), by_unit[:, :, 0].sum(axis=1)
     value = float(part.sum() / whole.sum())
-    if min(np.count_nonzero(part), np.count_nonzero(whole - part)) < MANY:
+    if is_few(part, whole) or is_few(whole - part, whole):
         return interval(value, ratio_ends(part, whole, within=True))
     positions = np.maximum(again[:, :, 0].sum(axis=1), 1)
     return interval(value, percentiles(again[:, :, column].sum(axis=1) / positions))

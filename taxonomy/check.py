@@ -8,7 +8,7 @@ from typing import Any
 from errtax.lm.errors import UsageError
 from errtax.taxonomy.block_sums import BlockSums, PeelSums, Quantity, sum_peels
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
-from errtax.taxonomy.correction import CORRECTIONS, DEFAULT
+from errtax.taxonomy.correction import DEFAULT, find_correction
 from errtax.taxonomy.difference import SIGNIFICANT
 from errtax.taxonomy.intervals import Interval, finite
 from errtax.taxonomy.limits import Limit
@@ -110,7 +110,7 @@ def check(
     tests = sum(limit.may_be_chance for limit in limits)
     verdicts = [measured.verdict(limit, tests) for limit in limits]
     p_values = [verdict.p for verdict in verdicts if verdict.p is not None]
-    adjusted = iter(CORRECTIONS[correction](p_values))
+    adjusted = iter(find_correction(correction)(p_values))
     return [
         verdict if verdict.p is None else _tested(verdict, next(adjusted), require_significant) for verdict in verdicts
     ]

@@ -12,7 +12,7 @@ from errtax.taxonomy.aligned import Blocks
 from errtax.taxonomy.block_sums import PeelSums, Quantity, sum_peels
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
 from errtax.taxonomy.caution import cautions
-from errtax.taxonomy.correction import CORRECTIONS, DEFAULT
+from errtax.taxonomy.correction import DEFAULT, find_correction
 from errtax.taxonomy.difference import BitsDifference, Difference
 from errtax.taxonomy.intervals import Interval
 from errtax.taxonomy.paired import PairedBlocks
@@ -182,7 +182,7 @@ def _adjusted(
     differences: list[Difference], others: list[BitsDifference], correction: str
 ) -> tuple[list[Difference], list[BitsDifference]]:
     """The differences with adjusted p-values: over their errors, and over their bits with those of `others`."""
-    adjust = CORRECTIONS[correction]
+    adjust = find_correction(correction)
     values = adjust([difference.p for difference in differences])
     bits = [difference.bits for difference in differences] + others
     tested = iter(adjust([each.p for each in bits if each.p is not None]))

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from errtax.lm.errors import UsageError
+
 Correction = Callable[[Sequence[float]], list[float]]
 DEFAULT = "holm"
 
@@ -41,5 +43,14 @@ def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
 
 CORRECTIONS: dict[str, Correction] = {DEFAULT: holm, "bh": benjamini_hochberg}
 """By the names that commands give them."""
+
+
+def find_correction(name: str) -> Correction:
+    """The correction of this name; `UsageError` where there is none."""
+    if name not in CORRECTIONS:
+        raise UsageError(f"there is no correction {name!r}; there are {', '.join(CORRECTIONS)}.")
+    return CORRECTIONS[name]
+
+
 EXPLAINED = {DEFAULT: "Holm's adjustment", "bh": "Benjamini and Hochberg's adjustment"}
 """What sentences call them."""

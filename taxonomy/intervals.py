@@ -71,6 +71,11 @@ def effective_units(sizes: Floats) -> float:
     return float(sizes.sum()) ** 2 / squares if squares else 0.0
 
 
+def is_few(part: Floats, whole: Floats) -> bool:
+    """Whether too few units contribute to a sum, or tell enough of the whole, for the percentiles of the bootstrap."""
+    return min(int(np.count_nonzero(part)), effective_units(whole) + 1e-6) < MANY
+
+
 def ratio_ends(part: Floats, whole: Floats, least: float = 1.0, within: bool = False) -> Ends | None:
     """The ends of sum(part) / sum(whole), neither of them negative, both by unit; None where all lies in one unit.
 

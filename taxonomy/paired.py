@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from errtax.taxonomy.block_sums import BlockSums, Quantity
 from errtax.taxonomy.bootstrap import Replicates, Resampling, draw_sums, flip_sums
 from errtax.taxonomy.fixed_point import BIT, Halves
-from errtax.taxonomy.intervals import MANY, Interval, difference_ends, interval, percentiles, quotient_ends
+from errtax.taxonomy.intervals import Interval, difference_ends, interval, is_few, percentiles, quotient_ends
 from errtax.taxonomy.power import detectable
 
 Floats = NDArray[np.float64]
@@ -63,7 +63,7 @@ class PairedBlocks:
         if not math.isfinite(total):
             return Interval(value, None, None)
         saved, positions = self._by_unit(quantities), self._after.by_unit([_POSITIONS])
-        if np.count_nonzero(saved) < MANY:
+        if is_few(saved, positions):
             return interval(value, difference_ends(saved, positions, self._least(quantities)))
         drawn = self._of(self._drawn, quantities) / np.maximum(self._of(self._drawn, [_POSITIONS]), 1)
         return interval(value, percentiles(drawn))
@@ -74,7 +74,7 @@ class PairedBlocks:
         if not self._total(whole):
             return None
         value, all_saved = self._total(quantities) / self._total(whole), self._by_unit(whole)
-        if np.count_nonzero(all_saved) < MANY:
+        if is_few(all_saved, self._after.by_unit([_POSITIONS])):
             return interval(value, quotient_ends(self._by_unit(quantities), all_saved))
         errors, saved = self._of(self._drawn, whole), self._of(self._drawn, quantities)
         drawn = errors != 0

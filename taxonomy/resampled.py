@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from errtax.taxonomy.block_sums import BlockSums, Quantity
 from errtax.taxonomy.bootstrap import Replicates, Resampling, draw_sums
 from errtax.taxonomy.fixed_point import BIT
-from errtax.taxonomy.intervals import MANY, Ends, Interval, interval, percentiles, ratio_ends
+from errtax.taxonomy.intervals import Ends, Interval, interval, is_few, percentiles, ratio_ends
 
 Floats = NDArray[np.float64]
 _NUMBER_OF = {"bits": "count", "excess": "count", "recoverable": "count", "fair_bits": "fair"}
@@ -46,7 +46,7 @@ class Resampled:
     def _ends(self, quantities: Sequence[Quantity], per: Quantity) -> Ends | None:
         part, whole = self.blocks.by_unit(quantities), self.blocks.by_unit([per])
         within = quantities[0].scale != BIT
-        if np.count_nonzero(part) < MANY or (within and np.count_nonzero(whole - part) < MANY):
+        if is_few(part, whole) or (within and is_few(whole - part, whole)):
             return ratio_ends(part, whole, 1.0 if within else self._bits_of_one(quantities), within)
         return percentiles(self._drawn(quantities) / np.maximum(self._drawn([per]), 1e-300))
 

@@ -19,7 +19,7 @@ from errtax.lm.visible import whole_number
 from errtax.taxonomy.block_sums import PeelSums, Quantity, sum_peels
 from errtax.taxonomy.bootstrap import STANDARD, Replicates, Resampling, draw_sums
 from errtax.taxonomy.identity import distinct_names
-from errtax.taxonomy.intervals import MANY, Ends, Interval, difference_ends, interval, percentiles, ratio_ends
+from errtax.taxonomy.intervals import Ends, Interval, difference_ends, interval, is_few, percentiles, ratio_ends
 from errtax.taxonomy.layers.registry import REST, find_layer
 from errtax.taxonomy.peel import Peel, PeelSource
 from errtax.taxonomy.quantiles import student_quantile
@@ -164,7 +164,7 @@ class _Rates:
 
     def _rate(self, model: int, quantities: Sequence[Quantity], errors: Floats) -> Interval:
         value = 100 * float(self._blocks[model].exactly(quantities)) / self.positions
-        if np.count_nonzero(errors) < MANY:
+        if is_few(errors, self._n):
             ends = ratio_ends(errors, self._n, within=True)
             return interval(value, ends and (100 * ends[0], 100 * ends[1]))
         return interval(value, percentiles(self._again(model, quantities)))
@@ -172,7 +172,7 @@ class _Rates:
     def _slope_ends(self, weights: Floats, quantities: Sequence[Quantity], by_unit: Floats) -> Ends | None:
         """The ends of the slope on other text."""
         weighted = 100 * weights @ (by_unit - by_unit[0])
-        if np.count_nonzero(weighted) < MANY:
+        if is_few(weighted, self._n):
             least = 0.0 if by_unit.any() else 100 * float(np.abs(weights).max())  # models that are alike have no slope
             return difference_ends(weighted, self._n, least)
         again = np.stack([self._again(m, quantities) for m in range(len(weights))], axis=1)

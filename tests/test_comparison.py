@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from errtax.lm.errors import BadInput
+from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit
 from errtax.reports.tables import bits_table
@@ -151,3 +151,11 @@ def test_only_like_is_compared_with_like() -> None:
     with pytest.raises(BadInput, match="peeled differently"):
         compare(peel, peel_of(log, PRESETS["text"]))
     assert compare(peel, peel).saved == 0
+
+
+def test_a_correction_that_there_is_not_is_refused() -> None:
+    peel = peel_of(log_of(Unit.CHAR, b"abcd", [-1.0, -0.1, -1.0, -0.1]))
+    with pytest.raises(UsageError, match="there is no correction 'fdr'; there are holm, bh"):
+        compare(peel, peel, correction="fdr")
+    found = compare(peel, peel, Resampling(block=2), "bh")
+    assert found.to_json()["correction"] == "bh" and found.signature.endswith("flips=20000,correction=bh")

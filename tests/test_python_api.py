@@ -138,7 +138,8 @@ def test_trend_calibration_and_check_are_those_of_the_library() -> None:
     rates = [100 * view.summary.errors / len(P) for view in views]
     assert [each.value for each in found.trend.classes[0].rates] == pytest.approx(rates)
     assert found.trend.classes[0].slope.value == pytest.approx((rates[2] - rates[0]) / 2)
-    assert found.table().columns.tolist() == ["slope", "slope_low", "slope_high", "1.0", "0.8", "0.6"]
+    slopes = ["slope", "slope_low", "slope_high", "slope_of_models_low", "slope_of_models_high", "scatter"]
+    assert found.table().columns.tolist() == [*slopes, "1.0", "0.8", "0.6"]
     assert found.plot.svg.startswith("<svg") and "1.0, 0.8, 0.6" in repr(found)
     with pytest.raises(UsageError, match="give it with parameters"):
         errtax.trend(views)

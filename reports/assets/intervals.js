@@ -92,11 +92,13 @@ function squaresOf(part, whole) {
   return ((units - 1) / units) * squares;
 }
 
-// Degrees of freedom: of as many units of equal size as tell as much (Kish), and of those that contribute.
+// How many units of equal size tell as much (Kish).
+const effectiveUnits = (sizes) => sumOf(sizes) ** 2 / (sumOf(sizes.map((n) => n * n)) || 1);
+
+// Degrees of freedom: of those, and of the units that contribute.
 function freedomOf(part, whole) {
   if (occupied(whole) < 2) return null;
-  const kish = sumOf(whole) ** 2 / sumOf(whole.map((n) => n * n));
-  return Math.min(Math.max(Math.floor(kish + 1e-9) - 1, 1), occupied(part) + MORE);
+  return Math.min(Math.max(Math.floor(effectiveUnits(whole) + 1e-9) - 1, 1), occupied(part) + MORE);
 }
 
 // Of a sum that cannot be negative.  `within`: it is a part of the whole; `least`: what one error adds to it.

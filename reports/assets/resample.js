@@ -105,12 +105,13 @@ function byUnit(table, units, Q, columns, scale = 1) {
 // `least`, a `difference` in which it is so much, or a `quotient` of differences.
 function intervals({ table, units, Q, wanted, replicates, seed }) {
   if (units < 2) return wanted.map(() => null);
+  const positions = byUnit(table, units, Q, [POSITIONS]);
   let sums = null;
   return wanted.map(({ columns, per, scale = 1, kind, least = 1, times = 1 }) => {
     const part = byUnit(table, units, Q, columns, scale), whole = byUnit(table, units, Q, [per]);
     let ends = null;
     if (kind === "quotient" && !sumOf(whole)) return null;
-    if (isFew(kind, part, whole)) {
+    if (isFew(kind, part, whole, positions)) {
       if (kind === "quotient") ends = quotientEnds(part, whole);
       else if (kind === "difference") ends = differenceEnds(part, whole, least);
       else ends = ratioEnds(part, whole, least, kind === "part");
@@ -127,9 +128,11 @@ function intervals({ table, units, Q, wanted, replicates, seed }) {
   });
 }
 
-function isFew(kind, part, whole) {
-  if (kind === "quotient") return occupied(whole) < MANY;
-  return occupied(part) < MANY || (kind === "part" && occupied(whole.map((n, u) => n - part[u])) < MANY);
+const tooFew = (part, whole) => Math.min(occupied(part), effectiveUnits(whole) + 1e-6) < MANY;
+
+function isFew(kind, part, whole, positions) {
+  if (kind === "quotient") return tooFew(whole, positions);
+  return tooFew(part, whole) || (kind === "part" && tooFew(whole.map((n, u) => n - part[u]), whole));
 }
 
 // The p of "either model might have made the other's errors", of each sum of columns; the table has differences.

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from errtax.lm.hf.python import predict
     from errtax.lm.ngram.index import NgramIndex
     from errtax.lm.projected_log import byte_log
-    from errtax.reports.notebook import peel, read, trend
+    from errtax.reports.notebook import forecast, peel, read, trend
 
 __version__ = "0.1.0"
-__all__ = ["NgramIndex", "__version__", "byte_log", "peel", "predict", "read", "training", "trend"]
+__all__ = ["NgramIndex", "__version__", "byte_log", "forecast", "peel", "predict", "read", "training", "trend"]
 
 
 def __getattr__(name: str) -> Any:
     """The public functions, imported when they are asked for: `import errtax` itself stays light."""
-    if name in ("peel", "read", "trend"):
+    if name in ("forecast", "peel", "read", "trend"):
         from errtax.reports import notebook  # noqa: PLC0415
 
         return getattr(notebook, name)
