@@ -1,7 +1,7 @@
 """`errtax stats`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,8 +11,8 @@ from errtax.cli.parts import Cluster, ray_options
 from errtax.cli.paths import FILE, PILOT
 
 if TYPE_CHECKING:
+    from errtax.taxonomy.block_sums import PeelSums
     from errtax.taxonomy.bootstrap import Resampling
-    from errtax.taxonomy.statistics import Statistics
 
 
 @declare("stats", "errtax stats preds.peel.parquet")
@@ -54,39 +54,35 @@ def command(
     --power NULL.peel.parquet, of another run of the same model (another seed), says what differs by chance.  --power
     20% supposes that so many of the errors are of one of two runs alone; without a value 30%.
     """
-    from errtax.reports.tables import claims_table, statistics_table
+    from errtax.reports.tables import claims_table, power_table, statistics_table
     from errtax.taxonomy.bootstrap import Resampling
+    from errtax.taxonomy.power import power_of_pair, power_of_share
+    from errtax.taxonomy.statistics import statistics_of
 
     resampling = Resampling(block, replicates, seed)
-    shares = _statistics(peel, resampling, cluster)
+    (sums,) = _sums([peel], resampling, cluster)
+    shares = statistics_of(sums, resampling)
     if shares.warning:
         notice(shares.warning)
-    more, document = _power(peel, power, resampling) if power else ([], {})
+    found = None
+    if isinstance(power, float):
+        found = power_of_share(sums, power)
+    elif power is not None:
+        found = power_of_pair(*_sums([peel, power], resampling, cluster))
+    more = () if found is None else ("", power_table(found))
+    document = {} if found is None else {"detectable": found.to_json()}
     tables = (statistics_table(shares).folded(slices), "", claims_table(shares), *more)
     emit(shares.to_json() | document, *tables, shares.signature)
 
 
-def _power(peel: Path, pilot: Path | float, resampling: "Resampling") -> "tuple[list[Any], dict[str, Any]]":
-    from errtax.reports.tables import power_table
+def _sums(paths: list[Path], resampling: "Resampling", cluster: Cluster | None) -> "list[PeelSums]":
+    """The sums of peels on their common positions, by tasks of a cluster where one is named."""
     from errtax.taxonomy.block_sums import sum_peels
     from errtax.taxonomy.peel_file import PeelFile
-    from errtax.taxonomy.power import power_of_pair, power_of_share
-
-    if isinstance(pilot, float):
-        found = power_of_share(sum_peels([PeelFile(peel)], resampling)[0], pilot)
-    else:
-        found = power_of_pair(*sum_peels([PeelFile(peel), PeelFile(pilot)], resampling))
-    return ["", power_table(found)], {"detectable": found.to_json()}
-
-
-def _statistics(peel: Path, resampling: "Resampling", cluster: Cluster | None) -> "Statistics":
-    from errtax.taxonomy.peel_file import PeelFile
-    from errtax.taxonomy.statistics import statistics, statistics_of
     from errtax.taxonomy.sum_parts import sum_on
 
-    file = PeelFile(peel)
+    files = [PeelFile(path) for path in paths]
     if cluster is None:
-        return statistics(file, resampling)
+        return sum_peels(files, resampling)
     with cluster.pool("Summing") as pool, progress("summing") as update:
-        (sums,), _ = sum_on(pool, [file], [file], cluster.tasks, update, resampling)
-    return statistics_of(sums, resampling)
+        return sum_on(pool, files, files, cluster.tasks, update, resampling)[0]
