@@ -6,7 +6,7 @@ import click
 
 from errtax.cli.completion import complete_limits
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import correction_option, emit, force_option, jobs_option
+from errtax.cli.frame import correction_option, emit, force_option, jobs_option, notice
 from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, TEXT_OUTPUT
 
@@ -58,8 +58,10 @@ def command(
     parsed, read = parse_limits(limits), PeelFile(peel)
     old = PeelFile(baseline) if baseline else None
     verdicts = check(read, parsed, old, require_significant, correction=correction)
+    document = check_document(read, verdicts)
+    if document["warning"]:
+        notice(document["warning"])
     outputs.text(markdown, check_markdown(verdicts, read.head.log.model))
     outputs.text(junit, check_junit(verdicts, read.head.log.model))
-    document = check_document(read, verdicts)
     emit(document, *(verdict.sentence for verdict in verdicts))
     return 1 if document["broken"] else 0

@@ -8,6 +8,7 @@ from typing import Any
 from errtax.lm.errors import UsageError
 from errtax.taxonomy.block_sums import BlockSums, PeelSums, Quantity, sum_peels
 from errtax.taxonomy.bootstrap import STANDARD, Resampling
+from errtax.taxonomy.caution import cautions
 from errtax.taxonomy.correction import DEFAULT, find_correction
 from errtax.taxonomy.difference import SIGNIFICANT
 from errtax.taxonomy.intervals import Interval, finite
@@ -31,7 +32,7 @@ class Verdict:
     `resampling`: how interval and p were made, as a signature says it; None without a baseline.  `left_out`: predicted
     positions of the baseline, and of the model, that the other lacks; what is measured is without them.
     `detectable`: by how much the rise must be above the limit to be found in 80 % of texts like this one; None where no
-    test is asked, or none can be significant.
+    test is asked, or none can be significant.  `cautions`: what to keep in mind of interval and test.
     """
 
     limit: Limit
@@ -44,6 +45,7 @@ class Verdict:
     resampling: str | None = None
     left_out: tuple[int, int] | None = None
     detectable: float | None = None
+    cautions: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """One object, intervals as [value, low, high]; a number without end is null."""
@@ -121,7 +123,13 @@ def check_document(peel: PeelSource, verdicts: Sequence[Verdict]) -> dict[str, A
     made = peel.head
     head = {"schema": SCHEMA, "signature": made.signature, "model": made.log.model}
     broken = any(verdict.broken for verdict in verdicts)
-    return {**head, "broken": broken, "limits": [verdict.to_json() for verdict in verdicts]}
+    limits = [verdict.to_json() for verdict in verdicts]
+    return {**head, "broken": broken, "warning": warning_of(verdicts), "limits": limits}
+
+
+def warning_of(verdicts: Sequence[Verdict]) -> str | None:
+    """What to keep in mind of their intervals and tests."""
+    return " ".join(dict.fromkeys(caution for verdict in verdicts for caution in verdict.cautions)) or None
 
 
 def _tested(verdict: Verdict, p: float, require_significant: bool) -> Verdict:
@@ -137,11 +145,13 @@ class _Measured:
         self._peel, self._after = peel.head, peel.blocks
         self._before: BlockSums | None = None
         self._resampling = self._pair = self._left_out = None
+        self._cautions: tuple[str, ...] = ()
         if baseline is not None:
             self._before, self._left_out = baseline.blocks, (baseline.left_out, peel.left_out)
             test = f"flips={resampling.flips},correction={correction}"
             self._resampling = f"{self._after.units.describe(resampling)},{test}"
             self._pair = PairedBlocks(self._before, self._after, resampling)
+            self._cautions = tuple(dict.fromkeys((*cautions(baseline), *cautions(peel))))
 
     def verdict(self, limit: Limit, tests: int = 1) -> Verdict:
         """What a limit finds, with the p of its own test, which is one of so many; exceeded is broken."""
@@ -160,7 +170,8 @@ class _Measured:
             seen = self._pair.detectable_above(quantities, limit.value * size, tests)
         seen = None if seen is None else seen / size
         exceeded = not finite or relevant > limit.value + 1e-12
-        return Verdict(limit, value, old, change, p, exceeded, exceeded, self._resampling, self._left_out, seen)
+        made = self._resampling, self._left_out, seen, self._cautions
+        return Verdict(limit, value, old, change, p, exceeded, exceeded, *made)
 
 
 def _risen(saved: Interval, size: float) -> Interval:
