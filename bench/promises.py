@@ -81,10 +81,10 @@ def correlation() -> None:
     """By number of blocks; the last columns: how often the correlation time is warned of."""
     sizes = (5, 10, 30, 100, 330, 1000)
     table(["correlation time, block", *(f"{n} blocks" for n in sizes), *(f"{n}: warned" for n in sizes)])
-    for time, block in ((10, 1000), (100, 1000), (1000, 1000), (1000, 5000)):
+    for time, block in ((10, 1000), (100, 1000), (1000, 1000), (1000, 5000), (1000, 10_000)):
         shares = []
         for units in sizes:
-            if block * units > 2_000_000:
+            if block * units > 3_500_000:
                 shares.append(np.full(3, np.nan))
                 continue
 

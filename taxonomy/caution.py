@@ -39,7 +39,7 @@ def _correlated(sums: PeelSums) -> str | None:
     length = sums.blocks.count("positions") / max(number, 1)
     if found is None or number < 2 or found <= LONGEST * length:
         return None
-    longer = f", or --block {_rounded(found / LONGEST)}" if units.kind == BLOCK else ""
+    longer = f", or --block {_rounded(2 * found / LONGEST)}" if units.kind == BLOCK else ""
     return (
         f"Errors are correlated over some {_rounded(found):,} symbols, more than a fifth of the {length:,.0f} of "
         f"one {units.singular}: intervals are too narrow; give the log a column 'doc'{longer}."
