@@ -1,5 +1,7 @@
 """What to keep in mind of intervals and tests: too few units, units that know of each other, heavy tails."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,6 +14,7 @@ FEW_UNITS = 30
 """Below so many, one odd unit decides."""
 SPARSE_UNITS = 20
 """A class whose errors lie in fewer units has an interval that rests on the Poisson distribution."""
+_NOISE = 3.0  # standard errors of a correlation
 _LEAST_FREEDOM, _PART_OF_UNITS = 10.0, 1 / 8
 
 
@@ -34,16 +37,35 @@ def _few(sums: PeelSums) -> str | None:
 
 
 def _correlated(sums: PeelSums) -> str | None:
-    """Where units are shorter than five correlation times, coverage falls below 92 % (docs/method.md)."""
+    """Where units know of each other.
+
+    Blocks are neighbours of one text: shorter than five correlation times, their intervals cover less than 92 %
+    (docs/method.md).  Documents and streams may each be as even as they like; they matter where neighbours are alike.
+    """
     units, number, found = sums.blocks.units, len(sums.blocks.sums), sums.correlation
+    if units.kind != BLOCK:
+        alike = _likeness_of_neighbours(sums)
+        if number < FEW_UNITS or alike <= _NOISE / math.sqrt(number):
+            return None
+        return (
+            f"Neighbouring {units.plural} are alike (their errors have a correlation of {alike:.2f}): intervals are "
+            "too narrow; give the log a column 'doc' of longer documents."
+        )
     length = sums.blocks.count("positions") / max(number, 1)
     if found is None or number < 2 or found <= LONGEST * length:
         return None
-    longer = f", or --block {_rounded(2 * found / LONGEST)}" if units.kind == BLOCK else ""
     return (
-        f"Errors are correlated over some {_rounded(found):,} symbols, more than a fifth of the {length:,.0f} of "
-        f"one {units.singular}: intervals are too narrow; give the log a column 'doc'{longer}."
+        f"Errors are correlated over some {_rounded(found):,} symbols, more than a fifth of the {length:,.0f} of one "
+        f"block: intervals are too narrow; give the log a column 'doc', or --block {_rounded(2 * found / LONGEST)}."
     )
+
+
+def _likeness_of_neighbours(sums: PeelSums) -> float:
+    """The correlation of the error rates of neighbouring units; 0 where none varies."""
+    errors, positions = sums.blocks.column("errors"), sums.blocks.column("positions")
+    residuals = (errors - errors.sum() / max(positions.sum(), 1) * positions) / np.sqrt(np.maximum(positions, 1))
+    squares = float(residuals @ residuals)
+    return float(residuals[1:] @ residuals[:-1]) / squares if squares else 0.0
 
 
 def _rounded(symbols: float) -> int:

@@ -76,6 +76,27 @@ def test_long_correlation_is_warned_of_with_the_block_that_it_needs() -> None:
     assert cautions(sums_of(wrong_in_stretches(200_000, 20))) == ()
 
 
+def of_documents(rates: NDArray[np.float64]) -> PeelSums:
+    """Documents of 2,000 symbols with these error rates."""
+    n = 2000 * len(rates)
+    wrong = np.random.default_rng(2).random(n) < np.repeat(rates, 2000)
+    log = PredictionLog(
+        "made", Unit.BYTE, np.arange(n), np.full(n, 97, np.uint8), np.where(wrong, -2.0, -0.1),
+        docs=np.repeat(np.arange(len(rates)), 2000),
+    )  # fmt: skip
+    return sum_peels([peel_log(log, evidence_of(log), Settings(layers=("boost",)))])[0]
+
+
+def test_of_documents_only_those_that_are_like_their_neighbours() -> None:
+    """Each is even within, and correlated over all of its length: that is what drawing documents is for."""
+    rates = np.random.default_rng(1).uniform(0.2, 0.6, 60)
+    found = of_documents(rates)
+    assert (found.blocks.units.kind, (found.correlation or 0) > 400) == ("doc", True)
+    assert cautions(found) == ()
+    (said,) = cautions(of_documents(np.sort(rates)))
+    assert said.startswith("Neighbouring documents are alike (their errors have a correlation of 0.9")
+
+
 def test_heavy_tails_are_warned_of() -> None:
     rng = np.random.default_rng(3)
     wrong = rng.random(200_000) < 0.3
