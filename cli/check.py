@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from errtax.cli.completion import complete_limits
+from errtax.cli.frame import caution, correction_option, emit, force_option, jobs_option
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import correction_option, emit, force_option, jobs_option, notice
 from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, TEXT_OUTPUT
 
@@ -59,8 +59,7 @@ def command(
     old = PeelFile(baseline) if baseline else None
     verdicts = check(read, parsed, old, require_significant, correction=correction)
     document = check_document(read, verdicts)
-    if document["warning"]:
-        notice(document["warning"])
+    caution(document["warning"])
     outputs.text(markdown, check_markdown(verdicts, read.head.log.model))
     outputs.text(junit, check_junit(verdicts, read.head.log.model))
     emit(document, *(verdict.sentence for verdict in verdicts))

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from errtax.cli.frame import caution, correction_option, emit, force_option, jobs_option, progress
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import correction_option, emit, force_option, jobs_option, notice, progress
 from errtax.cli.outputs import Outputs
 from errtax.cli.parts import Cluster, ray_options
 from errtax.cli.paths import FILE, OUTPUT, TEXT_OUTPUT
@@ -49,8 +49,8 @@ def command(
 
     outputs = Outputs(force, figures=[bars], texts=[(output, "")])
     comparisons, settings = _compare([baseline, *others], correction, cluster)
-    for warning in dict.fromkeys(each.warning for each in comparisons if each.warning):
-        notice(warning)
+    for warning in dict.fromkeys(each.warning for each in comparisons):
+        caution(warning)
     outputs.figure(bars, difference_figure, comparisons)
     if output:
         outputs.text(output, comparison_page(comparisons, settings))

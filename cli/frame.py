@@ -102,6 +102,12 @@ def fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
+def caution(warning: str | None) -> None:
+    """A notice of what to keep in mind of a result, if there is anything."""
+    if warning:
+        notice(warning)
+
+
 def emit(document: dict[str, Any], *texts: "str | Table") -> None:
     """The result on stdout: the JSON document with --json, else the texts and tables.
 

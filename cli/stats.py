@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from errtax.cli.frame import caution, emit, jobs_option, progress, slices_option
 from errtax.cli.frame import command as declare
-from errtax.cli.frame import emit, jobs_option, notice, progress, slices_option
 from errtax.cli.parts import Cluster, ray_options
 from errtax.cli.paths import FILE, PILOT
 
 if TYPE_CHECKING:
     from errtax.taxonomy.block_sums import PeelSums
     from errtax.taxonomy.bootstrap import Resampling
+    from errtax.taxonomy.power import Power
 
 
 @declare("stats", "errtax stats preds.peel.parquet")
@@ -56,23 +57,28 @@ def command(
     """
     from errtax.reports.tables import claims_table, power_table, statistics_table
     from errtax.taxonomy.bootstrap import Resampling
-    from errtax.taxonomy.power import power_of_pair, power_of_share
     from errtax.taxonomy.statistics import statistics_of
 
     resampling = Resampling(block, replicates, seed)
     (sums,) = _sums([peel], resampling, cluster)
     shares = statistics_of(sums, resampling)
-    if shares.warning:
-        notice(shares.warning)
-    found = None
-    if isinstance(power, float):
-        found = power_of_share(sums, power)
-    elif power is not None:
-        found = power_of_pair(*_sums([peel, power], resampling, cluster))
+    caution(shares.warning)
+    found = _power(power, peel, sums, resampling, cluster)
     more = () if found is None else ("", power_table(found))
     document = {} if found is None else {"detectable": found.to_json()}
     tables = (statistics_table(shares).folded(slices), "", claims_table(shares), *more)
     emit(shares.to_json() | document, *tables, shares.signature)
+
+
+def _power(
+    pilot: "Path | float | None", peel: Path, sums: "PeelSums", resampling: "Resampling", cluster: Cluster | None
+) -> "Power | None":
+    """What comparisons will find, by another run of the model or by a share of its errors."""
+    from errtax.taxonomy.power import power_of_pair, power_of_share
+
+    if isinstance(pilot, float):
+        return power_of_share(sums, pilot)
+    return None if pilot is None else power_of_pair(*_sums([peel, pilot], resampling, cluster))
 
 
 def _sums(paths: list[Path], resampling: "Resampling", cluster: Cluster | None) -> "list[PeelSums]":
