@@ -20,6 +20,7 @@ import errtax
 import errtax.kenlm
 import errtax.training
 from errtax.cli.commands import COMMANDS, load_command
+from gallery import pictures as pictures_of_pages
 from public import public_names
 
 pytest.importorskip("mkdocs", reason="the site needs mkdocs: pip install 'errtax[docs]'")
@@ -188,6 +189,22 @@ def test_every_command_is_there_with_all_its_options(site: Site, name: str) -> N
             assert shown in said
     assert (command.epilog or "").removeprefix("Example: ") in said
     assert f"{name}.html" in site.pages["commands/index.html"].links
+
+
+def test_the_reports_work_and_hold_what_the_page_says(site: Site) -> None:
+    page = site.pages["live.html"]
+    assert {"live/report.html", "live/compare.html"} <= {*page.links, *page.assets}
+    found = re.search(r"memory makes ([\d,]+) fewer errors than plain", page.text)
+    assert found and int(found[1].replace(",", "")) > 1000
+    for name, models in (("report", ["plain"]), ("compare", ["plain", "memory"])):
+        html = site.pages[f"live/{name}.html"]
+        assert "script" in html.tags and all(model in html.text for model in models)
+
+
+def test_the_gallery_has_all_pictures(site: Site) -> None:
+    pictures = {path.name for path in (ROOT / "docs").glob("*.png")}
+    assert pictures <= set(site.pages["gallery.html"].assets)
+    assert [card for card in pictures_of_pages() if len(card.caption) < 10 or not card.heading] == []
 
 
 # --- Python -----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,9 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 from command_pages import command_pages
+from gallery import gallery_page
 from links import MOVED, relinked
+from live import live_pages
 from llms import first_sentence, llms_full, llms_txt
 from public import reference_pages
 
@@ -26,8 +28,8 @@ Nav = list[Any]
 
 
 def generated() -> dict[str, str]:
-    """All pages that are made from the code, Markdown by path."""
-    return {**command_pages(), **reference_pages()}
+    """All that is made from the code, by path: pages in Markdown, and reports."""
+    return {**command_pages(), **reference_pages(), **live_pages(), "gallery.md": gallery_page()}
 
 
 def titles_of(nav: Nav) -> dict[str, str]:
