@@ -1,26 +1,22 @@
 """`errtax forecast`."""
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, jobs_option
-from errtax.cli.peels import sized_peels, sizes_options
+from errtax.cli.peels import sizes_options
+
+if TYPE_CHECKING:
+    from errtax.taxonomy.peel import PeelSource
 
 
 @declare("forecast", "errtax forecast small.peel.parquet middle.peel.parquet large.peel.parquet")
 @sizes_options
 @click.option("--at", type=click.FloatRange(1), help="Parameters or steps to forecast [default: one more step].")
 @jobs_option
-def command(
-    peels: tuple[Path, ...],
-    by: str,
-    model: tuple[str, ...],
-    parameters: tuple[int, ...] | None,
-    step: tuple[int, ...] | None,
-    at: float | None,
-) -> None:
+def command(peels: "list[PeelSource]", by: str, at: float | None) -> None:
     """What the next size of a model would save, by class of errors.
 
     Three sizes or more: E(N) = F + A N^-α with one α for all classes, at most one step ahead, and how far the same fit
@@ -29,5 +25,5 @@ def command(
     from errtax.reports.forecast import forecast_lines, forecast_table
     from errtax.taxonomy.forecast import forecast
 
-    result = forecast(sized_peels(peels, model, parameters, step), by, at)
+    result = forecast(peels, by, at)
     emit(result.to_json(), forecast_table(result), *forecast_lines(result), result.signature)

@@ -1,6 +1,6 @@
 """What commands around peels share: the log, as argument or option; what the user says of a model; the result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,36 +48,36 @@ def given_logs(argument: Path | tuple[Path, ...] | None, option: Path | tuple[Pa
 
 
 def sizes_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The peels of models along a scale, as arguments, which scale it is, and what is said of each model."""
-    for option in (
-        click.option("--step", type=INTEGERS, help="Training steps of the models, likewise."),
-        click.option(
-            "--parameters", type=INTEGERS, help="Parameters of the models, in the order of PEEL [the logs' own]."
-        ),
+    """Peels of models along a scale, which one (`by`), and what is said of each; they come as one list, `peels`."""
+
+    def collect(
+        *,
+        peels: tuple[Path, ...],
+        model: tuple[str, ...],
+        parameters: tuple[int, ...] | None,
+        step: tuple[int, ...] | None,
+        **rest: Any,
+    ) -> Any:
+        from errtax.lm.files import require_each_once
+        from errtax.taxonomy.identity import identities
+        from errtax.taxonomy.peel_file import PeelFile
+
+        require_each_once(peels)
+        said = identities(len(peels), model, parameters, step)
+        return function(peels=[each.of(PeelFile(path)) for each, path in zip(said, peels, strict=True)], **rest)
+
+    options = (
+        click.argument("peels", type=FILE, nargs=-1, required=True, metavar="PEEL..."),
+        click.option("--by", type=click.Choice(["parameters", "step"]), default="parameters", show_default=True),
         click.option(
             "--model", cls=Repeated, metavar="NAME", help="A model's name; once for each PEEL, in their order."
         ),
-        click.option("--by", type=click.Choice(["parameters", "step"]), default="parameters", show_default=True),
-        click.argument("peels", type=FILE, nargs=-1, required=True, metavar="PEEL..."),
-    ):
-        function = option(function)
-    return function
-
-
-def sized_peels(
-    paths: tuple[Path, ...],
-    model: tuple[str, ...],
-    parameters: tuple[int, ...] | None,
-    step: tuple[int, ...] | None,
-) -> "list[PeelSource]":
-    """The peels that `sizes_options` names, each once, with what is said of their models."""
-    from errtax.lm.files import require_each_once
-    from errtax.taxonomy.identity import identities
-    from errtax.taxonomy.peel_file import PeelFile
-
-    require_each_once(paths)
-    said = identities(len(paths), model, parameters, step)
-    return [each.of(PeelFile(path)) for each, path in zip(said, paths, strict=True)]
+        click.option(
+            "--parameters", type=INTEGERS, help="Parameters of the models, in the order of PEEL [the logs' own]."
+        ),
+        click.option("--step", type=INTEGERS, help="Training steps of the models, likewise."),
+    )
+    return _with_options(collect, function, options)
 
 
 def identity_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -88,13 +88,20 @@ def identity_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
         return function(identity=Identity(model, parameters, step), **rest)
 
-    collect.__doc__ = function.__doc__
-    collect.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
     options = (
         click.option("--model", metavar="NAME", help="Name of the model [default: the log's, or its file's]."),
         click.option("--parameters", type=click.IntRange(1), help="Its number of parameters, for errtax trend."),
         click.option("--step", type=click.IntRange(1), help="Its training step, for errtax trend."),
     )
+    return _with_options(collect, function, options)
+
+
+def _with_options(
+    collect: Callable[..., Any], function: Callable[..., Any], options: Sequence[Callable[..., Any]]
+) -> Callable[..., Any]:
+    """A command that `collect`s the values of some options for `function`, whose help and other options it has."""
+    collect.__doc__ = function.__doc__
+    collect.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
     for option in reversed(options):
         collect = option(collect)
     return collect

@@ -1,6 +1,7 @@
 """`errtax trend`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,7 +9,10 @@ from errtax.cli.frame import command as declare
 from errtax.cli.frame import emit, force_option, jobs_option
 from errtax.cli.outputs import Outputs
 from errtax.cli.paths import OUTPUT
-from errtax.cli.peels import sized_peels, sizes_options
+from errtax.cli.peels import sizes_options
+
+if TYPE_CHECKING:
+    from errtax.taxonomy.peel import PeelSource
 
 
 @declare("trend", "errtax trend small.peel.parquet middle.peel.parquet large.peel.parquet --figure trend.png")
@@ -17,11 +21,8 @@ from errtax.cli.peels import sized_peels, sizes_options
 @jobs_option
 @force_option
 def command(
-    peels: tuple[Path, ...],
+    peels: "list[PeelSource]",
     by: str,
-    model: tuple[str, ...],
-    parameters: tuple[int, ...] | None,
-    step: tuple[int, ...] | None,
     figure: Path | None,
     force: bool,
 ) -> None:
@@ -33,7 +34,7 @@ def command(
     from errtax.taxonomy.trend import trend
 
     outputs = Outputs(force, figures=[figure])
-    result = trend(sized_peels(peels, model, parameters, step), by)
+    result = trend(peels, by)
     outputs.figure(figure, trend_figure, result)
     document = {**result.to_json(), "written": outputs.written}
     emit(document, trend_table(result), result.signature, *outputs.written)
