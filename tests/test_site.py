@@ -1,5 +1,6 @@
 """The documentation's site: it builds strictly from a clean copy without network, and lacks nothing public."""
 
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ import errtax.kenlm
 import errtax.training
 from errtax.cli.commands import COMMANDS, load_command
 from gallery import pictures as pictures_of_pages
+from notebook_pages import jupyter_cells
 from public import public_names
 
 pytest.importorskip("mkdocs", reason="the site needs mkdocs: pip install 'errtax[docs]'")
@@ -205,6 +207,48 @@ def test_the_gallery_has_all_pictures(site: Site) -> None:
     pictures = {path.name for path in (ROOT / "docs").glob("*.png")}
     assert pictures <= set(site.pages["gallery.html"].assets)
     assert [card for card in pictures_of_pages() if len(card.caption) < 10 or not card.heading] == []
+
+
+NOTEBOOKS = sorted(path for path in (ROOT / "docs" / "notebooks").iterdir() if path.suffix in (".ipynb", ".py"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_notebooks_run_and_show_what_they_find(site: Site, path: Path) -> None:
+    """That a cell fails ends the build; here, that what they lead to is shown."""
+    page = site.pages[f"notebooks/{path.stem}.html"]
+    assert path.name in page.links and (site.folder / "notebooks" / path.name).read_bytes() == path.read_bytes()
+    assert page.tags.count("table") >= 4 and page.source.count('class="output"') >= 5
+    assert "svg" in Html(page.source[page.source.index("<article") :]).tags
+    assert re.search(r"is wrong on [\d,]+ of [\d,]+ symbols .* makes [\d,]+ fewer errors than ", page.text, re.DOTALL)
+    for call in ("DataFrame", "errtax.peel", ".table(", ".compare(", ".report("):
+        assert call in page.text, call
+
+
+def test_notebooks_are_kept_without_outputs() -> None:
+    assert {path.suffix for path in NOTEBOOKS} == {".ipynb", ".py"}
+    for path in NOTEBOOKS:
+        if path.suffix == ".ipynb":
+            notebook = json.loads(path.read_text("utf-8"))
+            cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+            assert [cell["id"] for cell in cells if cell["outputs"] or cell["execution_count"]] == []
+            assert (notebook["nbformat"], notebook["nbformat_minor"]) == (4, 5)
+
+
+def test_a_notebook_that_fails_says_where(tmp_path: Path) -> None:
+    cell = {
+        "cell_type": "code",
+        "id": "third",
+        "metadata": {},
+        "outputs": [],
+        "source": ["x = 1\n", "print(x)\n", "x / 0"],
+    }
+    path = tmp_path / "broken.ipynb"
+    path.write_text(json.dumps({"cells": [cell]}))
+    with pytest.raises(ZeroDivisionError) as caught:
+        jupyter_cells(path)
+    assert str(caught.traceback[-1].path).endswith("broken.ipynb, third")
+    path.write_text(json.dumps({"cells": [{**cell, "source": ["print('<b>')\n", "{1: 2}"]}]}))
+    assert jupyter_cells(path)[0].shown == "<pre>&lt;b&gt;\n</pre><pre>{1: 2}</pre>"
 
 
 # --- Python -----------------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from gallery import gallery_page
 from links import MOVED, relinked
 from live import live_pages
 from llms import first_sentence, llms_full, llms_txt
+from notebook_pages import notebook_pages
 from public import reference_pages
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +30,8 @@ Nav = list[Any]
 
 def generated() -> dict[str, str]:
     """All that is made from the code, by path: pages in Markdown, and reports."""
-    return {**command_pages(), **reference_pages(), **live_pages(), "gallery.md": gallery_page()}
+    notebooks = {path: page.markdown for path, page in notebook_pages().items()}
+    return {**command_pages(), **reference_pages(), **live_pages(), **notebooks, "gallery.md": gallery_page()}
 
 
 def titles_of(nav: Nav) -> dict[str, str]:
@@ -89,6 +91,14 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     page.meta.setdefault("description", first_sentence(said))
     config.extra["said"][path], config.extra["descriptions"][path] = said, page.meta["description"]
     return re.sub(r"^```python\n>>> ", "```pycon\n>>> ", said, flags=re.MULTILINE)
+
+
+def on_page_content(html: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """What the cells of a notebook show, in its place."""
+    if page.file.src_uri in (pages := notebook_pages()):
+        for place, shown in pages[page.file.src_uri].outputs.items():
+            html = html.replace(place, shown)
+    return html
 
 
 @event_priority(-100)  # after the search has written its index
