@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from errtax.reports.studies.demonstration import Demo, Predictor
     from errtax.taxonomy.summary import Summary
 
-_EPOCHS = {"prose": 4, "code": 2}
+_EPOCHS = {"prose": 3, "code": 2}
 
 
 @declare("demo", "errtax demo -o errtax-demo")
@@ -36,7 +36,7 @@ _EPOCHS = {"prose": 4, "code": 2}
     show_default=True,
     help="Whose errors: a small LSTM's, or an n-gram model's, which needs no torch; auto: lstm where torch is.",
 )
-@click.option("--epochs", type=click.IntRange(1), help="Epochs of training [default: prose 4, code 2].")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of training [default: prose 3, code 2].")
 @force_option
 def command(output: Path, corpus: str, model: str, epochs: int | None, force: bool) -> None:
     """The whole chain, offline: train a small LSTM, build the index, predict, peel, draw.

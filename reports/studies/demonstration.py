@@ -89,14 +89,18 @@ class Demo:
         self.tidy()
         if not any(self.lacks(name) for name in (*WRITTEN, "train.ngram", *_TEXTS)):
             say(f"{self.folder} is complete already; --force makes it anew")
-            return _peel_and_draw(self.folder, self.folder)
+            return self._peel_and_draw()
         self._write_texts(say)
         if self.lacks("preds.parquet"):
             predict(self, say)
         say("4/5  N-gram models of orders 1-20" + (": building them" if self.lacks("train.ngram") else " are there"))
         self.build_index()
         say("5/5  Peeling the errors")
-        return _peel_and_draw(self.folder, self.folder)
+        return self._peel_and_draw()
+
+    def _peel_and_draw(self) -> Summary:
+        inputs = PeelInputs(self.path("preds.parquet"), self.path("train.ngram"), self.path("train.txt"))
+        return _peel_and_draw(self.folder, inputs, Settings())
 
     def path(self, name: str) -> Path:
         """Where the file of this name is."""
@@ -156,12 +160,22 @@ def predict_with_ngrams(demo: Demo, say: Say) -> None:
     )
 
 
-def prepare(demo: Demo) -> None:
+def prepare_index(demo: Demo) -> None:
     """Build the index, and do what follows the prediction on a few symbols: so its kernels are compiled when it comes.
 
     For a process beside the one that trains.  The index is there at its end, and nothing else.
     """
     demo.build_index()
+    _rehearse(demo, NgramIndex.open(demo.path("train.ngram"), verify=False), Settings())
+
+
+def prepare_rest(demo: Demo) -> None:
+    """The same without n-grams, which need not wait for the index; for another process."""
+    _rehearse(demo, None, Settings(layers=tuple(name for name in Settings().layers if name != "ngram")))
+
+
+def _rehearse(demo: Demo, index: NgramIndex | None, settings: Settings) -> None:
+    """Peel and draw a log that knows nothing."""
     with temporary_beside(demo.path(_REHEARSAL), folder=True) as scratch:
         text = read_text(demo.path("test.txt"), Unit.BYTE)
         codes = text.codes[:_REHEARSED]
@@ -171,15 +185,15 @@ def prepare(demo: Demo) -> None:
             halves, ones = arrow_of(np.full(n, -1, np.float32)), arrow_of(np.ones(n, np.int32))
             columns = [arrow_of(np.arange(n)), symbols, halves, symbols, halves, halves, ones]
             writer.write_batch(pa.record_batch(columns, schema=log_schema(text.unit)))
-        _peel_and_draw(scratch, demo.folder)
+        inputs = PeelInputs(scratch / "preds.parquet", index, demo.path("train.txt"))
+        _peel_and_draw(scratch, inputs, settings)
 
 
-def _peel_and_draw(folder: Path, texts: Path) -> Summary:
-    """Peel the log in a folder with the index and the training text in another; draw it."""
+def _peel_and_draw(folder: Path, inputs: PeelInputs, settings: Settings) -> Summary:
+    """Peel, and draw the peel, into a folder."""
     path = folder / "preds.peel.parquet"
     if not path.is_file():
-        inputs = PeelInputs(folder / "preds.parquet", texts / "train.ngram", texts / "train.txt")
-        write_peel(path, peel_files(inputs, Settings()))
+        write_peel(path, peel_files(inputs, settings))
     peel = PeelFile(path)
     summary = summarise(peel)
     for name, draw in (("pie.png", pie_figure), ("bars.png", bars_figure)):

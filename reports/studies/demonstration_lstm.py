@@ -10,7 +10,8 @@ from errtax.lm.neural.models import Shape
 from errtax.lm.neural.prediction import PredictOptions, predict
 from errtax.lm.neural.run import Recipe, choose_device, open_run
 from errtax.lm.neural.training import Watch, train
-from errtax.reports.studies.demonstration import Demo, Say, prepare
+from errtax.lm.ngram.index import NgramIndex
+from errtax.reports.studies.demonstration import Demo, Say, prepare_index, prepare_rest
 
 logger = logging.getLogger("errtax")
 
@@ -24,25 +25,31 @@ class LstmPredictor:
     def __call__(self, demo: Demo, say: Say) -> None:
         """Write `preds.parquet`.
 
-        Training and prediction take one thread, so that numbers do not depend on the processors; meanwhile another
-        process builds the index and compiles the kernels, for minutes on some machines.  If it fails, the chain does by
-        itself what it would have done.
+        Training and prediction take one thread, so that numbers do not depend on the processors; meanwhile two other
+        processes build the index and compile the kernels, for minutes on some machines.  If one fails, the chain does
+        by itself what it would have done.
         """
-        with ChildPool(1, 1) as pool:
-            preparation = pool.submit(Task("preparation", prepare, demo))
+        with ChildPool(2, 1) as pool:
+            preparations = [pool.submit(Task(each.__name__, each, demo)) for each in (prepare_index, prepare_rest)]
             try:
-                pool.wait([preparation], 0)
+                left = set(preparations)
+                left -= set(pool.wait(left, 0))
                 self._predict(demo, say)
-                while not pool.wait([preparation], 1):
-                    pass
+                if not demo.lacks("train.ngram"):
+                    NgramIndex.open(
+                        demo.path("train.ngram")
+                    )  # compiles what verifies it; the others do not wait for it
+                while left:
+                    left -= set(pool.wait(left, 1))
             except BaseException:
                 pool.cancel()
                 demo.tidy()
                 raise
-            try:
-                pool.result(preparation)
-            except Exception as error:
-                logger.debug("the preparation failed: %s", error)
+            for preparation in preparations:
+                try:
+                    pool.result(preparation)
+                except Exception as error:
+                    logger.debug("the preparation failed: %s", error)
 
     def _predict(self, demo: Demo, say: Say) -> None:
         corpus, device = read_corpus(demo.folder), choose_device("cpu", threads=1)
@@ -50,7 +57,7 @@ class LstmPredictor:
         recipe = Recipe(demo.epochs, batch=20, unroll=25, learning_rate=8e-3)
         run = open_run(demo.path("run"), corpus, config, recipe, resume=True, force=False)
         begun = f", after the {len(run.history)} that are done" if run.history else ""
-        say(f"2/5  Training an {run.config.name} for {recipe.epochs} epochs{begun}; another process compiles the rest")
+        say(f"2/5  Training an {run.config.name} for {recipe.epochs} epochs{begun}; two processes compile the rest")
         train(demo.path("run"), run, corpus.train, corpus.val, device, self.watch)
         say("3/5  Predicting the test text")
         predict(demo.path("run"), demo.path("test.txt"), demo.path("preds.parquet"), PredictOptions("cpu"), force=True)
