@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
@@ -20,6 +22,7 @@ from markdown_it import MarkdownIt
 import errtax
 import errtax.kenlm
 import errtax.training
+from browser import Page, start_browser
 from errtax.cli.commands import COMMANDS, load_command
 from gallery import pictures as pictures_of_pages
 from notebook_pages import jupyter_cells
@@ -251,6 +254,44 @@ def test_a_notebook_that_fails_says_where(tmp_path: Path) -> None:
     assert jupyter_cells(path)[0].shown == "<pre>&lt;b&gt;\n</pre><pre>{1: 2}</pre>"
 
 
+# --- in a browser -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    driver = start_browser()
+    yield driver
+    driver.quit()
+
+
+SHOWN = ("index.html", "commands/peel.html", "reference/results.html", "notebooks/peel.html")
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_pages_open_from_a_disk_on_a_phone_and_ask_for_nothing(site: Site, browser: Any, name: str) -> None:
+    page = Page(browser, site.folder / name)
+    page.size(390, 844, dark=True)
+    page.open(script=False)
+    assert page.messages() == []
+    assert [url for url in page.requests() if not url.startswith("file:")] == []
+    assert page.run("return document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_search_works_from_a_disk(site: Site, browser: Any) -> None:
+    page = Page(browser, site.folder / "index.html")
+    page.size(1280)
+    page.open(script=False)
+    page.run('document.querySelector(".md-search__input").focus()')
+    page.press("memory windows")
+    until = time.monotonic() + 60
+    while not (
+        found := page.run("return [...document.querySelectorAll('.md-search-result__link')].map((a) => a.href)")
+    ):
+        assert time.monotonic() < until, page.messages()
+        time.sleep(0.05)
+    assert any("commands/peel.html" in link for link in found)
+
+
 # --- Python -----------------------------------------------------------------------------------------------------------
 
 
@@ -290,3 +331,6 @@ def test_llms_txt_lists_all_pages_and_says_what_they_are(site: Site) -> None:
     assert {path.replace("schemas/README", "schemas/index").replace(".md", ".html") for path in pages} == built
     full = (site.folder / "llms-full.txt").read_text("utf-8")
     assert all((site.folder / path).read_text("utf-8").strip() in full for path in pages)
+    assert (
+        "\n::: " not in full and [name for name in public_names() if f"\n## `{name}`\n\n```python\n" not in full] == []
+    )

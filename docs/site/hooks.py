@@ -16,6 +16,7 @@ from live import live_pages
 from llms import first_sentence, llms_full, llms_txt
 from notebook_pages import notebook_pages
 from public import reference_pages
+from reference_text import with_docstrings
 
 ROOT = Path(__file__).parents[2]
 ASSETS = Path(__file__).parent / "assets"
@@ -89,7 +90,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     source = next((name for name, moved in MOVED.items() if moved == path), f"docs/{path}")
     said = relinked(markdown, source, config.extra["titles"])
     page.meta.setdefault("description", first_sentence(said))
-    config.extra["said"][path], config.extra["descriptions"][path] = said, page.meta["description"]
+    config.extra["said"][path], config.extra["descriptions"][path] = with_docstrings(said), page.meta["description"]
     return re.sub(r"^```python\n>>> ", "```pycon\n>>> ", said, flags=re.MULTILINE)
 
 
