@@ -36,9 +36,7 @@ class LstmPredictor:
                 left -= set(pool.wait(left, 0))
                 self._predict(demo, say)
                 if not demo.lacks("train.ngram"):
-                    NgramIndex.open(
-                        demo.path("train.ngram")
-                    )  # compiles what verifies it; the others do not wait for it
+                    NgramIndex.open(demo.path("train.ngram"))  # compiles what verifies it, which no other does
                 while left:
                     left -= set(pool.wait(left, 1))
             except BaseException:
