@@ -6,8 +6,10 @@ with the first file that is missing, and ends with the files of one that was not
 
 import hashlib
 import json
+import logging
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +18,8 @@ import pyarrow as pa
 
 import errtax
 from errtax.lm.errors import UsageError, decoding
+from errtax.lm.executors.child_pool import ChildPool
+from errtax.lm.executors.tasks import Task
 from errtax.lm.files import discard, replacing, require_absent, require_output_folder, write_text
 from errtax.lm.log_columns import encode_symbols
 from errtax.lm.ngram.index import NgramIndex
@@ -36,6 +40,7 @@ from errtax.taxonomy.peel_inputs import PeelInputs, peel_files
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.summary import Summary, summarise
 
+logger = logging.getLogger("errtax")
 SCHEMA = "errtax.demo/1"
 SIZES = {"prose": 600_000, "code": 1_200_000}  # bytes
 NGRAM_ORDER = 4
@@ -151,13 +156,37 @@ Predictor = Callable[[Demo, Say], None]
 
 def predict_with_ngrams(demo: Demo, say: Say) -> None:
     """Write the log of an n-gram model of low order."""
-    say("2/5  No LSTM is trained: counting n-grams")
-    demo.build_index()
-    say(f"3/5  Predicting the test text by the {NGRAM_ORDER - 1}-gram model: {NGRAM_ORDER - 1} symbols of context")
-    text = read_text(demo.path("test.txt"), Unit.BYTE)
-    predict_orders(
-        NgramIndex.open(demo.path("train.ngram")), text, {NGRAM_ORDER: demo.path("preds.parquet")}, force=True
-    )
+    with prepared(demo, prepare_rest):
+        say("2/5  No LSTM is trained: counting n-grams")
+        demo.build_index()
+        say(f"3/5  Predicting the test text by the {NGRAM_ORDER - 1}-gram model: {NGRAM_ORDER - 1} symbols of context")
+        text, index = read_text(demo.path("test.txt"), Unit.BYTE), NgramIndex.open(demo.path("train.ngram"))
+        predict_orders(index, text, {NGRAM_ORDER: demo.path("preds.parquet")}, force=True)
+
+
+@contextmanager
+def prepared(demo: Demo, *preparations: Callable[[Demo], None]) -> Iterator[None]:
+    """Meanwhile other processes, one for each, prepare what follows: they compile kernels, minutes on some machines.
+
+    All have ended in the end.  If one fails, the chain does by itself what it would have done.
+    """
+    with ChildPool(len(preparations), 1) as pool:
+        begun = [pool.submit(Task(each.__name__, each, demo)) for each in preparations]
+        try:
+            left = set(begun)
+            left -= set(pool.wait(left, 0))
+            yield
+            while left:
+                left -= set(pool.wait(left, 1))
+        except BaseException:
+            pool.cancel()
+            demo.tidy()
+            raise
+        for each in begun:
+            try:
+                pool.result(each)
+            except Exception as error:
+                logger.debug("a preparation failed: %s", error)
 
 
 def prepare_index(demo: Demo) -> None:

@@ -1,19 +1,14 @@
-"""The LSTM whose errors `errtax demo` peels: trained on one core while another prepares what follows."""
+"""The LSTM whose errors `errtax demo` peels: trained by one process while others prepare what follows."""
 
-import logging
 from dataclasses import dataclass
 
-from errtax.lm.executors.child_pool import ChildPool
-from errtax.lm.executors.tasks import Task
 from errtax.lm.neural.corpus import read_corpus
 from errtax.lm.neural.models import Shape
 from errtax.lm.neural.prediction import PredictOptions, predict
 from errtax.lm.neural.run import Recipe, choose_device, open_run
 from errtax.lm.neural.training import Watch, train
 from errtax.lm.ngram.index import NgramIndex
-from errtax.reports.studies.demonstration import Demo, Say, prepare_index, prepare_rest
-
-logger = logging.getLogger("errtax")
+from errtax.reports.studies.demonstration import Demo, Say, prepare_index, prepare_rest, prepared
 
 
 @dataclass(frozen=True)
@@ -23,31 +18,11 @@ class LstmPredictor:
     watch: Watch
 
     def __call__(self, demo: Demo, say: Say) -> None:
-        """Write `preds.parquet`.
-
-        Training and prediction take one thread, so that numbers do not depend on the processors; meanwhile two other
-        processes build the index and compile the kernels, for minutes on some machines.  If one fails, the chain does
-        by itself what it would have done.
-        """
-        with ChildPool(2, 1) as pool:
-            preparations = [pool.submit(Task(each.__name__, each, demo)) for each in (prepare_index, prepare_rest)]
-            try:
-                left = set(preparations)
-                left -= set(pool.wait(left, 0))
-                self._predict(demo, say)
-                if not demo.lacks("train.ngram"):
-                    NgramIndex.open(demo.path("train.ngram"))  # compiles what verifies it, which no other does
-                while left:
-                    left -= set(pool.wait(left, 1))
-            except BaseException:
-                pool.cancel()
-                demo.tidy()
-                raise
-            for preparation in preparations:
-                try:
-                    pool.result(preparation)
-                except Exception as error:
-                    logger.debug("the preparation failed: %s", error)
+        """Write `preds.parquet`, by one thread, so that numbers do not depend on the processors."""
+        with prepared(demo, prepare_index, prepare_rest):
+            self._predict(demo, say)
+            if not demo.lacks("train.ngram"):
+                NgramIndex.open(demo.path("train.ngram"))  # compiles what verifies it, which no other does
 
     def _predict(self, demo: Demo, say: Say) -> None:
         corpus, device = read_corpus(demo.folder), choose_device("cpu", threads=1)
