@@ -24,7 +24,6 @@ import errtax.kenlm
 import errtax.training
 from browser import Page, start_browser
 from errtax.cli.commands import COMMANDS, load_command
-from gallery import pictures as pictures_of_pages
 from notebook_pages import jupyter_cells
 from public import public_names
 
@@ -207,6 +206,8 @@ def test_the_reports_work_and_hold_what_the_page_says(site: Site) -> None:
 
 
 def test_the_gallery_has_all_pictures(site: Site) -> None:
+    from gallery import pictures as pictures_of_pages
+
     pictures = {path.name for path in (ROOT / "docs").glob("*.png")}
     assert pictures <= set(site.pages["gallery.html"].assets)
     assert [card for card in pictures_of_pages() if len(card.caption) < 10 or not card.heading] == []
