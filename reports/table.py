@@ -15,6 +15,10 @@ LADDER = 4
 """A layer of more slices is a ladder of thresholds, which the terminal folds unless it is asked not to."""
 
 
+DAGGER = "†"
+"""Marks the label of a row, of which a note says something."""
+
+
 class Kind(StrEnum):
     """Numbers are aligned on the right, words on the left; a text may be long, and then is broken into lines."""
 
@@ -108,7 +112,9 @@ class Table:
         size = {name: sum(row.layer == name and row.depth is Depth.SLICE for row in self.rows) for name in self._layers}
         ladders = {name for name, n in size.items() if n > LADDER} if slices is None else set()
         kept = tuple(row for row in shown if row.depth is not Depth.SLICE or row.layer not in ladders)
-        titles = [row.label for row in kept if row.depth is Depth.LAYER and row.layer in ladders]
+        titles = [
+            row.label.removesuffix(f" {DAGGER}") for row in kept if row.depth is Depth.LAYER and row.layer in ladders
+        ]
         said = (f"Folded: the slices of {', '.join(titles)}; --slices shows them.",) if titles else ()
         return replace(self, rows=kept, notes=(*self.notes, *said))
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from errtax.reports.excerpts import Excerpt
 from errtax.reports.numbers import between, bits, count, p_value, percent, percent_ends, percent_value, share, with_ends
-from errtax.reports.table import Column, Depth, Kind, Marked, Row, Table
-from errtax.reports.wording import SPARSE, headline, ngram_line, p_head, sparse_line
+from errtax.reports.table import DAGGER, Column, Depth, Kind, Marked, Row, Table
+from errtax.reports.wording import headline, ngram_line, p_head, sparse_line
 from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.difference import BitsDifference, Difference
 from errtax.taxonomy.intervals import Interval
@@ -81,7 +81,7 @@ def statistics_table(statistics: Statistics) -> Table:
         return (int(part.count.value), part.share, fair, reach, part.bits, part.excess.value, recoverable)
 
     def mark(part: PartStatistics) -> str:
-        return f" {SPARSE}" if part.sparse and part.count.value else ""
+        return f" {DAGGER}" if part.sparse and part.count.value else ""
 
     rate, spent = percent(statistics.error_rate), _bits_with_ends(statistics.bits)
     title = f"{statistics.model}: {rate} errors, {spent} bits per symbol"

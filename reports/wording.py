@@ -3,6 +3,7 @@
 import re
 
 from errtax.lm.visible import visible
+from errtax.reports.table import DAGGER
 from errtax.taxonomy.caution import SPARSE_UNITS
 from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.correction import EXPLAINED
@@ -68,13 +69,9 @@ def p_head(correction: str) -> str:
     return {"holm": "p (Holm)", "bh": "p (BH)"}[correction]
 
 
-SPARSE = "†"
-"""Marks a class whose errors lie in few units."""
-
-
 def sparse_line(units: str) -> str:
     """What the mark means."""
-    return f"{SPARSE} errors in fewer than {SPARSE_UNITS} {units}: the interval is that of rare events, and wide."
+    return f"{DAGGER} errors in fewer than {SPARSE_UNITS} {units}: the interval is that of rare events, and wide."
 
 
 def short_number(value: float, _: object = None) -> str:

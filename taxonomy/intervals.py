@@ -43,7 +43,7 @@ def finite(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def student_factor(freedom: int) -> float:
+def student_factor(freedom: float) -> float:
     """By how much an interval is wider with Student's t than with the normal distribution."""
     return student_quantile(_HIGH, freedom) / _NORMAL
 
@@ -128,11 +128,11 @@ def quotient_ends(part: Floats, whole: Floats) -> Ends | None:
     return ratio - half, ratio + half
 
 
-def _freedom(whole: Floats, part: Floats) -> int | None:
+def _freedom(whole: Floats, part: Floats) -> float | None:
     """Degrees of freedom of the residuals; None where all lies in one unit."""
     if np.count_nonzero(whole) < 2:
         return None
-    return min(max(int(effective_units(whole) + 1e-9) - 1, 1), int(np.count_nonzero(part)) + _MORE)
+    return min(max(effective_units(whole) - 1, 1.0), float(np.count_nonzero(part) + _MORE))
 
 
 def _squares(part: Floats, whole: Floats) -> float:

@@ -12,15 +12,29 @@ _TINY = 1e-15
 _STEPS = 60
 
 
+def student_quantile(probability: float, freedom: float) -> float:
+    """The quantile of Student's t above its median, with one degree of freedom and more.
+
+    Of a number that is not whole its logarithm lies between those of the neighbours, by the reciprocals of the numbers:
+    right to 3 % from 1 to 2, to 0.2 % from 3 on.
+
+    >>> [round(student_quantile(0.975, freedom), 4) for freedom in (1, 4, 4.5)]
+    [12.7062, 2.7764, 2.6601]
+    """
+    below = int(freedom)
+    low = _whole_student_quantile(probability, below)
+    if below == freedom:
+        return low
+    part = (1 / below - 1 / freedom) * below * (below + 1)
+    quantile: float = low * (_whole_student_quantile(probability, below + 1) / low) ** part
+    return quantile
+
+
 @lru_cache(maxsize=1024)
-def student_quantile(probability: float, freedom: int) -> float:
-    """The quantile of Student's t above its median, with a whole number of degrees of freedom.
+def _whole_student_quantile(probability: float, freedom: int) -> float:
+    """By bisection of the angle atan(t / sqrt(freedom)), in which the distribution is a finite sum.
 
-    By bisection of the angle atan(t / sqrt(freedom)), in which the distribution is a finite sum (Abramowitz & Stegun
-    1964, 26.7.3 and 26.7.4).  Time O(freedom).
-
-    >>> round(student_quantile(0.975, 4), 4), round(student_quantile(0.975, 1), 4)
-    (2.7764, 12.7062)
+    Abramowitz & Stegun 1964, 26.7.3 and 26.7.4.  Time O(freedom).
     """
     low, high = 0.0, math.pi / 2
     for _ in range(_STEPS):

@@ -24,7 +24,8 @@ SCHEMA = "errtax.stats/1"
 class PartStatistics:
     """A layer or a slice.  `share`: of all errors.  `bits`, `excess`, `recoverable`: per symbol of the text.
 
-    `units`: how many of the units have any of its errors.
+    `units`: how many of the units have any of its errors; `sparse`: whether these are so few of them that its interval
+    rests on the Poisson distribution.
     """
 
     name: str
@@ -34,11 +35,7 @@ class PartStatistics:
     excess: Interval
     recoverable: Interval | None
     units: int
-
-    @property
-    def sparse(self) -> bool:
-        """Whether its errors lie in so few units that its interval rests on the Poisson distribution."""
-        return self.units < SPARSE_UNITS
+    sparse: bool
 
 
 @dataclass(frozen=True)
@@ -184,6 +181,7 @@ def _part(resampled: Resampled, layer: str, slices: Sequence[str], name: str) ->
         return [Quantity(what, layer, part) for part in slices]
 
     counted = all_of("count")
+    occupied = resampled.occupied(counted)
     has_ngram = Quantity("recoverable", layer, slices[0]) in resampled.blocks.places
     return PartStatistics(
         name=name,
@@ -192,5 +190,6 @@ def _part(resampled: Resampled, layer: str, slices: Sequence[str], name: str) ->
         bits=resampled.of(all_of("bits"), positions),
         excess=resampled.of(all_of("excess"), positions),
         recoverable=resampled.of(all_of("recoverable"), positions) if has_ngram else None,
-        units=resampled.occupied(counted),
+        units=occupied,
+        sparse=occupied < min(SPARSE_UNITS, len(resampled.blocks.sums)),
     )

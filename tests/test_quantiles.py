@@ -14,6 +14,13 @@ def test_students_quantiles(probability: float) -> None:
         assert student_quantile(probability, freedom) == pytest.approx(stats.t.ppf(probability, freedom), rel=1e-11)
 
 
+def test_between_whole_degrees_of_freedom() -> None:
+    for freedom in (1.2, 1.5, 1.8, 2.5):
+        assert student_quantile(0.975, freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=0.03)
+    for freedom in (3.1, 3.5, 7.9, 40.5):
+        assert student_quantile(0.975, freedom) == pytest.approx(stats.t.ppf(0.975, freedom), rel=0.002)
+
+
 @pytest.mark.parametrize("probability", [0.025, 0.5, 0.975])
 def test_gamma_quantiles(probability: float) -> None:
     for shape in np.geomspace(0.02, 9999, 120).tolist():

@@ -8,8 +8,15 @@ const TINY = 1e-15, STEPS = 60;
 
 const studentKnown = new Map();
 
-// The quantile 0.975 of Student's t, by bisection of atan(t / sqrt(freedom)) (Abramowitz & Stegun 26.7.3 and 26.7.4).
+// The quantile 0.975 of Student's t; of a number that is not whole between those of its neighbours, by reciprocals.
 function studentQuantile(freedom) {
+  const below = Math.floor(freedom), low = wholeStudent(below);
+  if (below === freedom) return low;
+  return low * (wholeStudent(below + 1) / low) ** ((1 / below - 1 / freedom) * below * (below + 1));
+}
+
+// By bisection of atan(t / sqrt(freedom)) (Abramowitz & Stegun 26.7.3 and 26.7.4).
+function wholeStudent(freedom) {
   if (!studentKnown.has(freedom)) {
     let low = 0, high = Math.PI / 2;
     for (let k = 0; k < STEPS; k++) {
@@ -98,7 +105,7 @@ const effectiveUnits = (sizes) => sumOf(sizes) ** 2 / (sumOf(sizes.map((n) => n 
 // Degrees of freedom: of those, and of the units that contribute.
 function freedomOf(part, whole) {
   if (occupied(whole) < 2) return null;
-  return Math.min(Math.max(Math.floor(effectiveUnits(whole) + 1e-9) - 1, 1), occupied(part) + MORE);
+  return Math.min(Math.max(effectiveUnits(whole) - 1, 1), occupied(part) + MORE);
 }
 
 // Of a sum that cannot be negative.  `within`: it is a part of the whole; `least`: what one error adds to it.
