@@ -84,6 +84,20 @@ def test_a_calibrated_model_has_no_calibration_error() -> None:
     assert whole.accuracy.low <= whole.confidence.value <= whole.accuracy.high
 
 
+def test_what_chance_makes_of_the_error_is_said() -> None:
+    """A calibrated model stays below the critical value, one that says 3 points too much does not, and by chance alone
+    both would have the same error: about sum of sqrt(2 / pi p (1 - p) n) over bins of n, by the normal distribution."""
+    peel = calibrated(40_000)
+    assert peel.log.argmax_logprobs is not None
+    sure = replace(peel.log, argmax_logprobs=np.minimum(np.log(np.exp(peel.log.argmax_logprobs) + 0.03), 0))
+    right, wrong = (calibration(each).classes[0] for each in (peel, replace(peel, log=sure)))
+    assert right.by_chance and right.critical and wrong.critical
+    assert right.error.value < right.critical < wrong.error.value
+    assert right.by_chance < right.critical and wrong.critical == pytest.approx(right.critical, rel=0.1)
+    p = (np.arange(10) + 0.5) / 10
+    assert right.by_chance == pytest.approx(np.sqrt(2 / np.pi * p * (1 - p) * 4000).sum() / 40_000, rel=0.15)
+
+
 def test_a_log_without_first_ranked_symbols_is_refused() -> None:
     peel = calibrated(50)
     with pytest.raises(BadInput, match="argmax_logprob"):
