@@ -8,7 +8,7 @@ from functools import lru_cache
 from statistics import NormalDist
 
 _EXACT_BELOW = 10_000.0
-_TINY = 1e-15
+_TINY, _CLOSE = 1e-15, 1e-13
 _STEPS = 60
 
 
@@ -53,6 +53,7 @@ def _within(angle: float, freedom: int) -> float:
     return 2 / math.pi * (angle + math.sin(angle) * total) if odd else math.sin(angle) * total
 
 
+@lru_cache(maxsize=4096)
 def gamma_quantile(probability: float, shape: float) -> float:
     """The quantile of the gamma distribution of this shape and scale 1; twice it is that of chi-squared, 2 shape.
 
@@ -73,7 +74,7 @@ def gamma_quantile(probability: float, shape: float) -> float:
         least, most = (x, most) if excess < 0 else (least, x)
         step = excess / math.exp((shape - 1) * math.log(x) - x - math.lgamma(shape))
         moved = x - step if least < x - step < most else (least + min(most, 2 * x)) / 2
-        if abs(moved - x) <= _TINY * x:
+        if abs(moved - x) <= _CLOSE * x:
             break
         x = moved
     return x

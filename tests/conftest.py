@@ -19,6 +19,9 @@ _same_examples = "CI" in os.environ  # a check of one change must not fail by th
 settings.register_profile(
     "default", deadline=None, max_examples=60, derandomize=_same_examples, suppress_health_check=_slow_is_fine
 )
+settings.register_profile(
+    "brief", deadline=None, max_examples=20, derandomize=_same_examples, suppress_health_check=_slow_is_fine
+)
 settings.register_profile("ci", deadline=None, max_examples=300, derandomize=True, suppress_health_check=_slow_is_fine)
 settings.register_profile("quick", deadline=None, max_examples=10, suppress_health_check=_slow_is_fine)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))

@@ -4,7 +4,7 @@
 const MANY = 100; // units that contribute, from which on an interval has the percentiles of the bootstrap
 const LOW = 0.025, HIGH = 0.975, NORMAL = 1.959963984540054;
 const MORE = 2; // degrees of freedom beyond the number of units that contribute
-const TINY = 1e-15, STEPS = 60;
+const TINY = 1e-15, CLOSE = 1e-13, STEPS = 60;
 
 const studentKnown = new Map();
 
@@ -61,7 +61,7 @@ function gammaQuantile(probability, shape) {
     if (excess < 0) least = x; else most = x;
     const step = x - excess / Math.exp((shape - 1) * Math.log(x) - x - lnGamma(shape));
     const moved = least < step && step < most ? step : (least + Math.min(most, 2 * x)) / 2;
-    if (Math.abs(moved - x) <= TINY * x) break;
+    if (Math.abs(moved - x) <= CLOSE * x) break;
     x = moved;
   }
   return x;
