@@ -134,10 +134,10 @@ def _header(results: Results, shown: int, whole: bool) -> list[str]:
     bits = f"{with_ends(statistics.bits, '.4f')} bits per symbol"
     drawn = f"{bits}; {statistics.units.counted(statistics.blocks)} resampled"
     about = f"{statistics.model}: {drawn}" if len(results.statistics) > 1 else drawn
-    warnings = dict.fromkeys(each.warning for each in results.statistics if each.warning)
+    cautions = dict.fromkeys(caution for each in results.statistics for caution in each.cautions)
     return [
         f'<header><div class="said"><h1 id="finding">{escape(said)}</h1><p id="about">{escape(about)}',
-        *(f' · <strong class="note">{escape(text)}</strong>' for text in warnings),
+        *(f' · <strong class="note" title="{escape(text)}">{escape(_short(text))}</strong>' for text in cautions),
         "</p></div>",
         *(_choice(results, shown) if shown and whole else []),
         '<div class="tools" data-live><details id="export"><summary>Export</summary><div class="menu">'
@@ -150,6 +150,11 @@ def _header(results: Results, shown: int, whole: bool) -> list[str]:
         else "",
         "</header>",
     ]
+
+
+def _short(caution: str) -> str:
+    """What a narrow line says of it: one that is long up to its colon."""
+    return caution if len(caution) < 90 else caution.partition(": ")[0]
 
 
 def _choice(results: Results, shown: int) -> list[str]:

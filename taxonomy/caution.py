@@ -30,10 +30,7 @@ def _few(sums: PeelSums) -> str | None:
         return None
     if number < 2:
         return f"Only {units.counted(number)}: there are no intervals; {FEW_UNITS} are needed for a fair estimate."
-    return (
-        f"Only {units.counted(number)}: intervals are wide, and hold if the {units.plural} are alike; "
-        f"{FEW_UNITS} are needed for a fair estimate."
-    )
+    return f"Only {units.counted(number)}: intervals are wide; {FEW_UNITS} are needed for a fair estimate."
 
 
 def _correlated(sums: PeelSums) -> str | None:

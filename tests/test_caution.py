@@ -108,8 +108,6 @@ def test_heavy_tails_are_warned_of() -> None:
 
 def test_few_units() -> None:
     wrong = np.random.default_rng(5).random(12_000) < 0.3
-    assert cautions(sums_of(wrong)) == (
-        "Only 12 blocks: intervals are wide, and hold if the blocks are alike; 30 are needed for a fair estimate.",
-    )
+    assert cautions(sums_of(wrong)) == ("Only 12 blocks: intervals are wide; 30 are needed for a fair estimate.",)
     assert cautions(sums_of(wrong[:900]))[0].startswith("Only 1 block: there are no intervals")
     assert CELL == 100
