@@ -30,7 +30,7 @@ from errtax.oracle.text_kind import Reading
 from errtax.oracle.text_view import TextView
 from errtax.oracle.verbatim import SourceText, matches_around, matches_ending
 from errtax.oracle.word_rule import PATTERN
-from errtax.taxonomy.bootstrap import STANDARD
+from errtax.taxonomy.bootstrap import STANDARD, Resampling, draw_sums, flip_sums
 from errtax.taxonomy.calibration import calibration
 from errtax.taxonomy.comparison import compare
 from errtax.taxonomy.peel_file import PeelFile, write_peel
@@ -131,6 +131,7 @@ def _use_peel(folder: Path, unit: Unit) -> None:
     for source in (peel, PeelFile(folder / "peel.parquet")):
         statistics(source)
         compare(source, source)
+        _draw_and_flip()
         calibration(source)
     deviation_of_mean([peel.log], STANDARD)
     for skip in (Skip.CODE, Skip.NONE):
@@ -191,3 +192,9 @@ def _use_features() -> None:
     features = values.reshape(-1, values.shape[2])
     cells = np.zeros((len(features), 2), np.float32)
     add_values(Sums.empty(2, features.shape[1]), [cells], features, moments=True)
+
+
+def _draw_and_flip() -> None:
+    """What texts of many units need, and few do not."""
+    for sums in (draw_sums, flip_sums):
+        sums(np.ones((2, 1, 2), np.int64), Resampling(replicates=1, flips=1))
