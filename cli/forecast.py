@@ -1,5 +1,6 @@
 """`errtax forecast`."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 @sizes_options
 @click.option("--at", type=click.FloatRange(1), help="Parameters or steps to forecast [default: one more step].")
 @jobs_option
-def command(peels: "list[PeelSource]", by: str, at: float | None) -> None:
+def command(peels: "Callable[[], list[PeelSource]]", by: str, at: float | None) -> None:
     """What the next size of a model would save, by class of errors.
 
     Three sizes or more: E(N) = F + A N^-α with one α for all classes, at most one step ahead, and how far the same fit
@@ -25,5 +26,5 @@ def command(peels: "list[PeelSource]", by: str, at: float | None) -> None:
     from errtax.reports.forecast import forecast_lines, forecast_table
     from errtax.taxonomy.forecast import forecast
 
-    result = forecast(peels, by, at)
+    result = forecast(peels(), by, at)
     emit(result.to_json(), forecast_table(result), *forecast_lines(result), result.signature)

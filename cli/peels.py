@@ -48,7 +48,7 @@ def given_logs(argument: Path | tuple[Path, ...] | None, option: Path | tuple[Pa
 
 
 def sizes_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Peels of models along a scale, which one (`by`), and what is said of each; they come as one list, `peels`."""
+    """Peels of models along a scale, which one (`by`), and what is said of each; `peels()` opens them, each once."""
 
     def collect(
         *,
@@ -62,9 +62,12 @@ def sizes_options(function: Callable[..., Any]) -> Callable[..., Any]:
         from errtax.taxonomy.identity import identities
         from errtax.taxonomy.peel_file import PeelFile
 
-        require_each_once(peels)
-        said = identities(len(peels), model, parameters, step)
-        return function(peels=[each.of(PeelFile(path)) for each, path in zip(said, peels, strict=True)], **rest)
+        def opened() -> "list[PeelSource]":
+            require_each_once(peels)
+            said = identities(len(peels), model, parameters, step)
+            return [each.of(PeelFile(path)) for each, path in zip(said, peels, strict=True)]
+
+        return function(peels=opened, **rest)
 
     options = (
         click.argument("peels", type=FILE, nargs=-1, required=True, metavar="PEEL..."),

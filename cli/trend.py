@@ -1,5 +1,6 @@
 """`errtax trend`."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @jobs_option
 @force_option
 def command(
-    peels: "list[PeelSource]",
+    peels: "Callable[[], list[PeelSource]]",
     by: str,
     figure: Path | None,
     force: bool,
@@ -34,7 +35,7 @@ def command(
     from errtax.taxonomy.trend import trend
 
     outputs = Outputs(force, figures=[figure])
-    result = trend(peels, by)
+    result = trend(peels(), by)
     outputs.figure(figure, trend_figure, result)
     document = {**result.to_json(), "written": outputs.written}
     emit(document, trend_table(result), result.signature, *outputs.written)
