@@ -1,6 +1,8 @@
 """Profiles of hypothesis, and the texts that tests share."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +27,16 @@ settings.register_profile(
 settings.register_profile("ci", deadline=None, max_examples=300, derandomize=True, suppress_health_check=_slow_is_fine)
 settings.register_profile("quick", deadline=None, max_examples=10, suppress_health_check=_slow_is_fine)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+
+@pytest.fixture(autouse=True)
+def _log_level() -> Iterator[None]:
+    """What --quiet silences in one test is heard in the next."""
+    logger = logging.getLogger("errtax")
+    level, handlers = logger.level, logger.handlers[:]
+    yield
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")
