@@ -11,30 +11,35 @@ import pyarrow.parquet as pq
 import pytest
 
 from commands import Errtax
+from errtax.lm.ngram.index import NgramIndex
+from errtax.lm.text import Unit, text_of_bytes
 
 pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="nothing is compiled")
 
 RUN = """
 import sys
 from errtax.cli.main import main
-try:
-    main()
-except SystemExit as end:
-    assert not end.code, end.code
 from errtax.lm.kernels import compilation_seconds
-print("compiled for", compilation_seconds(), file=sys.stderr)
+
+for line in sys.argv[1:]:
+    sys.argv[:] = ["errtax", *line.split()]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, (line, end.code)
+    print(line, "compiled for", compilation_seconds(), file=sys.stderr)
 """
 
 
-def run(*line: str) -> str:
-    """Stderr of a command in a process of its own."""
-    done = subprocess.run([sys.executable, "-c", RUN, *line], capture_output=True, text=True, check=False)
+def run(*lines: str) -> str:
+    """Stderr of commands, one after the other in a process of their own."""
+    done = subprocess.run([sys.executable, "-c", RUN, *lines], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stderr
 
 
 def test_after_compiling_ahead_nothing_is_compiled(errtax: Errtax) -> None:
-    assert "All kernels are compiled" in run("info", "--compile")
+    assert "All kernels are compiled" in run("info --compile")
     text = Path("train.txt").read_text()
     Path("words.txt").write_text(" ".join(f"{text[i : i + 20].split()[0]}{i % 600}" for i in range(700)))
     Path("ids.txt").write_text("5 7 9 5 7 8 " * 50)
@@ -45,7 +50,7 @@ def test_after_compiling_ahead_nothing_is_compiled(errtax: Errtax) -> None:
         "rank": [1, 2, 3] * 20,
     }
     pq.write_table(pa.table({**rows, "token": pa.array([5, 7, 9] * 20, pa.uint32())}), "tokens.parquet")
-    for line in (
+    commands = (
         "info --compile",
         "build-ngram train.txt --arpa train.arpa",
         "build-ngram train.txt --unit char -o chars.ngram",
@@ -59,13 +64,24 @@ def test_after_compiling_ahead_nothing_is_compiled(errtax: Errtax) -> None:
         "overlap preds.parquet --ngram train.ngram --orders 3",
         "peel --preds preds.parquet --train-text train.txt --verbatim 20 --force",
         "trace test.txt --train-text train.txt",
+        "trace test.txt --train-text train.txt --edits 2 --force",
+        "trace test.txt --ngram train.ngram --edits 2 --force",
         "stats preds.peel.parquet",
         "build-ngram ids.txt --unit token --sentences stream --order 4",
         "peel tokens.parquet --preset token --ngram ids.ngram --ngram-max 3",
         "stats tokens.peel.parquet",
         "report preds.peel.parquet",
-    ):
-        assert "compiled for 0.0\n" in run(*line.split()), line
+    )
+    said = run(*commands).splitlines()
+    assert [line for line in said if "compiled for" in line] == [f"{command} compiled for 0.0" for command in commands]
+
+
+def test_what_is_read_from_a_file_needs_no_kernels_of_its_own(tmp_path: Path) -> None:
+    built = NgramIndex.build(text_of_bytes(b"a rose is a rose is a rose", Unit.BYTE), 4)
+    built.save(tmp_path / "roses.ngram")
+    read = NgramIndex.open(tmp_path / "roses.ngram")
+    for part in ("tree", "smoothing"):
+        assert numba.typeof(getattr(built, part)) == numba.typeof(getattr(read, part))
 
 
 def test_compilation_is_announced_once_per_installation(tmp_path: Path) -> None:

@@ -31,8 +31,8 @@ class Smoothing(NamedTuple):
 def prepare_smoothing(tree: Tree, n_ids: int, discounts: Discounts) -> Smoothing:
     """The tables above for ids 0 .. n_ids - 1 (`<unk>`, `<s>`, `</s>`, alphabet)."""
     smoothing = Smoothing(
-        np.ascontiguousarray(discounts.adjusted),
-        np.ascontiguousarray(discounts.raw),
+        discounts.adjusted.copy(),  # what was read from a file may not be written to: to numba that is another type,
+        discounts.raw.copy(),  # for which each kernel would be compiled once more
         np.zeros(n_ids),
         np.zeros(n_ids),
         np.full(n_ids, NOWHERE, np.int64),

@@ -39,6 +39,7 @@ from errtax.taxonomy.settings import PRESETS, Settings
 from errtax.taxonomy.statistics import statistics
 from errtax.taxonomy.studies.distance import DistanceSettings, measure_distances
 from errtax.taxonomy.studies.predictors import Sources, read_predictors
+from errtax.taxonomy.studies.trace import Search, trace_text
 from errtax.taxonomy.studies.tracking import Sums, add_values
 from errtax.taxonomy.units import deviation_of_mean
 
@@ -178,6 +179,9 @@ def _use_passages() -> None:
     text = SourceText.of_text(text_of_bytes(_PROSE, Unit.BYTE))
     symbol = np.arange(len(text))
     matches_around(matches_ending(text.codes(0, len(text)), symbol[:0], text), symbol, symbol + 1)
+    index = NgramIndex.build(text_of_bytes(_PROSE, Unit.BYTE), _ORDER)
+    for training in (text, SourceText.of_index(index)):
+        trace_text(text, training, Search(edits=1))
     states = automaton_of(symbol[:9].astype(np.int32)).states
     add_seen(states, np.zeros(len(states), SEEN), np.zeros(len(states), SEEN))
 
