@@ -17,6 +17,8 @@ from errtax.reports.studies import demonstration
 
 WITHOUT_TORCH = "import sys; sys.modules['torch'] = None; sys.argv[0] = 'errtax'\n"
 SMALL = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that runs in the background has it ignored
 from errtax.reports.studies import demonstration
 demonstration.SIZES.update(prose=30_000)
 from errtax.cli.main import main
