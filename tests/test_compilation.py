@@ -33,7 +33,10 @@ for line in sys.argv[1:]:
 
 def run(*lines: str) -> str:
     """Stderr of commands, one after the other in a process of their own."""
-    done = subprocess.run([sys.executable, "-c", RUN, *lines], capture_output=True, text=True, check=False)
+    ahead = os.environ.get("ERRTAX_COMPILED_AHEAD")  # a cache that errtax info --compile alone has filled
+    environment = {**os.environ, **({"NUMBA_CACHE_DIR": ahead} if ahead else {})}
+    line = [sys.executable, "-c", RUN, *lines]
+    done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stderr
 
