@@ -34,11 +34,15 @@ if TYPE_CHECKING:
 @click.option("--patience", type=int, help="Epochs without a better validation loss before stopping [8].")
 @click.option("--learning-rate", type=float, help="[default: 0.002]")
 @click.option("--seed", type=int, help="[default: 1]")
+@click.option("--seeds", type=INTEGERS, help="Train each model from these seeds, too.")
+@click.option("--device", help="auto, cpu, cuda, cuda:1, ...; all --jobs share it  [default: auto]")
 @click.option(
     "--jobs", type=click.IntRange(1), default=1, show_default=True, help="Runs at a time; with --ray, threads of each."
 )
 @ray_option
-def command(spec: Path | None, output: Path, jobs: int, cluster: Cluster | None, **given: Any) -> None:
+def command(
+    spec: Path | None, output: Path, device: str | None, jobs: int, cluster: Cluster | None, **given: Any
+) -> None:
     """Train, run and peel a grid of models, and compare them: by default those of the paper's Table 1.
 
     SPEC.toml holds the same keys as the options (nn_hidden, ...), a table [recipe], and
@@ -46,7 +50,7 @@ def command(spec: Path | None, output: Path, jobs: int, cluster: Cluster | None,
     A sweep that was stopped resumes where it was; finished work is not repeated.
     """
     from errtax.lm.files import require_input
-    from errtax.reports.studies.sweep import sweep_table, write_sweep
+    from errtax.reports.studies.sweep import seeds_table, sweep_table, write_sweep
     from errtax.taxonomy.studies.sweep import run_sweep
     from errtax.taxonomy.studies.sweep_results import read_results, to_json
     from errtax.taxonomy.studies.sweep_spec import read_spec
@@ -54,11 +58,12 @@ def command(spec: Path | None, output: Path, jobs: int, cluster: Cluster | None,
     wanted = read_spec(spec and require_input(spec), {key: v for key, v in given.items() if v is not None})
     notice(f"Runs in {output}: {len(wanted.names)}{'' if cluster else f', {jobs} at a time'}.")
     with progress("sweep") as update:
-        failures = run_sweep(wanted, output, jobs, _report(update), _pool_of(cluster))
+        failures = run_sweep(wanted, output, jobs, _report(update), _pool_of(cluster), device)
     runs = read_results(wanted, output, failures)
     if runs.results:
         paths = [str(path) for path in write_sweep(output, runs)]
-        emit({**to_json(runs), "failures": failures, "written": paths}, sweep_table(runs), runs.signature, *paths)
+        tables = [table for table in (sweep_table(runs), seeds_table(runs)) if table is not None]
+        emit({**to_json(runs), "failures": failures, "written": paths}, *tables, runs.signature, *paths)
     _refuse_failures(failures, len(wanted.names))
 
 

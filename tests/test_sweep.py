@@ -30,7 +30,7 @@ from errtax.reports.studies.sweep import agreement_figure, classes_figure, sweep
 from errtax.taxonomy.studies.sweep import SweepStatus, _status  # noqa: E402
 from errtax.taxonomy.studies.sweep_results import agreement_map, paper_loss, read_results  # noqa: E402
 from errtax.taxonomy.studies.sweep_spec import SweepSpec, read_spec  # noqa: E402
-from schemas import undescribed_table  # noqa: E402
+from schemas import undescribed, undescribed_table  # noqa: E402
 
 FLAGS = ["--budgets", "4", "--layers", "1,2", "--models", "lstm,gru", "--nn", "2", "--nn-hidden", "8"]
 FLAGS += ["--ngrams", "1,3", "--epochs", "2", "--seed", "3"]
@@ -197,6 +197,57 @@ def test_what_is_done_is_not_done_again(text: Path, swept: tuple[Path, dict[str,
     done = CliRunner().invoke(cli, ["sweep", "--text", str(text), "-o", str(folder), *FLAGS, "--json", "-q"])
     assert json.loads(done.stdout) == document
     assert made == {path: path.stat().st_mtime_ns for path in folder.glob("*/*.p*")}
+
+
+def test_a_further_seed_is_another_run_on_the_same_device(
+    text: Path, swept: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "zoo"
+    shutil.copytree(swept[0], folder)
+    further = ["--seeds", "5", "--skip", "gru*-seed5,*-2-4-seed5,*nn-seed5", "--device", "cpu"]
+    done = CliRunner().invoke(cli, ["sweep", "--text", str(text), "-o", str(folder), *FLAGS, *further, "--json", "-q"])
+    assert done.exit_code == 0, (done.output, done.exception)
+    document = json.loads(done.stdout)
+    assert undescribed(document, "sweep") == []
+    runs = {run["name"]: run for run in document["runs"]}
+    assert {name: run["test_loss"] for name, run in runs.items() if name in NAMES} == {
+        run["name"]: run["test_loss"] for run in swept[1]["runs"]
+    }
+    assert read_run(folder / "lstm-1-4-seed5").recipe == Recipe(epochs=2, seed=5)
+    (model,) = document["over_seeds"]
+    losses = [runs[name]["test_loss"] for name in ("lstm-1-4", "lstm-1-4-seed5")]
+    assert losses[0] != losses[1]
+    assert (model["name"], model["test_loss"]) == ("lstm-1-4", pytest.approx(np.mean(losses)))
+
+
+def test_a_sweep_stays_on_its_device(text: Path, swept: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    fields = json.loads((swept[0] / "sweep.json").read_text())
+    assert fields["device"] == ("cuda:0" if torch.cuda.is_available() else "cpu")
+
+    def refusal(*more: str) -> str:
+        done = CliRunner().invoke(cli, ["sweep", "--text", str(text), "-o", str(tmp_path), *FLAGS, "-q", *more])
+        assert isinstance(done.exception, UsageError)
+        return str(done.exception)
+
+    assert "device 'nonsense' cannot be used here" in refusal("--device", "nonsense")
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "sweep.json").write_text(json.dumps({**fields, "device": "cuda:99"}))
+    assert "was begun on cuda:99, not cpu; give another folder" in refusal("--device", "cpu")
+    assert "device 'cuda:99' cannot be used here" in refusal()
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep.json"]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is at hand")
+def test_several_models_are_trained_on_one_device(
+    text: Path, swept: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    command = ["sweep", "--text", str(text), "-o", str(tmp_path / "zoo"), *FLAGS, "--json", "-q", "--device", "cuda"]
+    done = CliRunner().invoke(cli, command)
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert json.loads((tmp_path / "zoo" / "sweep.json").read_text())["device"] == "cuda:0"
+    due = {run["name"]: run["test_loss"] for run in swept[1]["runs"]}
+    for run in json.loads(done.stdout)["runs"]:
+        assert run["test_loss"] == pytest.approx(due[run["name"]], abs=0.02)  # other rounding, for two epochs
 
 
 def test_a_killed_sweep_goes_on_to_the_same_numbers(

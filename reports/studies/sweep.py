@@ -1,8 +1,10 @@
 """A sweep in pictures and tables: losses beside the paper's, error classes by size, and who agrees with whom."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from statistics import fmean, stdev
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -17,7 +19,8 @@ from errtax.reports.table import Column, Row, Table
 from errtax.reports.wording import short_number, wrap_signature
 from errtax.taxonomy.layers.registry import LAYER_BY_NAME, LAYER_NAMES
 from errtax.taxonomy.studies.sweep_file import write_results
-from errtax.taxonomy.studies.sweep_record import Result, SweepResults
+from errtax.taxonomy.studies.sweep_record import Result, SweepResults, model_of
+from errtax.taxonomy.studies.sweep_seeds import over_seeds
 
 _KINDS = {
     "LSTM": ("#0072B2", "o"),
@@ -39,7 +42,10 @@ def _kind(family: str) -> str:
 
 
 def classes_figure(sweep: SweepResults) -> Figure:
-    """Errors of each class against parameters: one panel per layer, one line per kind and depth of model."""
+    """Errors of each class against parameters: one panel per layer, one line per kind and depth of model.
+
+    Lines run through the means of seeds; a dash is one of several.
+    """
     results = [result for result in sweep.results if result.parameters is not None]
     families = list(dict.fromkeys(result.family for result in results))
     figure = new_figure(13.2, 7.4)
@@ -73,11 +79,16 @@ def _class_panel(
     axes: Axes, results: Sequence[Result], families: Sequence[str], counted: Callable[[Result], int]
 ) -> None:
     for family in families:
-        chosen = sorted((r for r in results if r.family == family), key=lambda r: r.parameters or 0)
+        seeds: dict[int, list[float]] = {}  # of each size
+        for result in results:
+            if result.family == family:
+                seeds.setdefault(result.parameters or 0, []).append(counted(result) / 1000)
         colour, marker, line = _style(family)
-        values = [counted(result) / 1000 for result in chosen]
-        sizes = [result.parameters or 0 for result in chosen]
-        axes.plot(sizes, values, color=colour, marker=marker, ls=line, ms=4.5, lw=1.3, label=family)
+        sizes = sorted(seeds)
+        means = [fmean(seeds[size]) for size in sizes]
+        axes.plot(sizes, means, color=colour, marker=marker, ls=line, ms=4.5, lw=1.3, label=family)
+        each = [(size, value) for size in sizes for value in seeds[size] if len(seeds[size]) > 1]
+        axes.scatter(*np.array(each).reshape(-1, 2).T, color=colour, marker="_", s=25, lw=0.8)
     axes.set_xscale("log")
     axes.set_ylim(0, 1.08 * max(axes.dataLim.y1, 1e-3))  # so that the highest marks are whole
     for ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
@@ -128,6 +139,24 @@ def sweep_table(sweep: SweepResults) -> Table:
     return Table("", "run", tuple(columns), tuple(rows))
 
 
+def seeds_table(sweep: SweepResults) -> Table | None:
+    """One row per model with several seeds: mean, spread and interval; None where there is none."""
+    models = over_seeds(sweep.results)
+    if not models:
+        return None
+    columns = [Column("runs", count), Column("test, mean [95 %]", str), Column("sd", bits)]
+    if any(model.paper is not None for model in models):
+        columns += [Column("paper", lambda value: f"{value:.3f}"), Column("difference", lambda value: f"{value:+.4f}")]
+    columns.append(Column("errors, mean ± sd", str))
+    rows = []
+    for model in models:
+        mean = f"{bits(model.test_loss)} [{bits(model.low)}, {bits(model.high)}]"
+        paper = (model.paper, model.difference)[: len(columns) - 4]
+        errors = f"{model.errors:,.0f} ± {model.errors_deviation:,.0f}"
+        rows.append(Row(model.name, (model.runs, mean, model.deviation, *paper, errors), name=model.name))
+    return Table("Over seeds", "model", tuple(columns), tuple(rows))
+
+
 def write_sweep(folder: Path, sweep: SweepResults) -> list[Path]:
     """Write what a sweep found into its folder, over what an earlier one wrote: the table twice, and two pictures."""
     written = [folder / name for name in ("results.parquet", "table.md", "classes.png", "agreement.png")]
@@ -139,23 +168,27 @@ def write_sweep(folder: Path, sweep: SweepResults) -> list[Path]:
 
 
 def sweep_markdown(sweep: SweepResults) -> str:
-    """The paper's Table 1 with ours / the paper's in each cell; baselines in a second table."""
-    cells = {result.name: result for result in sweep.results}
-    grid = [result for result in sweep.results if len(result.name.split("-")) == 3]
-    families = list(dict.fromkeys(result.family for result in grid))
+    """The paper's Table 1 with ours / the paper's in each cell, ours ± sd of seeds; baselines in a second table."""
+    cells: dict[str, list[Result]] = {}
+    for result in sweep.results:
+        cells.setdefault(model_of(result.name), []).append(result)
+    grid = [name for name in cells if name.count("-") == 2]
+    families = list(dict.fromkeys(cells[name][0].family for name in grid))
     lines = [f"| budget | {' | '.join(families)} |", f"|---|{'---|' * len(families)}"] if grid else []
-    for budget in dict.fromkeys(result.name.split("-")[2] for result in grid):
-        row = [_markdown_cell(cells.get(f"{family.lower()}-{budget}")) for family in families]
+    for budget in dict.fromkeys(name.split("-")[2] for name in grid):
+        row = [_markdown_cell(cells.get(f"{family.lower()}-{budget}", [])) for family in families]
         lines.append(f"| {budget} | {' | '.join(row)} |")
     for kind in ("nn", "gram"):
-        chosen = [result for result in sweep.results if result.name.endswith(f"-{kind}")]
+        chosen = [name for name in cells if name.endswith(f"-{kind}")]
         if chosen:
-            lines += ["", f"| {' | '.join(result.name for result in chosen)} |", f"|{'---|' * len(chosen)}"]
-            lines.append(f"| {' | '.join(_markdown_cell(result) for result in chosen)} |")
+            lines += ["", f"| {' | '.join(chosen)} |", f"|{'---|' * len(chosen)}"]
+            lines.append(f"| {' | '.join(_markdown_cell(cells[name]) for name in chosen)} |")
     return "\n".join(lines) + "\n"
 
 
-def _markdown_cell(result: Result | None) -> str:
-    if result is None:
+def _markdown_cell(runs: Sequence[Result]) -> str:
+    if not runs:
         return "–"
-    return f"{result.test_loss:.3f}" + (f" / {result.paper:.3f}" if result.paper is not None else "")
+    losses, paper = [run.test_loss for run in runs], runs[0].paper
+    spread = f" ± {stdev(losses):.3f}" if len(runs) > 1 and all(map(math.isfinite, losses)) else ""
+    return f"{fmean(losses):.3f}{spread}" + (f" / {paper:.3f}" if paper is not None else "")

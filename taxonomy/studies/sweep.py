@@ -7,7 +7,7 @@ where it was.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -34,6 +34,7 @@ from errtax.taxonomy.studies.sweep_record import SCHEMA
 from errtax.taxonomy.studies.sweep_spec import SweepSpec
 
 _MOST_THREADS = 1024
+_ANY = "auto"
 _PATIENCE = 10.0  # seconds to wait for a run's lock: the workers of a killed sweep end within two
 
 
@@ -43,6 +44,7 @@ class _Begun:
 
     sha256: dict[str, str]
     threads: int
+    device: str = _ANY
 
     def __post_init__(self) -> None:
         if not 1 <= self.threads <= _MOST_THREADS:
@@ -68,24 +70,34 @@ def run_sweep(
     jobs: int = 1,
     on_status: Callable[[SweepStatus], None] = lambda status: None,
     pool_of: MakePool | None = None,
+    device: str | None = None,
 ) -> dict[str, str]:
     """Do what is left to do of a sweep in `folder`; return what went wrong, by run: the others are done all the same.
 
-    Each run is a process of its own; `jobs` of them at a time share the processors.  Results do not depend on `jobs`
-    but on the threads that torch has in a process: their number is written down with the first call and kept.
-    `pool_of`: where else runs are made, of `jobs` threads each.
+    Each run is a process of its own; `jobs` of them at a time share the processors, or one `device`.  Results do not
+    depend on `jobs` but on the device, and on the threads that torch has in a process: both are written down with the
+    first call and kept.  `pool_of`: where else runs are made, of `jobs` threads each.  Raises `UsageError` where the
+    device cannot be used, or the sweep was begun on another.
     """
     corpus = read_corpus(Path(spec.text))  # fails here, once, where the text is missing
     test = read_text(Path(spec.text) / "test.txt", Unit.BYTE)
     require_output_folder(folder).mkdir(parents=True, exist_ok=True)
     texts = {"train": corpus.train_sha256, "val": corpus.val_sha256, "test": test.sha256}
-    threads = _threads(folder, texts, max(n_threads() // max(jobs, 1), 1) if pool_of is None else jobs)
+    here = pool_of is None
+    threads = max(n_threads() // max(jobs, 1), 1) if here else jobs
+    wanted = _Begun(texts, threads, _usable(device or _ANY, here))
+    begun = _begin(folder, wanted)
+    if device is not None and begun.device not in (wanted.device, _ANY):
+        raise UsageError(
+            f"the sweep in {folder} was begun on {begun.device}, not {wanted.device}; give another folder with -o."
+        )
+    _usable(begun.device, here)
     _build_index(spec, folder)
     spec, folder = replace(spec, text=str(Path(spec.text).absolute())), folder.absolute()
-    tasks = [Task(name, _complete, _Run(spec, folder, name)) for name in spec.shapes]
+    tasks = [Task(name, _complete, _Run(spec, folder, name, begun.device)) for name in spec.shapes]
     if spec.ngrams:
-        tasks.append(Task(f"{spec.ngrams[0]}-gram", _complete_ngrams, _Run(spec, folder, "")))
-    with ChildPool(jobs, threads) if pool_of is None else pool_of(threads) as pool:
+        tasks.append(Task(f"{spec.ngrams[0]}-gram", _complete_ngrams, _Run(spec, folder, "", begun.device)))
+    with ChildPool(jobs, begun.threads) if pool_of is None else pool_of(begun.threads) as pool:
         found = run_tasks(pool, tasks, lambda done, total: on_status(_status(spec, folder)), keep_going=True)
     for error in found.values():
         if not isinstance(error, ErrtaxError | OSError | MemoryError):
@@ -107,19 +119,24 @@ def _status(spec: SweepSpec, folder: Path) -> SweepStatus:
     return SweepStatus(done, len(spec.names), epochs)
 
 
-def _threads(folder: Path, texts: Mapping[str, str], threads: int) -> int:
-    """The threads of each process, as the first call chose them; a folder belongs to one text, cut in one way."""
+def _usable(device: str, here: bool) -> str:
+    """The device of that name on this machine, or the name alone where runs are made on others."""
+    return str(choose_device(device)) if here else device
+
+
+def _begin(folder: Path, wanted: _Begun) -> _Begun:
+    """How runs are computed in a folder, as its first call wanted it; a folder belongs to one text, cut in one way."""
     path = folder / "sweep.json"
-    if path.is_file():
-        what, advice = "what a sweep wrote", f"; remove it if all runs in {folder} are of the same text"
-        fields = read_json(path, SCHEMA, what, advice)
-        with decoding(f"{path} is not {what}", advice):
-            begun = record_of(_Begun, fields)
-        if begun.sha256 != texts:
-            raise BadInput(f"{folder} holds a sweep on another text; give that text, or another folder with -o.")
-        return begun.threads
-    write_text(path, json.dumps({"schema": SCHEMA, **asdict(_Begun(dict(texts), threads))}) + "\n")
-    return threads
+    if not path.is_file():
+        write_text(path, json.dumps({"schema": SCHEMA, **asdict(wanted)}) + "\n")
+        return wanted
+    what, advice = "what a sweep wrote", f"; remove it if all runs in {folder} are of the same text"
+    fields = read_json(path, SCHEMA, what, advice)
+    with decoding(f"{path} is not {what}", advice):
+        begun = record_of(_Begun, fields)
+    if begun.sha256 != wanted.sha256:
+        raise BadInput(f"{folder} holds a sweep on another text; give that text, or another folder with -o.")
+    return begun
 
 
 def _build_index(spec: SweepSpec, folder: Path) -> None:
@@ -136,6 +153,7 @@ class _Run:
     spec: SweepSpec
     folder: Path
     name: str
+    device: str
 
 
 def _complete(task: _Run) -> None:
@@ -153,11 +171,11 @@ def _complete(task: _Run) -> None:
                 f"{run_folder} was trained as {run.config} by {run.recipe}, the sweep asks for {config} by "
                 f"{recipe}; remove the folder, or change the sweep."
             )
-        device = choose_device()
+        device = choose_device(task.device)
         train(run_folder, run, corpus.train, corpus.val, device, Watch(checkpoints=CheckpointRule(epochs=True)))
         preds = run_folder / "preds.parquet"
         if _is_older(preds, run_folder / "best.pt", Path(spec.text) / "test.txt"):
-            predict(run_folder, Path(spec.text) / "test.txt", preds, PredictOptions(), force=True)
+            predict(run_folder, Path(spec.text) / "test.txt", preds, PredictOptions(task.device), force=True)
         _peel(spec, folder, name)
 
 

@@ -6,6 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 SCHEMA = "errtax.sweep/1"
+SEED = "-seed"
+"""What stands in the name of a run before its seed, if that is not the recipe's."""
+
+
+def model_of(name: str) -> str:
+    """The name of a run without its seed.
+
+    >>> model_of("lstm-2-64-seed3"), model_of("3-nn")
+    ('lstm-2-64', '3-nn')
+    """
+    return name.partition(SEED)[0]
 
 
 @dataclass(frozen=True)

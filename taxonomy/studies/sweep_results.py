@@ -16,7 +16,8 @@ from errtax.lm.prediction_log import PredictionLog
 from errtax.taxonomy.bootstrap import STANDARD
 from errtax.taxonomy.layers.registry import LAYER_NAMES
 from errtax.taxonomy.peel_file import read_peel
-from errtax.taxonomy.studies.sweep_record import SCHEMA, Result, SweepResults
+from errtax.taxonomy.studies.sweep_record import SCHEMA, Result, SweepResults, model_of
+from errtax.taxonomy.studies.sweep_seeds import over_seeds
 from errtax.taxonomy.studies.sweep_spec import SweepSpec
 from errtax.taxonomy.summary import Summary, summarise
 from errtax.taxonomy.units import deviation_of_mean
@@ -89,10 +90,10 @@ def _result(folder: Path, name: str, log: PredictionLog, summary: Summary, devia
 def paper_loss(name: str) -> float | None:
     """The paper's test cross-entropy of a run on War and Peace; None where it has none.
 
-    >>> paper_loss("lstm-2-64"), paper_loss("3-nn"), paper_loss("9-gram"), paper_loss("rnn-1-512")
+    >>> paper_loss("lstm-2-64-seed2"), paper_loss("3-nn"), paper_loss("9-gram"), paper_loss("rnn-1-512")
     (1.442, 1.553, 1.194, None)
     """
-    parts = name.split("-")
+    parts = model_of(name).split("-")
     if len(parts) == 2:
         return _TABLE_2.get(parts[1], {}).get(int(parts[0]))
     row = _TABLE_1.get(int(parts[2]), {}).get(parts[0], ())
@@ -100,7 +101,7 @@ def paper_loss(name: str) -> float | None:
 
 
 def to_json(sweep: SweepResults) -> dict[str, Any]:
-    """One document: all runs, those missing, and the disagreements."""
+    """One document: all runs, models with several seeds, runs that are missing, and the disagreements."""
     names = [result.name for result in sweep.results]
     return {
         "schema": SCHEMA,
@@ -112,6 +113,10 @@ def to_json(sweep: SweepResults) -> dict[str, Any]:
                 "place": place,
             }
             for result, place in zip(sweep.results, sweep.places.tolist(), strict=True)
+        ],
+        "over_seeds": [
+            {**{key: _finite(value) for key, value in asdict(model).items()}, "difference": _finite(model.difference)}
+            for model in over_seeds(sweep.results)
         ],
         "missing": sweep.missing,
         "disagreement": {

@@ -11,14 +11,16 @@ from typing import Any
 from errtax.lm.errors import BadInput, UsageError
 from errtax.lm.neural.models import Shape
 from errtax.lm.neural.run import Recipe
+from errtax.taxonomy.studies.sweep_record import SEED, model_of
 
 
 @dataclass(frozen=True)
 class SweepSpec:
     """What to train: by default the models of the paper's Table 1, an RNN of budget 512 left out as there.
 
-    `nn`, `ngrams`: the n of n-NN and n-gram baselines.  `skip`: patterns of names of trained runs.  `dropout`,
-    `epochs`: by pattern, the first that fits counts; else none, and those of the recipe.
+    `nn`, `ngrams`: the n of n-NN and n-gram baselines.  `seeds`: each model is trained again from these, beside the
+    recipe's.  `skip`: patterns of names of trained runs.  `dropout`, `epochs`: by pattern, the first that fits counts;
+    else none, and those of the recipe.  A pattern fits all seeds of a model, or the name of one run.
     """
 
     text: str = ""  # a folder made by errtax split
@@ -28,6 +30,7 @@ class SweepSpec:
     nn: tuple[int, ...] = ()
     nn_hidden: int = 256
     ngrams: tuple[int, ...] = ()
+    seeds: tuple[int, ...] = ()
     skip: tuple[str, ...] = ("rnn-*-512",)
     dropout: Mapping[str, float] = field(default_factory=dict)
     epochs: Mapping[str, int] = field(default_factory=dict)
@@ -40,13 +43,15 @@ class SweepSpec:
             raise UsageError(f"models are lstm, gru and rnn (n-NNs are asked for by nn), got {unknown[0]!r}.")
         if min((*self.layers, *self.budgets, *self.nn, *self.ngrams, self.nn_hidden), default=1) < 1:
             raise UsageError("layers, budgets, nn, ngrams and nn_hidden are whole numbers of at least 1.")
+        if min(self.seeds, default=0) < 0 or self.recipe.seed in self.seeds:
+            raise UsageError(f"seeds are whole numbers of at least 0, others than the recipe's ({self.recipe.seed}).")
         if not self.names:
             raise UsageError("the sweep has no runs; check models, layers, budgets and skip.")
         if not self.text:
             raise UsageError('a sweep needs a text: the folder of errtax split, as text = "wp" or --text wp.')
 
     def _require_types(self) -> None:
-        kinds = {"models": str, "skip": str, "layers": int, "budgets": int, "nn": int, "ngrams": int}
+        kinds = {"models": str, "skip": str} | dict.fromkeys(("layers", "budgets", "nn", "ngrams", "seeds"), int)
         for name, kind in kinds.items():
             values = getattr(self, name)
             if not isinstance(values, tuple) or any(type(value) is not kind for value in values):
@@ -65,7 +70,7 @@ class SweepSpec:
 
     @property
     def shapes(self) -> dict[str, Shape]:
-        """The models to train, by the name of their run: `lstm-2-64`, `3-nn`."""
+        """The models to train, by the name of their run: `lstm-2-64`, `3-nn`; `lstm-2-64-seed2` from a further seed."""
         shapes = {
             f"{model}-{layers}-{budget}": Shape(model, layers, budget=budget)
             for budget in self.budgets
@@ -73,12 +78,15 @@ class SweepSpec:
             for layers in self.layers
         }
         shapes |= {f"{n}-nn": Shape("nn", hidden=self.nn_hidden, context=n) for n in self.nn}
-        kept = {name: shape for name, shape in shapes.items() if not any(fnmatch(name, p) for p in self.skip)}
-        return {name: replace(shape, dropout=_first(self.dropout, name, 0.0)) for name, shape in kept.items()}
+        names = [f"{name}{suffix}" for suffix in ("", *(f"{SEED}{seed}" for seed in self.seeds)) for name in shapes]
+        kept = [name for name in names if not any(_fits(pattern, name) for pattern in self.skip)]
+        return {name: replace(shapes[model_of(name)], dropout=_first(self.dropout, name, 0.0)) for name in kept}
 
     def recipe_of(self, name: str) -> Recipe:
         """The recipe of one run."""
-        return replace(self.recipe, epochs=_first(self.epochs, name, self.recipe.epochs))
+        _, _, seed = name.partition(SEED)
+        epochs = _first(self.epochs, name, self.recipe.epochs)
+        return replace(self.recipe, epochs=epochs, seed=int(seed) if seed else self.recipe.seed)
 
     @property
     def names(self) -> list[str]:
@@ -86,9 +94,13 @@ class SweepSpec:
         return list(dict.fromkeys([*self.shapes, *(f"{n}-gram" for n in self.ngrams)]))
 
 
+def _fits(pattern: str, name: str) -> bool:
+    return fnmatch(name, pattern) or fnmatch(model_of(name), pattern)
+
+
 def _first(values: Mapping[str, Any], name: str, default: Any) -> Any:
     """The value of the first pattern that fits a name."""
-    return next((value for pattern, value in values.items() if fnmatch(name, pattern)), default)
+    return next((value for pattern, value in values.items() if _fits(pattern, name)), default)
 
 
 def read_spec(path: Path | None, given: Mapping[str, Any]) -> SweepSpec:
