@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from errtax.cli.completion import complete_limits
-from errtax.cli.frame import caution, correction_option, emit, force_option, jobs_option
+from errtax.cli.frame import block_option, caution, correction_option, emit, force_option, jobs_option
 from errtax.cli.frame import command as declare
 from errtax.cli.outputs import Outputs
 from errtax.cli.paths import FILE, TEXT_OUTPUT
@@ -30,6 +30,7 @@ from errtax.cli.paths import FILE, TEXT_OUTPUT
 )
 @click.option("--markdown", type=TEXT_OUTPUT, help="Also a Markdown table, for a pull request.")
 @click.option("--junit", type=TEXT_OUTPUT, help="Also JUnit XML, for a CI service.")
+@block_option
 @correction_option
 @jobs_option
 @force_option
@@ -40,6 +41,7 @@ def command(
     require_significant: bool,
     markdown: Path | None,
     junit: Path | None,
+    block: int | None,
     correction: str,
     force: bool,
 ) -> int:
@@ -50,14 +52,14 @@ def command(
     neither limits without a sign nor falls (errors:-20), and what is not finite breaks every limit.
     """
     from errtax.reports.check import JUNIT_START, MARKDOWN_START, check_junit, check_markdown
+    from errtax.taxonomy.bootstrap import Resampling
     from errtax.taxonomy.check import check, check_document
     from errtax.taxonomy.limits import parse_limits
     from errtax.taxonomy.peel_file import PeelFile
 
     outputs = Outputs(force, texts=[(markdown, MARKDOWN_START), (junit, JUNIT_START)])
-    parsed, read = parse_limits(limits), PeelFile(peel)
-    old = PeelFile(baseline) if baseline else None
-    verdicts = check(read, parsed, old, require_significant, correction=correction)
+    parsed, read, old = parse_limits(limits), PeelFile(peel), PeelFile(baseline) if baseline else None
+    verdicts = check(read, parsed, old, require_significant, Resampling(block), correction)
     document = check_document(read, verdicts)
     caution(document["warning"])
     outputs.text(markdown, check_markdown(verdicts, read.head.log.model))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from errtax.cli.frame import caution, correction_option, emit, force_option, jobs_option, progress
+from errtax.cli.frame import block_option, caution, correction_option, emit, force_option, jobs_option, progress
 from errtax.cli.frame import command as declare
 from errtax.cli.outputs import Outputs
 from errtax.cli.parts import Cluster, ray_options
@@ -14,6 +14,7 @@ from errtax.cli.paths import FILE, OUTPUT, TEXT_OUTPUT
 
 if TYPE_CHECKING:
     from errtax.reports.table import Table
+    from errtax.taxonomy.bootstrap import Resampling
     from errtax.taxonomy.comparison import Comparison
     from errtax.taxonomy.settings import Settings
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--by", type=click.Choice(["layer", "slice"]), default="layer", show_default=True, help="Rows shown.")
 @click.option("-o", "--output", type=TEXT_OUTPUT, help="Also an HTML page.")
 @click.option("--bars", type=OUTPUT, help="Also the difference bars, as .png, .svg or .pdf.")
+@block_option
 @correction_option
 @ray_options
 @jobs_option
@@ -34,6 +36,7 @@ def command(
     by: str,
     output: Path | None,
     bars: Path | None,
+    block: int | None,
     correction: str,
     cluster: Cluster | None,
     force: bool,
@@ -45,10 +48,11 @@ def command(
     """
     from errtax.reports.bars import difference_figure
     from errtax.reports.page import comparison_page
+    from errtax.taxonomy.bootstrap import Resampling
     from errtax.taxonomy.comparison import SCHEMA
 
     outputs = Outputs(force, figures=[bars], texts=[(output, "")])
-    comparisons, settings = _compare([baseline, *others], correction, cluster)
+    comparisons, settings = _compare([baseline, *others], Resampling(block), correction, cluster)
     for warning in dict.fromkeys(each.warning for each in comparisons):
         caution(warning)
     outputs.figure(bars, difference_figure, comparisons)
@@ -58,7 +62,9 @@ def command(
     emit(document, *_tables(comparisons, by == "slice"), *outputs.written)
 
 
-def _compare(paths: list[Path], correction: str, cluster: Cluster | None) -> "tuple[list[Comparison], Settings]":
+def _compare(
+    paths: list[Path], resampling: "Resampling", correction: str, cluster: Cluster | None
+) -> "tuple[list[Comparison], Settings]":
     from errtax.taxonomy.comparison import compare_all
     from errtax.taxonomy.identity import distinct_peels
     from errtax.taxonomy.peel_file import PeelFile
@@ -67,9 +73,9 @@ def _compare(paths: list[Path], correction: str, cluster: Cluster | None) -> "tu
     files = [PeelFile(path) for path in paths]
     first, *rest = peels = distinct_peels(files)
     if cluster is None:
-        return compare_all(first, rest, correction=correction)[1], first.head.settings
+        return compare_all(first, rest, resampling, correction)[1], first.head.settings
     with cluster.pool("Comparing") as pool, progress("comparing") as update:
-        return compare_on(pool, peels, files, cluster.tasks, update, correction), first.head.settings
+        return compare_on(pool, peels, files, cluster.tasks, update, resampling, correction), first.head.settings
 
 
 def _tables(comparisons: "list[Comparison]", slices: bool) -> "Iterator[str | Table]":

@@ -96,6 +96,12 @@ def correction_option(function: Callable[..., Any]) -> Callable[..., Any]:
     )(function)
 
 
+def block_option(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The option --block: what intervals and tests draw."""
+    text = "Draw blocks of so many symbols [default: documents, else streams of a split, else blocks of 1000]."
+    return click.option("--block", type=click.IntRange(1), help=text)(function)
+
+
 def fail(message: str, code: int) -> NoReturn:
     """One line on stderr, whatever the message quotes, and the exit code."""
     click.echo(f"errtax: {shown_message(message)}", err=True)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from errtax.cli.frame import caution, emit, jobs_option, progress, slices_option
+from errtax.cli.frame import block_option, caution, emit, jobs_option, progress, slices_option
 from errtax.cli.frame import command as declare
 from errtax.cli.parts import Cluster, ray_options
 from errtax.cli.paths import FILE, PILOT
@@ -18,11 +18,7 @@ if TYPE_CHECKING:
 
 @declare("stats", "errtax stats preds.peel.parquet")
 @click.argument("peel", type=FILE)
-@click.option(
-    "--block",
-    type=click.IntRange(1),
-    help="Draw blocks of so many symbols [default: documents, else streams of a split, else blocks of 1000].",
-)
+@block_option
 @click.option(
     "--replicates", type=click.IntRange(100, 10**6), default=2000, show_default=True, help="Of the bootstrap."
 )

@@ -50,7 +50,7 @@ def command(
     A sweep that was stopped resumes where it was; finished work is not repeated.
     """
     from errtax.lm.files import require_input
-    from errtax.reports.studies.sweep import seeds_table, sweep_table, write_sweep
+    from errtax.reports.studies.sweep import sweep_tables, write_sweep
     from errtax.taxonomy.studies.sweep import run_sweep
     from errtax.taxonomy.studies.sweep_results import read_results, to_json
     from errtax.taxonomy.studies.sweep_spec import read_spec
@@ -62,8 +62,7 @@ def command(
     runs = read_results(wanted, output, failures)
     if runs.results:
         paths = [str(path) for path in write_sweep(output, runs)]
-        tables = [table for table in (sweep_table(runs), seeds_table(runs)) if table is not None]
-        emit({**to_json(runs), "failures": failures, "written": paths}, *tables, runs.signature, *paths)
+        emit({**to_json(runs), "failures": failures, "written": paths}, *sweep_tables(runs), runs.signature, *paths)
     _refuse_failures(failures, len(wanted.names))
 
 

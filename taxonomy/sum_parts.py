@@ -135,10 +135,11 @@ def compare_on(
     files: Sequence[PeelFile],
     n: int | None,
     watch: Watch,
+    resampling: Resampling = STANDARD,
     correction: str = DEFAULT,
 ) -> list[Comparison]:
     """The comparison of each peel but the first with the first, as `compare_all` makes it, on a pool."""
-    return comparisons_of(*sum_on(pool, peels, files, n, watch), STANDARD, correction)
+    return comparisons_of(*sum_on(pool, peels, files, n, watch, resampling), resampling, correction)
 
 
 class _Whole:

@@ -172,6 +172,13 @@ def test_without_a_pull_request_the_summary_has_it(runner: Runner, github: GitHu
     assert runner.run(PULL_REQUEST, **options) == 0 and not github.requests
 
 
+def test_what_is_drawn_and_how_p_is_adjusted_can_be_chosen(runner: Runner) -> None:
+    options = {"peel": "new.peel.parquet", "baseline": "old.peel.parquet", "max": "errors:+0pp", "install": "none"}
+    assert runner.run({}, **options, correction="bh", block="90") == 0
+    (limit,) = json.loads((runner.folder / "errtax-check.txt.json").read_text())["limits"]
+    assert limit["resampling"].startswith("unit=block,block=90,") and limit["resampling"].endswith(",correction=bh")
+
+
 def test_who_may_not_write_is_warned(runner: Runner, github: GitHub) -> None:
     github.is_closed = True
     assert runner.run(PULL_REQUEST, peel="new.peel.parquet", max="errors:99%", install="none") == 0

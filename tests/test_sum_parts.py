@@ -20,7 +20,7 @@ from errtax.taxonomy import aligned
 from errtax.taxonomy import units as units_module
 from errtax.taxonomy.block_sums import PeelSums, sum_peels
 from errtax.taxonomy.bootstrap import Resampling
-from errtax.taxonomy.comparison import PairCounts
+from errtax.taxonomy.comparison import PairCounts, compare_all
 from errtax.taxonomy.peel import Peel
 from errtax.taxonomy.peel_file import PeelFile, write_peel
 from errtax.taxonomy.statistics import statistics, statistics_of
@@ -157,6 +157,15 @@ def test_what_only_all_rows_tell_is_checked(tmp_path: Path) -> None:
     for read in (statistics, lambda file: summed(file, 2)):
         with pytest.raises(BadInput, match="text_sha256 differs"):
             read(PeelFile(again.path))
+
+
+def test_comparisons_draw_the_blocks_that_they_are_told(tmp_path: Path) -> None:
+    files = files_of([peel_with(), peel_with()], tmp_path)
+    blocks = Resampling(70, replicates=100)
+    due = compare_all(files[0], files[1:], blocks)[1]
+    for n in (1, 3):
+        found = compare_on(Here(), files, files, n, no_watch, blocks)
+        assert [each.to_json() for each in found] == [each.to_json() for each in due]
 
 
 def test_documents_that_begin_at_a_border_are_compared(tmp_path: Path) -> None:

@@ -10,12 +10,12 @@ from errtax.lm.errors import UsageError
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")
 
-from errtax.reports.studies.sweep import classes_figure, seeds_table, sweep_markdown  # noqa: E402
-from errtax.taxonomy.layers.registry import LAYER_NAMES  # noqa: E402
-from errtax.taxonomy.studies.sweep_record import Result, SweepResults  # noqa: E402
-from errtax.taxonomy.studies.sweep_results import to_json  # noqa: E402
-from errtax.taxonomy.studies.sweep_seeds import over_seeds  # noqa: E402
-from errtax.taxonomy.studies.sweep_spec import SweepSpec  # noqa: E402
+from errtax.reports.studies.sweep import classes_figure, seeds_table, sweep_markdown
+from errtax.taxonomy.layers.registry import LAYER_NAMES
+from errtax.taxonomy.studies.sweep_record import Result, SweepResults
+from errtax.taxonomy.studies.sweep_results import to_json
+from errtax.taxonomy.studies.sweep_seeds import over_seeds
+from errtax.taxonomy.studies.sweep_spec import SweepSpec
 
 
 def result(name: str, loss: float, errors: int, paper: float | None = 1.449) -> Result:
@@ -97,5 +97,5 @@ def test_tables_and_picture_show_means() -> None:
     assert "1.4267 [1.3642, 1.4892]" in table.rows[0].cells
     assert "510 ± 10" in table.rows[0].cells
     assert "| 64 | 1.427 ± 0.025 / 1.449 | 1.390 |" in sweep_markdown(THREE)
-    lines = {line.get_label(): line.get_ydata() for line in classes_figure(THREE).axes[0].get_lines()}
-    assert {label: list(values) for label, values in lines.items()} == {"LSTM-1": [0.51], "RNN-1": [0.48]}
+    lines = {line.get_label(): np.array(line.get_ydata()) for line in classes_figure(THREE).axes[0].get_lines()}
+    assert {label: values.tolist() for label, values in lines.items()} == {"LSTM-1": [0.51], "RNN-1": [0.48]}

@@ -1,6 +1,7 @@
 """What is drawn of a text: documents, streams or blocks, however a log is cut; and how peels come to share them."""
 
 import json
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -31,6 +32,7 @@ from errtax.taxonomy.comparison import compare
 from errtax.taxonomy.fixed_point import halves_of
 from errtax.taxonomy.limits import Limit
 from errtax.taxonomy.peel import Peel, peel_log
+from errtax.taxonomy.peel_file import PeelFile
 from errtax.taxonomy.settings import Settings
 from errtax.taxonomy.statistics import statistics
 from errtax.taxonomy.trend import trend
@@ -210,6 +212,22 @@ def test_the_split_beside_the_text_tells_the_streams(errtax: Errtax) -> None:
     assert "bootstrap:unit=stream,replicates=2000" in found["signature"]
     blocks = json.loads(errtax("stats", "p.parquet", "--block", "100", "--json").out)
     assert (blocks["unit"], blocks["blocks"]) == ("block", -(-len(text) // 100))
+
+
+def test_commands_draw_the_blocks_that_they_are_told(two_documents: Errtax) -> None:
+    assert two_documents("peel", "preds.parquet", "--train-text", "train.txt", "-o", "a.peel.parquet").code == 0
+    shutil.copy("a.peel.parquet", "b.peel.parquet")
+    for block in (7, 90):
+        done = two_documents("compare", "a.peel.parquet", "b.peel.parquet", "--block", block, "--json")
+        found = json.loads(done.out)["comparisons"][0]
+        before, after = (PeelFile(Path(f"{name}.peel.parquet")) for name in "ab")
+        due = compare(before, after, Resampling(block)).to_json()
+        keys = ("total", "layers", "signature")
+        assert [found[key] for key in keys] == [due[key] for key in keys]
+        assert f"|bootstrap:unit=block,block={block}," in found["signature"]
+        line = ("check", "a.peel.parquet", "--baseline", "b.peel.parquet", "--max", "errors:+0pp", "--json")
+        (limit,) = json.loads(two_documents(*line, "--block", block).out)["limits"]
+        assert limit["resampling"].startswith(f"unit=block,block={block},")
 
 
 def test_logs_of_ngrams_tell_the_streams(tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ while IFS= read -r limit; do
     [ -z "$limit" ] || arguments+=("--max=$limit")
 done <<< "$LIMITS"
 [ -z "$BASELINE" ] || arguments+=("--baseline=$BASELINE")
+[ -z "$CORRECTION" ] || arguments+=("--correction=$CORRECTION")
+[ -z "$BLOCK" ] || arguments+=("--block=$BLOCK")
 [ "$SIGNIFICANT" != true ] || arguments+=(--require-significant)
 
 rm -f "$table"

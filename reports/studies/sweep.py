@@ -88,7 +88,8 @@ def _class_panel(
         means = [fmean(seeds[size]) for size in sizes]
         axes.plot(sizes, means, color=colour, marker=marker, ls=line, ms=4.5, lw=1.3, label=family)
         each = [(size, value) for size in sizes for value in seeds[size] if len(seeds[size]) > 1]
-        axes.scatter(*np.array(each).reshape(-1, 2).T, color=colour, marker="_", s=25, lw=0.8)
+        x, y = np.array(each).reshape(-1, 2).T
+        axes.scatter(x, y, color=colour, marker="_", s=25, lw=0.8)
     axes.set_xscale("log")
     axes.set_ylim(0, 1.08 * max(axes.dataLim.y1, 1e-3))  # so that the highest marks are whole
     for ticks in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
@@ -121,6 +122,11 @@ def agreement_figure(sweep: SweepResults) -> Figure:
     )
     figure.text(0.5, 0.015, wrap_signature(sweep.signature, 130), ha="center", size=6, color="#555555")
     return figure
+
+
+def sweep_tables(sweep: SweepResults) -> list[Table]:
+    """That of the runs, and that of the models with several seeds where there are any."""
+    return [table for table in (sweep_table(sweep), seeds_table(sweep)) if table is not None]
 
 
 def sweep_table(sweep: SweepResults) -> Table:
