@@ -44,7 +44,7 @@ def command(
     """Compare peels of the same text with BASELINE: which errors are gone, layer by layer, and whether by chance.
 
     fixed: errors of the baseline that are right now; kept: wrong in both; new: right before.  In brackets: 95 %
-    intervals by bootstrap.  tied: a paired test over documents, streams or blocks of symbols is not significant.
+    intervals.  tied: a paired test over documents, streams or blocks of symbols is not significant.
     """
     from errtax.reports.bars import difference_figure
     from errtax.reports.page import comparison_page

@@ -49,7 +49,8 @@ def command(
     the n-gram model of the slice would have saved.
 
     --power NULL.peel.parquet, of another run of the same model (another seed), says what differs by chance.  --power
-    20% supposes that so many of the errors are of one of two runs alone; without a value 30%.
+    20% supposes that two runs differ in so many errors, in % of those of this model: errors of the one alone and errors
+    of the other alone, together; without a value 30%.
     """
     from errtax.reports.tables import claims_table, power_table, statistics_table
     from errtax.taxonomy.bootstrap import Resampling

@@ -52,8 +52,8 @@ def calibration_table(calibration: Calibration) -> Table:
     heads = {"confidence": "confidence", "accuracy": "right", "error": "calibration error"}
     shares = (Column(head, percent, names=(name, f"{name}_low", f"{name}_high")) for name, head in heads.items())
     chance = (
-        Column("of a calibrated model", share, names=("error_by_chance",)),
-        Column("in 95 % below", share, names=("error_critical",)),
+        Column("by chance", share, names=("error_by_chance",)),
+        Column("critical value", share, names=("error_critical",)),
     )
     rows = (
         Row(

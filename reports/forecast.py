@@ -14,11 +14,12 @@ def forecast_table(forecast: Forecast) -> Table:
     fitted = forecast.exponent is not None
     expected = (Column(f"at {forecast.at:,.0f}", _range, names=("low", "high")), Column("saved", _range))
     floor = (Column("floor", count, rank=1, names=("floor",)),) if fitted else ()
-    missed = (Column("last left out: missed by", lambda by: f"{by:+,.0f}", names=("missed",)),) if fitted else ()
+    missed = _left_out(len(forecast.scale))
 
     def cells(each: ClassForecast) -> tuple[object, ...]:
         beyond = (each.floor,) if fitted else ()
-        return (*each.counts, (each.low, each.high), each.saved, *beyond, *((each.missed,) if fitted else ()))
+        left_out = (each.missed if len(forecast.scale) > 3 else each.left_out,)
+        return (*each.counts, (each.low, each.high), each.saved, *beyond, *(left_out if fitted else ()))
 
     rows = [
         Row(each.title, cells(each), Depth.TOTAL if each.name == "errors" else Depth.PLAIN, name=each.name)
@@ -28,8 +29,16 @@ def forecast_table(forecast: Forecast) -> Table:
     return Table(title, "class", (*models, *expected, *floor, *missed), tuple(rows))
 
 
+def _left_out(sizes: int) -> tuple[Column, ...]:
+    """What was predicted of the last model from those before it: a fit is off by so much, two sizes have a range."""
+    if sizes > 3:
+        return (Column("last left out: missed by", lambda by: f"{by:+,.0f}", names=("missed",)),)
+    names = ("left_out_low", "left_out_high")
+    return (Column("last left out: expected", _range, names=names),) if sizes > 2 else ()
+
+
 def _range(ends: tuple[float, float]) -> str:
-    low, high = (f"{end:,.0f}" for end in ends)
+    low, high = (f"{round(end) + 0:,}" for end in sorted(ends))
     return low if low == high else f"{low} to {high}"
 
 
@@ -43,6 +52,8 @@ def forecast_lines(forecast: Forecast) -> list[str]:
         ]
     sizes = f"one exponent for all classes, from {len(forecast.scale)} sizes"
     law = f"E(N) = floor + amount · N^-{forecast.exponent:.3g}, {sizes}."
+    if whole.floor is None:
+        law += " Errors do not fall with size here, so there is no floor, and little to forecast."
     if whole.missed is None or whole.left_out is None:
         return [law]
     if len(forecast.scale) > 3:

@@ -174,10 +174,19 @@ def _class(name: str, title: str, by_unit: Floats, again: Floats) -> ClassCalibr
         int(n),
         _mean(by_unit, again, 1),
         _mean(by_unit, again, 2),
-        interval(float(_gap(whole) / n), percentiles(_gap(again) / drawn)),
+        _error(float(_gap(whole) / n), _gap(again) / drawn),
         *_by_chance(by_unit, again),
         tuple(bins),
     )
+
+
+def _error(value: float, drawn: Floats) -> Interval:
+    """The expected calibration error, whose replicates lie above it by what they add to chance: moved back by that."""
+    ends = percentiles(drawn)
+    if ends is None:
+        return interval(value, None)
+    excess = float(drawn.mean()) - value
+    return interval(value, (max(min(ends[0] - excess, value), 0.0), max(ends[1] - excess, value)))
 
 
 def _mean(by_unit: Floats, again: Floats, column: int) -> Interval:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from errtax.taxonomy.block_sums import PeelSums
 from errtax.taxonomy.correlation import LONGEST
+from errtax.taxonomy.intervals import effective_units
 from errtax.taxonomy.units import BLOCK
 
 Floats = NDArray[np.float64]
@@ -14,6 +15,7 @@ FEW_UNITS = 30
 """Below so many, one odd unit decides."""
 SPARSE_UNITS = 20
 """A class whose errors lie in fewer units has an interval that rests on the Poisson distribution."""
+_FEWEST_BLOCKS = 10  # of those that are advised
 _NOISE = 3.0  # standard errors of a correlation
 _LEAST_FREEDOM, _PART_OF_UNITS = 10.0, 1 / 8
 
@@ -26,6 +28,13 @@ def cautions(sums: PeelSums) -> tuple[str, ...]:
 
 def _few(sums: PeelSums) -> str | None:
     units, number = sums.blocks.units, len(sums.blocks.sums)
+    positions = sums.blocks.column("positions")
+    equal = effective_units(positions)
+    if number > 1 and equal < min(number, FEW_UNITS) / 2:
+        return (
+            f"One of the {units.counted(number)} has {100 * positions.max() / positions.sum():.0f} % of the symbols: "
+            f"together they tell as much as {equal:.1f} of equal length, and intervals are wide."
+        )
     if number >= FEW_UNITS:
         return None
     if number < 2:
@@ -53,8 +62,17 @@ def _correlated(sums: PeelSums) -> str | None:
         return None
     return (
         f"Errors are correlated over some {_rounded(found):,} symbols, more than a fifth of the {length:,.0f} of one "
-        f"block: intervals are too narrow; give the log a column 'doc', or --block {_rounded(2 * found / LONGEST)}."
+        f"block: intervals are too narrow; {_longer_units(sums, _rounded(2 * found / LONGEST))}."
     )
+
+
+def _longer_units(sums: PeelSums, block: int) -> str:
+    """What to do where blocks are too short."""
+    if "|docs:" in sums.head.signature:
+        return "leave --block away, and the log's documents are drawn"
+    if sums.blocks.count("positions") < _FEWEST_BLOCKS * block:
+        return "the text is too short for longer blocks: take more text, or give the log a column 'doc'"
+    return f"give the log a column 'doc', or --block {block}"
 
 
 def _likeness_of_neighbours(sums: PeelSums) -> float:

@@ -70,17 +70,25 @@ class Comparison:
     def _errors_found(self) -> str:
         if self.saved == 0:
             return f"{self.other.model} makes as many errors as {self.baseline.model}."
+        apart = f"{abs(self.saved):,} error{'' if abs(self.saved) == 1 else 's'} apart"
+        if self.total.tied and self.total.detectable is None:
+            return f"{self.other.model} and {self.baseline.model} are {apart}, in too few {self.unit}s for a test."
         if self.total.tied:
-            p = f"p = {self.total.p:.2g}"
-            return f"{self.other.model} and {self.baseline.model} are tied: {abs(self.saved):,} errors apart, {p}."
-        largest = max(self.layers, key=lambda layer: layer.saved * np.sign(self.saved))
+            return f"{self.other.model} and {self.baseline.model} are tied: {apart}, p = {self.total.p:.2g}."
+        count = f"{abs(self.saved):,} {'fewer' if self.saved > 0 else 'more'}"
+        return f"{self.other.model} makes {count} errors than {self.baseline.model}; {self._largest_class()}."
+
+    def _largest_class(self) -> str:
+        """The class of most of the errors apart, of those whose difference is no chance."""
+        told = [layer for layer in self.layers if layer.direction == np.sign(self.saved)]
+        if not told:
+            return "no class alone differs by more than chance"
+        largest = max(told, key=lambda layer: abs(layer.saved))
         share = largest.share or Interval(0.0, None, None)
         ends = "" if share.low is None or share.high is None else f" [{100 * share.low:.0f}, {100 * share.high:.0f}]"
-        count = f"{abs(self.saved):,} {'fewer' if self.saved > 0 else 'more'}"
-        part = (
+        return (
             f"{100 * share.value:.0f} %{ends} of them ({abs(largest.saved):,}) were {self.titles[largest.name]} errors"
         )
-        return f"{self.other.model} makes {count} errors than {self.baseline.model}; {part}."
 
     def _bits_found(self) -> str:
         bits = self.total.bits

@@ -46,8 +46,8 @@ class Law:
 class ClassForecast:
     """One class.  `counts`: its errors in each model; `expected`: at the forecast scale, from `low` to `high`.
 
-    Of three sizes or more all three are the same number, and `floor` is what no size removes.  `left_out`: errors
-    predicted of the last model from those before it.
+    Of three sizes or more all three are the same number, and `floor` is what no size removes; None where errors do not
+    fall, and of two sizes.  `left_out`: errors predicted of the last model from those before it.
     """
 
     name: str
@@ -62,7 +62,7 @@ class ClassForecast:
     @property
     def saved(self) -> tuple[float, float]:
         """How many fewer than in the last model: the least and the most."""
-        return self.counts[-1] - self.high, self.counts[-1] - self.low
+        return self.counts[-1] - self.high + 0.0, self.counts[-1] - self.low + 0.0
 
     @property
     def missed(self) -> float | None:
@@ -142,10 +142,9 @@ def forecast_of(sums: Sequence[PeelSums], by: str = "parameters", at: float | No
     ranges = _range_at(scale, counts, aim)
     earlier = _range_at(scale[:-1], counts[:, :-1], float(scale[-1])) if len(scale) > 2 else None
     titles = ["all errors", *(find_layer(name, head.settings).title for name in layers)]
-    floors = None if law is None else law.floors
     rows = [np.arange(len(counts)), *(np.array([k]) for k in range(len(layers)))]
     classes = [
-        _class(name, title, counts[rows_of], ranges[:, rows_of], earlier, floors, rows_of)
+        _class(name, title, counts[rows_of], ranges[:, rows_of], earlier, law, rows_of)
         for name, title, rows_of in zip(("errors", *layers), titles, rows, strict=True)
     ]
     return Forecast(
@@ -166,7 +165,7 @@ def _class(
     counts: NDArray[np.int64],
     ranges: Floats,
     earlier: Floats | None,
-    floors: Floats | None,
+    law: Law | None,
     rows: NDArray[np.int64],
 ) -> ClassForecast:
     """A class that is the sum of some rows; `counts`, `ranges`: of these."""
@@ -176,10 +175,10 @@ def _class(
         name,
         title,
         tuple(counts.sum(axis=0).tolist()),
-        None if floors is None else low,
+        None if law is None else low,
         low,
         high,
-        None if floors is None else float(floors[rows].sum()),
+        None if law is None or law.amounts[rows].sum() < 0 else float(law.floors[rows].sum()),
         before,
     )
 

@@ -117,13 +117,17 @@ def difference_ends(part: Floats, whole: Floats, least: float = 1.0) -> Ends | N
 
 
 def quotient_ends(part: Floats, whole: Floats) -> Ends | None:
-    """The ends of sum(part) / sum(whole) where both have either sign: the delta method with Student's t."""
+    """The ends of sum(part) / sum(whole) where both have either sign: the delta method with Student's t.
+
+    Where `part` differs nowhere: those of nothing on either side, one error being the least.
+    """
     units, size = len(part), float(whole.sum())
     if units < 2 or not size:
         return None
     residuals = part - float(part.sum()) / size * whole
     error = math.sqrt(units / (units - 1) * float(residuals @ residuals)) / abs(size)
     half = student_quantile(_HIGH, min(units - 1, int(np.count_nonzero(whole)) + _MORE)) * error
+    half = half if part.any() else gamma_quantile(_HIGH, 1) / abs(size)
     ratio = float(part.sum()) / size
     return ratio - half, ratio + half
 

@@ -69,11 +69,17 @@ class PairedBlocks:
         return interval(value, percentiles(drawn))
 
     def share(self, quantities: Sequence[Quantity]) -> Interval | None:
-        """The part of all errors saved that is of these classes; None where none was saved in all."""
+        """The part of all errors saved that is of these classes; None where none was saved in all.
+
+        It has no interval where it may be that none is saved: a part of nothing is without bounds (Fieller 1954).
+        """
         whole = [Quantity("errors")]
         if not self._total(whole):
             return None
-        value, all_saved = self._total(quantities) / self._total(whole), self._by_unit(whole)
+        value, all_saved = self._total(quantities) / self._total(whole) + 0.0, self._by_unit(whole)  # no -0
+        _, low, high = self.net(whole)
+        if low is None or high is None or low <= 0 <= high:
+            return Interval(value, None, None)
         if is_few(all_saved, self._after.by_unit([_POSITIONS])):
             return interval(value, quotient_ends(self._by_unit(quantities), all_saved))
         errors, saved = self._of(self._drawn, whole), self._of(self._drawn, quantities)

@@ -74,7 +74,7 @@ def power_of_pair(sums: PeelSums, null: PeelSums) -> Power:
 
 
 def power_of_share(sums: PeelSums, share: float) -> Power:
-    """Without one: from the share of the errors that only one of two runs makes.
+    """Without one: from how many errors only one of two runs makes, of both together, as a share of those of one.
 
     SE² = share · errors · deff, where deff is the design effect of clusters (Kish 1965): the variance of the errors of
     a unit, divided by that of as many that know nothing of each other.

@@ -94,6 +94,9 @@ def test_what_chance_makes_of_the_error_is_said() -> None:
     assert right.by_chance and right.critical and wrong.critical
     assert right.error.value < right.critical < wrong.error.value
     assert right.by_chance < right.critical and wrong.critical == pytest.approx(right.critical, rel=0.1)
+    for error in (right.error, wrong.error):
+        assert error.low is not None and error.high is not None
+        assert 0 <= error.low < error.value < error.high  # replicates of what is nearly 0 all lie above it
     p = (np.arange(10) + 0.5) / 10
     assert right.by_chance == pytest.approx(np.sqrt(2 / np.pi * p * (1 - p) * 4000).sum() / 40_000, rel=0.15)
 

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from errtax.lm.prediction_log import PredictionLog
 from errtax.lm.text import Unit
 from errtax.taxonomy.block_sums import PeelSums, sum_peels
-from errtax.taxonomy.bootstrap import Resampling
+from errtax.taxonomy.bootstrap import STANDARD, Resampling
 from errtax.taxonomy.caution import cautions
 from errtax.taxonomy.correlation import CELL, ErrorCells, correlation_time
 from errtax.taxonomy.peel import peel_log
 from errtax.taxonomy.settings import Settings
+from errtax.taxonomy.signature import sign
 from test_peel import evidence_of
 
 
@@ -76,15 +77,18 @@ def test_long_correlation_is_warned_of_with_the_block_that_it_needs() -> None:
     assert cautions(sums_of(wrong_in_stretches(200_000, 20))) == ()
 
 
-def of_documents(rates: NDArray[np.float64]) -> PeelSums:
-    """Documents of 2,000 symbols with these error rates."""
+def of_documents(
+    rates: NDArray[np.float64], how: Resampling = STANDARD, docs: NDArray[np.int64] | None = None
+) -> PeelSums:
+    """Documents of 2,000 symbols with these error rates, or others of the same symbols."""
     n = 2000 * len(rates)
     wrong = np.random.default_rng(2).random(n) < np.repeat(rates, 2000)
     log = PredictionLog(
         "made", Unit.BYTE, np.arange(n), np.full(n, 97, np.uint8), np.where(wrong, -2.0, -0.1),
-        docs=np.repeat(np.arange(len(rates)), 2000),
+        docs=np.repeat(np.arange(len(rates)), 2000) if docs is None else docs,
     )  # fmt: skip
-    return sum_peels([peel_log(log, evidence_of(log), Settings(layers=("boost",)))])[0]
+    peel = peel_log(log, evidence_of(log), Settings(layers=("boost",)))
+    return sum_peels([replace(peel, signature=sign(peel))], how)[0]
 
 
 def test_of_documents_only_those_that_are_like_their_neighbours() -> None:
@@ -104,6 +108,26 @@ def test_heavy_tails_are_warned_of() -> None:
     (said,) = cautions(sums_of(wrong, heavy))
     assert said.startswith("A few of the 200 blocks make most of the variance of the bits (heavy tails)")
     assert cautions(sums_of(wrong, rng.exponential(2.0, 200_000))) == ()
+
+
+def test_what_is_advised_can_be_done() -> None:
+    """Blocks of the length that is needed, where the text has ten of them; documents, where there are some."""
+    wrong = wrong_in_stretches(200_000, 2000)
+    assert "--block" in cautions(sums_of(wrong))[0]
+    assert "the text is too short for longer blocks: take more text" in " ".join(cautions(sums_of(wrong[:60_000])))
+    rates = np.random.default_rng(1).uniform(0.1, 0.9, 60)
+    assert cautions(of_documents(rates)) == ()
+    (said,) = cautions(of_documents(rates, Resampling(500)))
+    assert said.endswith("intervals are too narrow; leave --block away, and the log's documents are drawn.")
+
+
+def test_one_unit_that_is_most_of_the_text() -> None:
+    found = of_documents(np.full(40, 0.3), docs=np.maximum(np.repeat(np.arange(40), 2000), 29) - 29)
+    # (60 + 10 · 2)² / (60² + 10 · 2²) = 1.76
+    assert cautions(found)[0] == (
+        "One of the 11 documents has 75 % of the symbols: together they tell as much as 1.8 of equal length, and "
+        "intervals are wide."
+    )
 
 
 def test_few_units() -> None:

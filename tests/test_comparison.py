@@ -68,8 +68,31 @@ def test_a_finding_names_the_layer_that_paid_most() -> None:
     assert "20 fewer errors" in finding
     assert "100 % [100, 100] of them (20) were punctuation errors" in finding
     assert compare(*peels).finding() == (  # one block says nothing
-        "log and log are tied: 20 errors apart, p = 1. Their bits are also tied: 0.9057 per symbol apart, p = 1."
+        "log and log are 20 errors apart, in too few blocks for a test. "
+        "Their bits are also tied: 0.9057 per symbol apart, p = 1."
     )
+
+
+def test_a_finding_names_no_class_whose_difference_may_be_chance() -> None:
+    """Each block saves one error, of either of two layers by turns: all are significant, neither layer alone is."""
+    text = b"a.b.c.d" * 6
+    worse = log_of(Unit.CHAR, text, np.log([0.9, 0.1, 0.9, 0.9, 0.9, 0.9, 0.1] * 6).tolist())
+    p = np.log([0.9, 0.1, 0.9, 0.9, 0.9, 0.9, 0.1] * 6)
+    for block in range(6):
+        p[7 * block + (1 if block % 2 else 6)] = np.log(0.9)
+    better, settings = log_of(Unit.CHAR, text, p.tolist()), Settings(layers=("punctuation", "boost"))
+    found = compare(peel_of(worse, settings), peel_of(better, settings), Resampling(block=7))
+    assert not found.total.tied and all(layer.tied for layer in found.layers)
+    assert "log makes 6 fewer errors than log; no class alone differs by more than chance." in found.finding()
+
+
+def test_a_part_of_what_may_be_nothing_has_no_interval() -> None:
+    text, rng = b"ab.defghij" * 40, np.random.default_rng(1)
+    before, after = (log_of(Unit.CHAR, text, np.log(rng.choice([0.1, 0.9], 400)).tolist()) for _ in range(2))
+    settings = Settings(layers=("punctuation", "boost"))
+    tied = compare(peel_of(before, settings), peel_of(after, settings), Resampling(block=10))
+    assert tied.total.tied and tied.saved
+    assert all(layer.share is not None and layer.share[1:] == (None, None) for layer in tied.layers)
 
 
 def pair_of(before: list[float], after: list[float]) -> Comparison:

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from errtax.cli.main import cli
 from errtax.lm.errors import UsageError
 from errtax.lm.text import Unit
+from errtax.reports.forecast import forecast_lines
 from errtax.taxonomy.forecast import Forecast, fit, forecast
 from errtax.taxonomy.peel import Peel, peel_log
 from errtax.taxonomy.peel_file import write_peel
@@ -86,6 +87,13 @@ def test_two_sizes_have_a_range_of_scenarios() -> None:
     three = forecast(sized([1000, 800, 900], SIZES[:3])).classes[0]
     assert three.left_out == pytest.approx((640, 800))
     assert three.missed == pytest.approx(-100)
+
+
+def test_errors_that_rise_have_no_floor() -> None:
+    found = forecast(sized([1000, 1050, 1070], SIZES[:3]))
+    assert all(each.floor is None for each in found.classes if each.name != "rest")
+    assert "Errors do not fall with size here, so there is no floor" in " ".join(forecast_lines(found))
+    assert forecast(sized([1000, 800, 700], SIZES[:3])).classes[0].floor is not None
 
 
 def test_what_has_no_forecast_is_refused() -> None:

@@ -89,6 +89,7 @@ def test_a_quotient_of_differences_has_its_interval() -> None:
     half = student_quantile(0.975, 11) * math.sqrt(12 / 11 * 8) / 48
     assert quotient_ends(of_class, saved) == pytest.approx((0.5 - half, 0.5 + half))
     assert quotient_ends(of_class, 0 * saved) is None
+    assert quotient_ends(0 * saved, saved) == pytest.approx((-3.6889 / 48, 3.6889 / 48), abs=1e-5)  # that of no event
 
 
 def test_from_many_units_on_it_has_the_percentiles_of_the_bootstrap() -> None:

@@ -145,6 +145,7 @@ function quotientEnds(part, whole) {
   let squares = 0;
   part.forEach((value, u) => { squares += (value - ratio * whole[u]) ** 2; });
   const error = Math.sqrt((units / (units - 1)) * squares) / Math.abs(size);
-  const half = studentQuantile(Math.min(units - 1, occupied(whole) + MORE)) * error;
+  const freedom = Math.min(units - 1, occupied(whole) + MORE);
+  const half = occupied(part) ? studentQuantile(freedom) * error : gammaQuantile(HIGH, 1) / Math.abs(size);
   return [ratio - half, ratio + half];
 }

@@ -258,6 +258,8 @@ function pairIntervals(before, after, { replicates, flips, seed }) {
   const ends = intervals({ ...given, wanted, replicates });
   const p = pValues({ ...given, wanted: tested.map(([, each]) => each), flips });
   const found = Object.fromEntries(asked.map(([key], k) => [key, { ends: ends[k], p: p[k] }]));
+  const [low, high] = found.net.ends ?? [0, 0];
+  if (low <= 0 && high >= 0) for (const [key] of shares) found[key].ends = null; // a part of what may be nothing
   for (const what of ["net", "bits"]) {
     for (const depth of [2, 3]) { // layers, then slices
       const family = Object.keys(found).filter((key) => key.startsWith(`${what}/`) && key.split("/").length === depth
