@@ -164,7 +164,9 @@ def _use_rules(unit: Unit) -> None:
     text = text_of_bytes(_FOREIGN, unit)
     log = PredictionLog("log", unit, np.arange(len(text)), text.codes, np.zeros(len(text)))
     for rule in (PATTERN, r"\S+"):
-        collect_evidence(TextView.of_log(log, rule, horizon=4), None, None)
+        view = TextView.of_log(log, rule, horizon=4)
+        collect_evidence(view, None, None)
+        view.word_of.min()  # which pages ask for
 
 
 def _use_words() -> None:
