@@ -38,7 +38,7 @@ def _left_out(sizes: int) -> tuple[Column, ...]:
 
 
 def _range(ends: tuple[float, float]) -> str:
-    low, high = (f"{round(end) + 0:,}" for end in sorted(ends))
+    low, high = (f"{round(end):,}" for end in sorted(ends))
     return low if low == high else f"{low} to {high}"
 
 

@@ -9,6 +9,7 @@ from errtax.taxonomy.comparison import Comparison
 from errtax.taxonomy.correction import EXPLAINED
 from errtax.taxonomy.power import units_needed
 from errtax.taxonomy.summary import Summary
+from errtax.taxonomy.units import Units
 
 
 def headline(summary: Summary) -> str:
@@ -46,7 +47,7 @@ def power_line(comparison: Comparison) -> str:
     total, n = comparison.total, max(comparison.baseline.positions, 1)
     if total.detectable is None:
         return (
-            f"Too few {comparison.unit}s differ for any difference in errors to be significant: at least "
+            f"Too few {Units(comparison.unit).plural} differ for any difference in errors to be significant: at least "
             f"{units_needed()} must."
         )
     found = f"{total.detectable:,.0f} errors ({100 * total.detectable / n:.2g} % of the positions)"

@@ -19,6 +19,7 @@ from errtax.taxonomy.paired import PairedBlocks
 from errtax.taxonomy.peel import Peel, PeelSource
 from errtax.taxonomy.sum_kernels import count_pairs
 from errtax.taxonomy.summary import Summary, summary_of
+from errtax.taxonomy.units import Units
 
 SCHEMA = "errtax.compare/1"
 
@@ -72,7 +73,8 @@ class Comparison:
             return f"{self.other.model} makes as many errors as {self.baseline.model}."
         apart = f"{abs(self.saved):,} error{'' if abs(self.saved) == 1 else 's'} apart"
         if self.total.tied and self.total.detectable is None:
-            return f"{self.other.model} and {self.baseline.model} are {apart}, in too few {self.unit}s for a test."
+            few = f"in too few {Units(self.unit).plural} for a test"
+            return f"{self.other.model} and {self.baseline.model} are {apart}, {few}."
         if self.total.tied:
             return f"{self.other.model} and {self.baseline.model} are tied: {apart}, p = {self.total.p:.2g}."
         count = f"{abs(self.saved):,} {'fewer' if self.saved > 0 else 'more'}"

@@ -62,7 +62,7 @@ class ClassForecast:
     @property
     def saved(self) -> tuple[float, float]:
         """How many fewer than in the last model: the least and the most."""
-        return self.counts[-1] - self.high + 0.0, self.counts[-1] - self.low + 0.0
+        return self.counts[-1] - self.high, self.counts[-1] - self.low
 
     @property
     def missed(self) -> float | None:

@@ -77,14 +77,19 @@ class PairedBlocks:
         if not self._total(whole):
             return None
         value, all_saved = self._total(quantities) / self._total(whole) + 0.0, self._by_unit(whole)  # no -0
-        _, low, high = self.net(whole)
-        if low is None or high is None or low <= 0 <= high:
+        if self._may_save_nothing:
             return Interval(value, None, None)
         if is_few(all_saved, self._after.by_unit([_POSITIONS])):
             return interval(value, quotient_ends(self._by_unit(quantities), all_saved))
         errors, saved = self._of(self._drawn, whole), self._of(self._drawn, quantities)
         drawn = errors != 0
         return interval(value, percentiles(saved[drawn] / errors[drawn]))
+
+    @cached_property
+    def _may_save_nothing(self) -> bool:
+        """Whether the interval of all errors saved holds 0, or there is none."""
+        _, low, high = self.net([Quantity("errors")])
+        return low is None or high is None or low <= 0 <= high
 
     def p_value(self, quantities: Sequence[Quantity]) -> float:
         """How often flipped units differ at least as much, two-sided; the observed units count as one flip."""

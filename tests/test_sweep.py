@@ -27,6 +27,7 @@ from errtax.cli.main import cli  # noqa: E402
 from errtax.lm.neural.models import Shape  # noqa: E402
 from errtax.lm.neural.run import Epoch, Recipe, Run, checkpoints, read_run, write_run  # noqa: E402
 from errtax.reports.studies.sweep import agreement_figure, classes_figure, sweep_markdown  # noqa: E402
+from errtax.taxonomy.studies import sweep  # noqa: E402
 from errtax.taxonomy.studies.sweep import SweepStatus, _status  # noqa: E402
 from errtax.taxonomy.studies.sweep_results import agreement_map, paper_loss, read_results  # noqa: E402
 from errtax.taxonomy.studies.sweep_spec import SweepSpec, read_spec  # noqa: E402
@@ -235,6 +236,23 @@ def test_a_sweep_stays_on_its_device(text: Path, swept: tuple[Path, dict[str, An
     assert "was begun on cuda:99, not cpu; give another folder" in refusal("--device", "cpu")
     assert "device 'cuda:99' cannot be used here" in refusal()
     assert [path.name for path in tmp_path.iterdir()] == ["sweep.json"]
+
+
+def test_where_any_device_will_do_the_one_that_is_named_is_taken(
+    text: Path, tmp_path: Path, swept: tuple[Path, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as in a folder that was begun on a cluster."""
+    fields = json.loads((swept[0] / "sweep.json").read_text())
+    (tmp_path / "sweep.json").write_text(json.dumps({**fields, "device": "auto"}))
+    devices: list[str] = []
+
+    def note(pool: object, tasks: list[Any], *args: object, **kwargs: object) -> dict[str, Exception]:
+        devices.extend(task.spec.device for task in tasks)
+        return {}
+
+    monkeypatch.setattr(sweep, "run_tasks", note)
+    sweep.run_sweep(SweepSpec(text=str(text), models=("lstm",), layers=(1,), budgets=(4,)), tmp_path, device="meta")
+    assert devices == ["meta"]
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device is at hand")

@@ -87,16 +87,16 @@ def run_sweep(
     threads = max(n_threads() // max(jobs, 1), 1) if here else jobs
     wanted = _Begun(texts, threads, _usable(device or _ANY, here))
     begun = _begin(folder, wanted)
-    if device is not None and begun.device not in (wanted.device, _ANY):
-        raise UsageError(
-            f"the sweep in {folder} was begun on {begun.device}, not {wanted.device}; give another folder with -o."
-        )
-    _usable(begun.device, here)
+    where = wanted.device if begun.device == _ANY else begun.device
+    if device is not None and where != wanted.device:
+        message = f"the sweep in {folder} was begun on {where}, not {wanted.device}; give another folder with -o."
+        raise UsageError(message)
+    _usable(where, here)
     _build_index(spec, folder)
     spec, folder = replace(spec, text=str(Path(spec.text).absolute())), folder.absolute()
-    tasks = [Task(name, _complete, _Run(spec, folder, name, begun.device)) for name in spec.shapes]
+    tasks = [Task(name, _complete, _Run(spec, folder, name, where)) for name in spec.shapes]
     if spec.ngrams:
-        tasks.append(Task(f"{spec.ngrams[0]}-gram", _complete_ngrams, _Run(spec, folder, "", begun.device)))
+        tasks.append(Task(f"{spec.ngrams[0]}-gram", _complete_ngrams, _Run(spec, folder, "", where)))
     with ChildPool(jobs, begun.threads) if pool_of is None else pool_of(begun.threads) as pool:
         found = run_tasks(pool, tasks, lambda done, total: on_status(_status(spec, folder)), keep_going=True)
     for error in found.values():
